@@ -1,0 +1,3 @@
+"""The laboratory for U-Net segmentation."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Pictures and alarms during training."""

@@ -1,0 +1,36 @@
+"""Fixed validation images in TensorBoard: input, label, prediction, error."""
+
+from typing import Annotated, Any
+
+import lightning as L
+from annotated_types import Ge
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from unet_lightning.picture import panel
+
+
+class Panels(L.Callback):
+    """Logs a panel of each of the first `images` validation images after every `every`-th validation."""
+
+    def __init__(self, images: Annotated[int, Ge(0)], every: Annotated[int, Ge(1)]) -> None:
+        self.images, self.every = images, every
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Predict and log."""
+        if trainer.sanity_checking or trainer.current_epoch % self.every or not trainer.is_global_zero:
+            return
+        if not isinstance(trainer.logger, TensorBoardLogger):
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        task: Any = pl_module
+        images = data.images("val")
+        for index in range(min(self.images, len(images))):
+            sample = images[index]
+            with trainer.precision_plugin.forward_context():
+                logits = task.predict(sample["image"].to(pl_module.device))
+            native = data.store[images.records[index]]
+            picture = panel(
+                native.image, native.mask, logits.argmax(0).cpu().numpy(), native.valid, data.dataset.colors
+            )
+            tag = f"validation/{index} {sample['id']}: input, label, prediction, error"
+            trainer.logger.experiment.add_image(tag, picture, trainer.global_step, dataformats="HWC")

@@ -1,0 +1,124 @@
+"""`unet-lightning VERB FILES key=value…`: flags only for files, everything else are overrides."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from unet_lightning.config import CONF, check_overrides, explain, groups, register
+from unet_lightning.error import InputError, nearest
+
+USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
+
+  {program} loss=focal upsample=bilinear
+  {program} data=folder data.root=/my/images trainer.max_epochs=50
+  {program} -m loss=ce,focal upsample=transposed,bilinear seed=1,2,3
+  {program} -m -cd experiments/upsample_fusion -cn quick
+  {program} --cfg job                  show the composed config and stop
+  tensorboard --logdir outputs
+"""
+
+
+def main() -> None:
+    """The console script."""
+    verbs = {"train": train}
+    verb, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    if verb in ("", "-h", "--help"):
+        print(f"unet-lightning VERB FILES… key=value…\n\nVerbs: {', '.join(verbs)}. More: unet-lightning train --help")
+        sys.exit(0 if verb else 2)
+    if verb not in verbs:
+        refuse(f"{verb} is not a verb; {nearest(verb, verbs)}")
+    sys.argv = [f"unet-lightning {verb}", *rest]
+    verbs[verb]()
+
+
+def train() -> None:
+    """What `python train.py …` and `unet-lightning train …` do."""
+    arguments = sys.argv[1:]
+    if {"-h", "--help"} & set(arguments):
+        print(help_text(f"python {sys.argv[0]}" if sys.argv[0].endswith(".py") else sys.argv[0]))
+        return
+    register()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
+    try:
+        check_overrides([a for a in arguments if _is_override(a)], *_preset_folders(arguments))
+        _compose_and_train()
+    except InputError as error:
+        refuse(str(error))
+    except HydraException as error:
+        refuse(explain(error))
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+def _compose_and_train(config: DictConfig) -> float | None:
+    from unet_lightning import run  # torch and lightning only once the config stands
+
+    hydra_config = HydraConfig.get()
+    folder, overrides = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
+    try:
+        results = run.train(config, folder, overrides)
+    except InputError as error:
+        if hydra_config.mode == RunMode.MULTIRUN:  # the other trials go on
+            raise
+        refuse(str(error))
+    return results.get("val", {}).get("pooled", {}).get("dice", {}).get("foreground")
+
+
+def refuse(message: str) -> NoReturn:
+    """Print what is wrong and exit with 2."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _is_override(argument: str) -> bool:
+    return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
+
+
+def _preset_folders(arguments: list[str]) -> list[Path]:
+    """Folders given by -cd or --config-dir, whose groups count as well."""
+    after = dict(zip(arguments, arguments[1:], strict=False))
+    return [Path(after[flag]) for flag in ("-cd", "--config-dir") if flag in after]
+
+
+def help_text(program: str) -> str:
+    """Every key and its options in a line, read from the comments of conf/."""
+    lines = [USAGE.format(program=program), "Parts (key=name):"]
+    for group, names in groups().items():
+        lines.append(f"  {group}=")
+        lines += [f"    {name:<12} {_first_comment(CONF / group / f'{name}.yaml')}" for name in names]
+    lines.append("\nValues (key=value), with their defaults:")
+    lines += [f"  {line}" for line in _commented(CONF / "train.yaml", "")]
+    for group, name in sorted(_defaults()):
+        path = CONF / group / f"{name}.yaml"
+        lines += [f"  {line}" for line in _commented(path, f"{group}.")]
+    return "\n".join(lines)
+
+
+def _first_comment(path: Path) -> str:
+    first = path.read_text().splitlines()[0]
+    return first.removeprefix("# ") if first.startswith("#") else ""
+
+
+def _defaults() -> list[tuple[str, str]]:
+    pairs = re.findall(r"^  - (\w+): (\w+)$", (CONF / "train.yaml").read_text(), re.MULTILINE)
+    return [(group, name) for group, name in pairs]
+
+
+def _commented(path: Path, prefix: str) -> Iterator[str]:
+    """`key=default  comment` of every line of a yaml file that carries a comment."""
+    parents: list[str] = []
+    for line in path.read_text().splitlines():
+        match = re.match(r"^( *)(\w+):\s*([^#]*?)\s*(?:#\s(.*))?$", line)
+        if match:
+            indent, key, value, comment = match.groups()
+            parents = [*parents[: len(indent) // 2], key]
+            if comment:
+                yield f"{prefix}{'.'.join(parents)}={value}".ljust(36) + f" {comment}"

@@ -1,0 +1,113 @@
+"""Composition: where the yaml lies, the types of its keys, and errors that name the nearest right word."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from unet_lightning.error import InputError, nearest
+
+PACKAGE = Path(__file__).parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+
+
+@dataclass
+class Config:
+    """Types and no values; the values are in conf/train.yaml."""
+
+    seed: int = MISSING
+    tile: int = MISSING
+    compile: bool = MISSING
+    tags: list[str] = MISSING
+    data: Any = MISSING
+    normalize: Any = MISSING
+    weight: Any = MISSING
+    augment: Any = MISSING
+    model: Any = MISSING
+    upsample: Any = MISSING
+    fusion: Any = MISSING
+    loss: Any = MISSING
+    metric: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    trainer: Any = MISSING
+
+
+def register() -> None:
+    """Make the schema known to Hydra under the name conf/train.yaml refers to."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def compose(overrides: list[str] | None = None, name: str = "train") -> DictConfig:
+    """The config that `python train.py OVERRIDES` would run; InputError where it would refuse."""
+    overrides = overrides or []
+    register()
+    check_overrides(overrides)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            return hydra_compose(name, overrides)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise InputError(explain(error)) from None
+
+
+def groups(*folders: Path) -> dict[str, list[str]]:
+    """Every key that chooses a file, and the names of its files."""
+    found: dict[str, set[str]] = {}
+    for folder in (CONF, *folders):
+        for path in folder.glob("*/*.yaml"):
+            found.setdefault(path.parent.name, set()).add(path.stem)
+    return {group: sorted(names) for group, names in sorted(found.items())}
+
+
+def check_overrides(overrides: list[str], *folders: Path) -> None:
+    """Refuse what Hydra would misread: unknown keys, unknown files of a group, a list where one name belongs."""
+    known = groups(*folders)
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except HydraException as error:
+        raise InputError(f"{str(error).splitlines()[0]}; quote values with brackets or spaces: 'key=[a,b]'") from None
+    for override in parsed:
+        _check_override(override, known)
+
+
+def _check_override(override: Override, known: dict[str, list[str]]) -> None:
+    key = override.key_or_group
+    if key == "hydra" or key.startswith(("hydra.", "hydra/")):
+        return
+    top = key.split(".")[0].split("/")[0].split("@")[0]
+    keys = known.keys() | Config.__dataclass_fields__.keys()
+    if top not in keys:
+        raise InputError(f"{override.input_line}: {top} is not a key; {nearest(top, keys)}")
+    if key not in known or override.is_delete():
+        return
+    if override.is_sweep_override():
+        assert override.input_line is not None
+        names = [str(name) for name in override.sweep_string_iterator()]
+    else:
+        names = [override.value()]
+    for name in names:
+        if not isinstance(name, str):
+            shown = ",".join(map(str, name)) if isinstance(name, list) else str(name)
+            raise InputError(f"{override.input_line}: {key} takes one name; to try several: -m {key}={shown}")
+        if name not in known[key]:
+            raise InputError(f"{key}={name}: no such {key}; {nearest(name, known[key])}")
+
+
+def explain(error: BaseException) -> str:
+    """A sentence or two for what Hydra or OmegaConf found wrong with an override."""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        parent, key = cause.parent_node, str(cause.full_key)
+        if OmegaConf.is_dict(parent) and str(cause.key) not in parent:
+            names = [str(name) for name in parent]
+            return f"{key} is not a key; {nearest(str(cause.key), names)}"
+        return f"{key}: {str(cause).splitlines()[0]}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

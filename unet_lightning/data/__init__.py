@@ -1,0 +1,1 @@
+"""Data sets: one file a published layout, from paths to records."""

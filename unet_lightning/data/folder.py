@@ -1,0 +1,95 @@
+"""A user's own images: `images/` beside `masks/` or `instances/`, or a manifest CSV."""
+
+import csv
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from unet_lightning.error import InputError
+from unet_lightning.pipeline.read import read_files
+from unet_lightning.record import SPLITS, DataSet, Record
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+LABELS = ("masks", "instances")
+
+
+def find(
+    root: str,
+    classes: Sequence[str],
+    manifest: str | None = None,
+    ignore: int | None = None,
+    label_values: dict[int, int] | None = None,
+) -> DataSet:
+    """The records below `root`.
+
+    A manifest (its path relative to `root`; `manifest.csv` is found by itself) has the columns image, mask and/or
+    instances, and optionally id, split, group, kind; its paths are relative to it. Without one, `images/`,
+    `masks/` and `instances/` are paired by file name without ending, also inside `train/`, `val/` and `test/`.
+    """
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"data.root={root} is not a folder; set data.root to the folder that holds images/")
+    table = folder / (manifest or "manifest.csv")
+    if manifest and not table.is_file():
+        raise InputError(f"data.manifest={manifest}: no such file in {folder}")
+    records = read_manifest(table) if table.is_file() else pair(folder)
+    reader = partial(read_files, classes=len(classes), ignore=ignore, label_values=label_values)
+    return DataSet(records, tuple(classes), reader)
+
+
+def read_manifest(table: Path) -> tuple[Record, ...]:
+    """The rows of a manifest CSV (UTF-8, comma) as records."""
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns = set(reader.fieldnames or ())
+        if "image" not in columns or not columns & {"mask", "instances"}:
+            raise InputError(f"{table} has the columns {sorted(columns)}; expected image and mask or instances")
+        rows = list(reader)
+    return tuple(_record(row, table.parent) for row in rows)
+
+
+def _record(row: dict[str, str], base: Path) -> Record:
+    paths = {name: base / row[name] for name in ("mask", "instances") if row.get(name)}
+    words = {name: row.get(name) or "" for name in ("split", "group", "kind")}
+    return Record(row.get("id") or Path(row["image"]).stem, base / row["image"], **paths, **words)
+
+
+def pair(folder: Path) -> tuple[Record, ...]:
+    """Images and labels of equal names as records; InputError for each half of a pair that misses the other."""
+    parts = [split for split in SPLITS if (folder / split / "images").is_dir()]
+    if parts:
+        return tuple(record for split in parts for record in _pair_one(folder / split, split))
+    return tuple(_pair_one(folder, ""))
+
+
+def _pair_one(folder: Path, split: str) -> list[Record]:
+    images = _files(folder / "images")
+    if not images:
+        expected = f"images/ with {' '.join(SUFFIXES)} and masks/ or instances/, or manifest.csv"
+        raise InputError(f"{folder} holds no pictures to train on; expected {expected}; set data.root")
+    labels = {name: _files(folder / name) for name in LABELS if (folder / name).is_dir()}
+    if not labels:
+        raise InputError(f"{folder} has no masks/ and no instances/; expected one label for every image")
+    lonely = []
+    for name, files in labels.items():
+        lonely += [f"{images[stem]} has no partner in {name}/" for stem in images.keys() - files.keys()]
+        lonely += [f"{files[stem]} has no partner in images/" for stem in files.keys() - images.keys()]
+    if lonely:
+        remedy = "give both the same name before the ending, or list the pairs in manifest.csv"
+        raise InputError("\n".join(sorted(lonely)) + f"\n{remedy}")
+    paths = {"masks": "mask", "instances": "instances"}
+    return [
+        Record(stem, path, split=split, **{paths[name]: files[stem] for name, files in labels.items()})
+        for stem, path in sorted(images.items())
+    ]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """File names without ending to paths; InputError where two files share a name."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*")):
+        if path.suffix.lower() in SUFFIXES:
+            if path.stem in found:
+                raise InputError(f"{path} and {found[path.stem]} have one name; expected one file a name")
+            found[path.stem] = path
+    return found

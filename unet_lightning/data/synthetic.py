@@ -1,0 +1,62 @@
+"""A seeded generator of touching cells under uneven light, of any size and number."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+from annotated_types import Ge
+from numpy.typing import NDArray
+
+from unet_lightning.record import DataSet, Record
+from unet_lightning.sample import Sample, to_sample
+
+Positive = Annotated[int, Ge(1)]
+
+
+def find(
+    classes: Sequence[str], number: Positive, height: Positive, width: Positive, cells: int, noise: float, seed: int
+) -> DataSet:
+    """`number` pictures of (height, width), each with about `cells` cells; nothing is written to disk."""
+    records = tuple(Record(f"synthetic-{k:05d}", Path(f"synthetic-{k:05d}")) for k in range(number))
+    return DataSet(records, tuple(classes), partial(draw, shape=(height, width), cells=cells, noise=noise, seed=seed))
+
+
+def draw(record: Record, shape: tuple[int, int], cells: int, noise: float, seed: int) -> Sample:
+    """One picture (H, W, 1) uint8 with its cells; the same record and seed always give the same picture."""
+    random = np.random.default_rng([seed, int(record.id.rsplit("-", 1)[1])])
+    instances = _cells(random, shape, cells)
+    contrast = random.uniform(40, 110, int(instances.max()) + 1)
+    contrast[0] = 0
+    image = cv2.GaussianBlur(contrast[instances], (0, 0), 1.2) * _light(random, shape) + 40 * _light(random, shape)
+    image += random.normal(0, noise * 255, shape)
+    return to_sample(image.clip(0, 255).astype(np.uint8)[..., None], classes=2, instances=instances)
+
+
+def _cells(random: np.random.Generator, shape: tuple[int, int], number: int) -> NDArray[np.int32]:
+    """(H, W) labels of ellipses; half of the cells are set beside an earlier one, which they touch."""
+    instances = np.zeros(shape, np.int32)
+    radius = max(3.0, 0.45 * np.sqrt(shape[0] * shape[1] / max(1, number)) * 0.8)
+    centres: list[NDArray[np.float64]] = []
+    for label in range(1, number + 1):
+        centre = random.uniform(0, 1, 2) * shape
+        if centres and random.uniform() < 0.5:
+            angle = random.uniform(0, 2 * np.pi)
+            centre = centres[random.integers(len(centres))] + 1.7 * radius * np.array([np.sin(angle), np.cos(angle)])
+        axes = radius * random.uniform(0.6, 1.1, 2)
+        shape_of_cell = np.zeros(shape, np.uint8)
+        place = tuple(int(x) for x in centre[::-1])
+        size = tuple(max(1, int(x)) for x in axes)
+        cv2.ellipse(shape_of_cell, place, size, random.uniform(0, 180), 0, 360, 1, -1)
+        instances[(shape_of_cell > 0) & (instances == 0)] = label
+        centres.append(centre)
+    consecutive = np.unique(np.append(0, instances), return_inverse=True)[1]
+    return consecutive[1:].reshape(shape).astype(np.int32)
+
+
+def _light(random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """(H, W) smooth illumination around 1."""
+    coarse = random.uniform(0.6, 1.4, (3, 3))
+    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)

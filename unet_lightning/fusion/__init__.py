@@ -1,0 +1,1 @@
+"""Skip fusion: modules that join a skip and an up-sampled map."""

@@ -1,0 +1,24 @@
+"""Focal loss: L = -sum w(x) (1 - p_l(x))^gamma log p_l(x) / sum w(x) (Lin et al., ICCV 2017)."""
+
+from typing import Annotated
+
+from annotated_types import Ge
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unet_lightning.loss import masked, weighted_mean
+
+
+class Focal(nn.Module):
+    """Cross entropy whose easy pixels count less; gamma = 0 is cross entropy."""
+
+    def __init__(self, gamma: Annotated[float, Ge(0)]) -> None:
+        super().__init__()
+        self.gamma = gamma
+
+    def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+        """Scalar float32."""
+        logits, mask = masked(logits, mask, weight)
+        entropy = F.cross_entropy(logits, mask, reduction="none")
+        missed = -(-entropy).expm1()  # 1 - p without the cancellation near p = 1
+        return weighted_mean(missed.clamp_min(1e-12) ** self.gamma * entropy, weight)

@@ -1,0 +1,19 @@
+"""A weighted sum of losses, put together in yaml."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class Total(nn.Module):
+    """sum of factor_i * term_i(logits, mask, weight)."""
+
+    def __init__(self, terms: Mapping[str, nn.Module], factors: Mapping[str, float]) -> None:
+        super().__init__()
+        self.terms = nn.ModuleDict(dict(terms))
+        self.factors = dict(factors)
+
+    def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+        """Scalar float32."""
+        return torch.stack([self.factors[k] * term(logits, mask, weight) for k, term in self.terms.items()]).sum()

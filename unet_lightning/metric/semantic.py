@@ -1,0 +1,88 @@
+"""Every score of the lecture from confusion matrices: one of the whole set and one an image."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+SCORES = ("accuracy", "precision", "recall", "dice", "iou")
+IGNORED = -1
+
+
+def confusion_matrix(prediction: Tensor, mask: Tensor, valid: Tensor, classes: int) -> Tensor:
+    """(K, K) int64 counts of pixels, rows the labelled class and columns the predicted one; ignored pixels left out."""
+    target = torch.where(valid, mask, IGNORED)
+    return multiclass_confusion_matrix(prediction, target, classes, ignore_index=IGNORED, validate_args=False)
+
+
+def class_scores(confusion: Tensor) -> dict[str, Tensor]:
+    """(..., K, K) counts to one-vs-rest scores (..., K) float64 of each class.
+
+    A class neither labelled nor predicted is absent: nan in every score but accuracy. Precision is nan where nothing
+    was predicted, recall where nothing was labelled.
+    """
+    counts = confusion.double()
+    true_positive = counts.diagonal(dim1=-2, dim2=-1)
+    labelled, predicted, total = counts.sum(-1), counts.sum(-2), counts.sum((-2, -1))[..., None]
+    false = labelled + predicted - 2 * true_positive
+    return {
+        "accuracy": (total - false) / total,
+        "precision": true_positive / predicted,
+        "recall": true_positive / labelled,
+        "dice": 2 * true_positive / (labelled + predicted),
+        "iou": true_positive / (labelled + predicted - true_positive),
+    }
+
+
+def pixel_accuracy(confusion: Tensor) -> Tensor:
+    """(..., K, K) to the share of pixels whose class is right, (...)."""
+    counts = confusion.double()
+    return counts.diagonal(dim1=-2, dim2=-1).sum(-1) / counts.sum((-2, -1))
+
+
+def summary(confusions: Tensor, classes: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """(N, K, K) matrices of N images to `{pooled | image_mean}{score}{class | mean | foreground}`.
+
+    pooled: from the sum of the matrices. image_mean: each image scored, then the mean over the images where the class
+    has a score; `absent` counts those where it has none. `mean` is over all classes that have a score, `foreground`
+    over those but class 0.
+    """
+    pooled = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions.sum(0)))}}
+    mean = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions).nanmean())}}
+    each = class_scores(confusions)
+    for name, scores in class_scores(confusions.sum(0)).items():
+        pooled[name] = _named(scores, classes)
+        mean[name] = _named(each[name].nanmean(0), classes)
+    mean["absent"] = dict(zip(classes, each["dice"].isnan().sum(0).double().tolist(), strict=True))
+    return {"pooled": pooled, "image_mean": mean}
+
+
+def _named(scores: Tensor, classes: Sequence[str]) -> dict[str, float]:
+    by_class = dict(zip(classes, scores.tolist(), strict=True))
+    return by_class | {"mean": float(scores.nanmean()), "foreground": float(scores[1:].nanmean())}
+
+
+class Semantic(Metric):
+    """Collects one confusion matrix an image, with the image's position in its split."""
+
+    full_state_update = False
+    confusions: list[Tensor]
+    indices: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("confusions", default=[], dist_reduce_fx="cat")
+        self.add_state("indices", default=[], dist_reduce_fx="cat")
+
+    def update(self, logits: Tensor, mask: Tensor, valid: Tensor, index: int) -> None:
+        """logits (K, H, W), mask (H, W) int64, valid (H, W) bool of image number `index`."""
+        matrix = confusion_matrix(logits.argmax(0), mask, valid, logits.shape[0])
+        self.confusions.append(matrix[None])
+        self.indices.append(torch.tensor([index], device=matrix.device))
+
+    def compute(self) -> Tensor:
+        """(N, K, K) int64 matrices in the order of the split."""
+        order = torch.cat(list(self.indices)).argsort()
+        return torch.cat(list(self.confusions))[order]

@@ -1,0 +1,91 @@
+"""How much a U-Net sees and which sizes it takes, from its depth, convolution and up-sampling alone."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from unet_lightning.tiling import round_up
+
+Convolution = Literal["valid", "same"]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes in pixels of the input, the same for both axes.
+
+    depth: number of 2x2 poolings. reach: how many fine pixels beyond a 2x2 block an up-sampling depends on
+    (0 transposed, nearest, unpool; 1 bilinear; 3 bicubic). A valid network trims that rim after each up-sampling.
+    exact: false when a norm looks at the whole tile.
+    """
+
+    depth: int
+    convolution: Convolution
+    reach: int = 0
+    exact: bool = True
+
+    @property
+    def multiple(self) -> int:
+        """Shifting the input by this many pixels shifts the output: 2^depth."""
+        return 1 << self.depth
+
+    @property
+    def margin(self) -> int:
+        """(input - output) / 2: 92 for the network of the 2015 paper, 0 for same convolution."""
+        if self.convolution == "same":
+            return 0
+        size = self.input_size(1)
+        output = self.output_size(size)
+        assert output is not None
+        return (size - output) // 2
+
+    @property
+    def halo(self) -> int:
+        """Context an output needs on each side to be exact; with same convolution rounded up to `multiple`."""
+        if self.convolution == "valid":
+            return self.margin
+        return round_up(self.context, self.multiple)
+
+    @property
+    def context(self) -> int:
+        """The furthest input pixel left of an aligned block that its outputs depend on, by the deepest path."""
+        position = 0
+        for _ in range(self.depth):  # up the decoder: two 3x3 convolutions, then an up-sampling, at each level
+            position = (position - 2 - self.reach) // 2
+        position -= 2  # the bottom's two convolutions
+        for _ in range(self.depth):  # down the encoder: a pooling, then two convolutions
+            position = 2 * position - 2
+        return -position if self.depth else 2
+
+    def output_size(self, size: int) -> int | None:
+        """Side of the output for an input of this side, or None when the network can't take it."""
+        if self.convolution == "same":
+            return size if size > 0 else None
+        for _ in range(self.depth):
+            size -= 4
+            if size <= 0 or size % 2:
+                return None
+            size //= 2
+        size -= 4
+        for _ in range(self.depth):
+            if size <= 0:
+                return None
+            size = 2 * (size - self.reach) - 4
+        return size if size > 0 else None
+
+    def input_size(self, output: int) -> int:
+        """The smallest side the network takes whose output is at least `output`."""
+        if self.convolution == "same":
+            return round_up(output, self.multiple)
+        size = output
+        while (self.output_size(size) or 0) < output:
+            size += 1
+        return size
+
+    def nearest_sizes(self, size: int) -> list[int]:
+        """The sides just below and above `size` that the network takes; only the smallest one if that is larger."""
+        smallest = self.input_size(1)
+        below = smallest + (size - smallest) // self.multiple * self.multiple
+        return [below, below + self.multiple] if size > smallest else [smallest]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, with the derived ones, for a checkpoint or an export."""
+        return asdict(self) | {"margin": self.margin, "halo": self.halo, "multiple": self.multiple}

@@ -1,0 +1,1 @@
+"""Normalisation: two numbers a channel, from the whole image or the training set."""

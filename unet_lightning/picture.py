@@ -1,0 +1,67 @@
+"""Pictures people look at: labels over images, and where a prediction is wrong."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Color = tuple[int, int, int]
+MISSED, INVENTED, CONFUSED = (0, 114, 178), (213, 94, 0), (204, 121, 167)
+
+
+def displayable(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """(H, W, C) of any dtype to (H, W, 3) uint8: 1st to 99.8th percentile of the first channels, one or three."""
+    shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1]
+    low, high = np.percentile(shown, (1, 99.8))
+    scaled = (shown.astype(np.float32) - low) / max(high - low, 1e-6) * 255
+    return np.broadcast_to(scaled.clip(0, 255).astype(np.uint8), (*image.shape[:2], 3)).copy()
+
+
+def labels_over(
+    picture: NDArray[np.uint8], mask: NDArray[np.integer], colors: Sequence[Color], opacity: float = 0.5
+) -> NDArray[np.uint8]:
+    """Classes but background laid over a picture (H, W, 3)."""
+    table = np.array(colors, np.float32)
+    mixed = (1 - opacity) * picture + opacity * table[mask]
+    return np.where((mask > 0)[..., None], mixed, picture).astype(np.uint8)
+
+
+def errors_over(
+    picture: NDArray[np.uint8],
+    mask: NDArray[np.integer],
+    prediction: NDArray[np.integer],
+    valid: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """A dimmed picture with missed pixels blue, invented ones orange, confused classes pink; ignored ones black."""
+    grey = picture.mean(2, keepdims=True).repeat(3, 2) * 0.4
+    kinds = ((mask > 0) & (prediction == 0), (mask == 0) & (prediction > 0), (mask > 0) & (prediction > 0))
+    for kind, color in zip(kinds, (MISSED, INVENTED, CONFUSED), strict=True):
+        grey[kind & (mask != prediction) & valid] = color
+    grey[~valid] = 0
+    return grey.astype(np.uint8)
+
+
+def panel(
+    image: NDArray[np.generic],
+    mask: NDArray[np.integer],
+    prediction: NDArray[np.integer],
+    valid: NDArray[np.bool_],
+    colors: Sequence[Color],
+) -> NDArray[np.uint8]:
+    """Input, label, prediction and error side by side, (H, 4 W + 12, 3) uint8, with white gaps."""
+    picture = displayable(image)
+    parts = [
+        picture,
+        labels_over(picture, mask, colors),
+        labels_over(picture, prediction, colors),
+        errors_over(picture, mask, prediction, valid),
+    ]
+    gap = np.full((picture.shape[0], 4, 3), 255, np.uint8)
+    return np.hstack([piece for part in parts for piece in (part, gap)][:-1])
+
+
+def write(path: str, picture: NDArray[np.uint8]) -> None:
+    """Write (H, W, 3) RGB as the file type of the ending."""
+    if not cv2.imwrite(path, picture[..., ::-1]):
+        raise OSError(f"could not write {path}")

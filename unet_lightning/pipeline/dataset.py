@@ -1,0 +1,146 @@
+"""Training crops and whole images."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from unet_lightning.pipeline.augment import Augment
+from unet_lightning.pipeline.store import Store
+from unet_lightning.record import Record
+from unet_lightning.sample import Sample
+from unet_lightning.tiling import inside, window
+
+Normalize = Callable[[NDArray[np.generic]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+def normalised(image: NDArray[np.generic], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
+    """(H, W, C) native to (C, H, W) float32."""
+    array = (image.astype(np.float32) - shift) / scale
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+
+
+class Draws(Sampler[tuple[int, int, int]]):
+    """The order of an epoch: (epoch, draw, record), a permutation that only seed and epoch decide."""
+
+    def __init__(self, records: int, repeats: int, seed: int) -> None:
+        self.records, self.repeats, self.seed = records, repeats, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.records * self.repeats
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
+        for draw, position in enumerate(order):
+            yield self.epoch, draw, int(position) % self.records
+
+
+class Crops(Dataset[dict[str, Any]]):
+    """Augmented training crops, each decided by (seed, epoch, draw) alone, in whatever process it is made.
+
+    Gives image (C, s + 2 margin, s + 2 margin) float32, mask (s, s) int64 and weight (s, s) float32, 0 where the label
+    is ignored or lies beyond the image.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        store: Store,
+        transforms: tuple[Augment, Normalize, Any],
+        sizes: tuple[int, int],
+        foreground: float,
+        seed: int,
+    ) -> None:
+        self.records, self.store, self.seed = list(records), store, seed
+        self.augment, self.normalize, self.weight = transforms
+        self.side, self.margin = sizes
+        self.foreground = foreground
+
+    def __getitem__(self, draw: tuple[int, int, int]) -> dict[str, Any]:
+        epoch, number, position = draw
+        record = self.records[position]
+        sample = self.store[record]
+        seed = (self.seed, epoch, number)
+        top, left = self._place(sample, np.random.default_rng(seed))
+        rim = self.margin + self.augment.reach(self.side + 2 * self.margin)
+        rim = max(rim, self.weight.reach + self.augment.reach(self.side + 2 * self.weight.reach))
+        image, labels = self._region(sample, top - rim, left - rim, self.side + 2 * rim)
+        image, labels = self.augment(image, labels, seed)
+        mask, weight = self._target(labels, rim)
+        cropped = _middle(image, rim - self.margin)
+        return {
+            "image": normalised(cropped, *self.normalize(sample.image)),
+            "mask": torch.from_numpy(mask.astype(np.int64)),
+            "weight": torch.from_numpy(weight),
+            "id": record.id,
+        }
+
+    def _place(self, sample: Sample, random: np.random.Generator) -> tuple[int, int]:
+        """Top left corner of a crop: anywhere, or for a share of the draws around a pixel of an evenly drawn class."""
+        shape = sample.mask.shape
+        room = [max(0, size - self.side) for size in shape]
+        corner = [int(random.integers(r + 1)) for r in room]
+        if random.uniform() < self.foreground:
+            foreground = np.where(sample.valid, sample.mask, 0)
+            present = np.flatnonzero(np.bincount(foreground.ravel()))
+            present = present[present > 0]
+            if len(present):
+                pixels = np.flatnonzero(foreground.ravel() == random.choice(present))
+                pixel = np.unravel_index(pixels[random.integers(len(pixels))], shape)
+                corner = [int(np.clip(p - self.side // 2, 0, r)) for p, r in zip(pixel, room, strict=True)]
+        centred = [(size - self.side) // 2 if size < self.side else c for size, c in zip(shape, corner, strict=True)]
+        return centred[0], centred[1]
+
+    def _region(
+        self, sample: Sample, top: int, left: int, side: int
+    ) -> tuple[NDArray[np.generic], list[NDArray[np.generic]]]:
+        image, mask, valid = (window(a, top, left, side, side) for a in (sample.image, sample.mask, sample.valid))
+        valid = valid & inside(top, left, side, side, sample.mask.shape)
+        labels = [mask, valid.astype(np.uint8)]
+        if sample.instances is not None:
+            labels.append(window(sample.instances, top, left, side, side))
+        return image, labels
+
+    def _target(
+        self, labels: Sequence[NDArray[np.generic]], rim: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Mask and weight of the crop, the weight made from the augmented labels and their surroundings."""
+        reach = self.weight.reach
+        mask, valid, *instances = (_middle(label, rim - reach) for label in labels)
+        weight = self.weight(mask, instances[0] if instances else None) * (valid > 0)
+        return _middle(mask, reach).astype(np.uint8), np.ascontiguousarray(_middle(weight, reach), np.float32)
+
+
+class Images(Dataset[dict[str, Any]]):
+    """Whole images, normalised: image (C, H, W) float32, mask (H, W) int64, valid (H, W) bool, and the position."""
+
+    def __init__(self, records: Sequence[Record], store: Store, normalize: Normalize) -> None:
+        self.records, self.store, self.normalize = list(records), store, normalize
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        record = self.records[index]
+        sample = self.store[record]
+        return {
+            "image": normalised(sample.image, *self.normalize(sample.image)),
+            "mask": torch.from_numpy(sample.mask.astype(np.int64)),
+            "valid": torch.from_numpy(sample.valid),
+            "index": index,
+            "id": record.id,
+        }
+
+
+def _middle(array: NDArray[Any], rim: int) -> NDArray[Any]:
+    """An array (H, W, …) without a rim."""
+    return array[rim : array.shape[0] - rim, rim : array.shape[1] - rim]

@@ -1,0 +1,75 @@
+"""The LightningDataModule: splits, one look at all records, loaders."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import lightning as L
+from annotated_types import Ge, Le
+from torch.utils.data import DataLoader
+
+from unet_lightning.error import InputError
+from unet_lightning.pipeline.augment import Augment
+from unet_lightning.pipeline.dataset import Crops, Draws, Images, Normalize
+from unet_lightning.pipeline.statistics import inspect
+from unet_lightning.pipeline.store import Store
+from unet_lightning.record import SPLITS, DataSet
+
+Positive = Annotated[int, Ge(1)]
+
+
+class DataModule(L.LightningDataModule):
+    """Loaders of training crops and of whole validation and test images.
+
+    crop: side of the labelled crop in pixels; the image around it is read with the network's margin.
+    crops_per_image: how often an epoch draws from each training image. foreground: share of crops placed on an object.
+    """
+
+    def __init__(
+        self,
+        dataset: DataSet,
+        transforms: tuple[Augment, Normalize, Any],
+        seed: int,
+        crop: Positive,
+        crops_per_image: Positive,
+        foreground: Annotated[float, Ge(0), Le(1)],
+        batch_size: Positive,
+        num_workers: Annotated[int, Ge(0)],
+        cache_gb: Annotated[float, Ge(0)],
+    ) -> None:
+        super().__init__()
+        self.dataset, self.transforms, self.seed = dataset, transforms, seed
+        self.crop, self.crops_per_image, self.foreground = crop, crops_per_image, foreground
+        self.batch_size, self.num_workers = batch_size, num_workers
+        self.store = Store(dataset, cache_gb)
+        self.margin = 0
+        for name in SPLITS[:2]:
+            if not dataset.split(name):
+                raise InputError(f"no record has the split {name!r}; add images, or correct the manifest's split column")
+        self.statistics = inspect(self.store, dataset.records)
+
+    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Batches of crops; the last incomplete one is left out unless it is the only one."""
+        records = self.dataset.split("train")
+        crops = Crops(records, self.store, self.transforms, (self.crop, self.margin), self.foreground, self.seed)
+        draws = Draws(len(records), self.crops_per_image, self.seed)
+        whole = len(draws) >= self.batch_size
+        return self._loader(crops, sampler=draws, batch_size=self.batch_size, drop_last=whole)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Whole validation images, one at a time."""
+        return self._images("val")
+
+    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Whole test images, one at a time."""
+        return self._images("test")
+
+    def images(self, split: str) -> Images:
+        """The whole images of a split, in its order."""
+        return Images(self.dataset.split(split), self.store, self.transforms[1])
+
+    def _images(self, split: str) -> DataLoader[dict[str, Any]]:
+        return self._loader(self.images(split), batch_size=None)
+
+    def _loader(self, dataset: Any, **options: Any) -> DataLoader[dict[str, Any]]:
+        loader = partial(DataLoader, dataset, num_workers=self.num_workers, pin_memory=False)
+        return loader(persistent_workers=self.num_workers > 0, **options)

@@ -1,0 +1,101 @@
+"""The LightningModule: one training step, one evaluation step, both a few lines."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+
+from unet_lightning.metric.semantic import summary
+from unet_lightning.tiling import predict_tiled
+
+CHECKPOINT_KEY = "unet_lightning"
+SHOWN = ("dice", "iou", "accuracy", "precision", "recall", "pixel_accuracy")
+
+
+class SegmentationTask(L.LightningModule):
+    """Trains a network on crops and scores it on whole images, predicted by tiles.
+
+    identity: plain containers that a checkpoint carries (config, statistics, classes, …). steps: total number of
+    optimizer steps, for the schedule.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[..., torch.optim.Optimizer],
+        schedule: Callable[..., Any],
+        metrics: Mapping[str, Metric],
+        tile: int,
+        identity: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.network, self.loss = network, loss
+        self.optimizer, self.schedule = optimizer, schedule
+        self.metrics = MetricCollection(dict(metrics), compute_groups=False)
+        self.tile, self.identity = tile, identity
+        self.runnable: Callable[[Tensor], Tensor] = network
+        self.results: dict[str, Tensor] = {}
+
+    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
+        """The loss of a batch of crops."""
+        logits = self.runnable(batch["image"])
+        if logits.shape[-2:] != batch["mask"].shape[-2:]:
+            seen = f"{tuple(logits.shape[-2:])} logits for a mask of {tuple(batch['mask'].shape[-2:])}"
+            raise RuntimeError(f"{seen}: the network's geometry and the pipeline's margin disagree")
+        loss: Tensor = self.loss(logits, batch["mask"], batch["weight"])
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, sample: dict[str, Any], _: int) -> None:
+        """Score one whole image, and its loss."""
+        logits = self._score(sample)
+        weight = sample["valid"][None].float()
+        loss = self.loss(logits[None], sample["mask"][None], weight)
+        self.log("val/loss", loss, batch_size=1, on_epoch=True)
+
+    def test_step(self, sample: dict[str, Any], _: int) -> None:
+        """Score one whole image."""
+        self._score(sample)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the whole split."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Keep the confusion matrices for the report."""
+        self._log_scores("test")
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and its schedule stepped after every batch."""
+        optimizer = self.optimizer(self.parameters())
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule = self.schedule(optimizer, steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def predict(self, image: Tensor) -> Tensor:
+        """Logits (K, H, W) float32 of a normalised image (C, H, W)."""
+        return predict_tiled(self.network, image, self.tile)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the identity beside the parameters."""
+        checkpoint[CHECKPOINT_KEY] = self.identity
+
+    def _score(self, sample: dict[str, Any]) -> Tensor:
+        logits = self.predict(sample["image"])
+        for metric in self.metrics.values():
+            metric.update(logits, sample["mask"], sample["valid"], int(sample["index"]))
+        return logits
+
+    def _log_scores(self, stage: str) -> None:
+        self.results = {name: metric.compute() for name, metric in self.metrics.items()}
+        self.metrics.reset()
+        scores = summary(self.results["semantic"], self.identity["classes"])
+        for averaging in ("pooled", "image_mean"):
+            for score in SHOWN:
+                for name in ("mean", "foreground"):
+                    if name in scores[averaging][score]:
+                        self.log(f"{stage}/{averaging}/{score}/{name}", scores[averaging][score][name])

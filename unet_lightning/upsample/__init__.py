@@ -1,0 +1,1 @@
+"""Up-sampling: modules from (in, out channels) that double a map."""

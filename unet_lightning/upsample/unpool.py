@@ -1,0 +1,35 @@
+"""Up-sampling by max-unpooling: a value goes back to where the encoder's pooling found its maximum, zeros elsewhere."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Unpool(nn.Module):
+    """(B, in, h, w) to (B, out, 2h, 2w), after a 1x1 convolution to the channels the indices have."""
+
+    reach = 0
+    needs_indices = True
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, features: Tensor, indices: Tensor | None) -> Tensor:
+        """indices: (B, out, H, W) of the encoder's 2x2 max pooling; their centre is used where H > h."""
+        assert indices is not None
+        return F.max_unpool2d(self.reduce(features), rebase(indices, *features.shape[-2:]), 2)
+
+
+def rebase(indices: Tensor, height: int, width: int) -> Tensor:
+    """The middle (height, width) of pooling indices, pointing into the middle of the encoder's map instead of all of it.
+
+    An index counts row by row through the encoder's map of twice the pooled sides; a valid network's decoder sees
+    only its centre.
+    """
+    pooled_height, pooled_width = indices.shape[-2:]
+    top, left = (pooled_height - height) // 2, (pooled_width - width) // 2
+    if (pooled_height, pooled_width) == (height, width):
+        return indices
+    middle = indices[..., top : top + height, left : left + width]
+    row, column = middle // (2 * pooled_width), middle % (2 * pooled_width)
+    return (row - 2 * top) * (2 * width) + column - 2 * left

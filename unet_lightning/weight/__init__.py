@@ -1,0 +1,1 @@
+"""Weights: how much each pixel counts in the loss, from its labels."""
