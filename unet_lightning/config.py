@@ -110,4 +110,7 @@ def explain(error: BaseException) -> str:
             names = [str(name) for name in parent]
             return f"{key} is not a key; {nearest(str(cause.key), names)}"
         return f"{key}: {str(cause).splitlines()[0]}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    message = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if message.startswith("Ambiguous value"):
+        message += "; to try several values, put -m before the overrides"
+    return message

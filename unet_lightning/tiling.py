@@ -78,7 +78,7 @@ def gaussian(height: int, width: int) -> Tensor:
 
 @torch.inference_mode()
 def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, start: int = 0) -> Tensor:
-    """Logits of a whole image, (K, H, W) float32 on the image's device.
+    """Logits of a whole image, (K, H, W) on the image's device, float32 (float64 of a float64 network).
 
     network: maps (B, C, h, w) to logits (B, K, h - 2 margin, w - 2 margin) and states its `geometry`.
     image: (C, H, W), normalised. tile: side of a tile's output in pixels, rounded to the network's `multiple`.
@@ -96,7 +96,8 @@ def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, 
     logits, total = None, torch.zeros(shape, device=image.device)
     for some in _batches(origins, batch):
         windows = [window(image, y - geometry.halo, x - geometry.halo, *reads, channels_first=True) for y, x in some]
-        output = network(torch.stack(windows)).float()
+        output = network(torch.stack(windows))
+        output = output.to(torch.promote_types(output.dtype, torch.float32))
         if logits is None:
             logits = output.new_zeros((output.shape[1], *shape))
         for (y, x), tile_logits in zip(some, output, strict=True):

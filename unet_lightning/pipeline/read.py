@@ -15,6 +15,7 @@ from unet_lightning.sample import Sample, to_sample
 
 TIFF = (".tif", ".tiff")
 JPEG = (".jpg", ".jpeg")
+PNG = b"\x89PNG"
 BROKEN = "copy the file again from its source, or take it out of the data set"
 
 
@@ -49,9 +50,9 @@ def read_image(path: Path) -> NDArray[np.generic]:
     if image is None:
         raise InputError(f"{path}: not a readable picture; {BROKEN}")
     image = image if image.ndim == 3 else image[..., None]
-    if image.shape[2] >= 3:
-        image = image[..., [2, 1, 0]]
-    return np.ascontiguousarray(image[..., :1] if image.shape[2] == 2 else image)
+    if image.shape[2] == 1 or _grey_alpha(data):
+        return np.ascontiguousarray(image[..., :1])
+    return np.ascontiguousarray(image[..., 2::-1])  # BGR or BGRA to RGB
 
 
 def read_label(path: Path) -> NDArray[np.generic]:
@@ -100,9 +101,14 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
+def _grey_alpha(data: bytes) -> bool:
+    """Whether these are the bytes of a grey PNG with alpha, which OpenCV expands to four channels."""
+    return data[:4] == PNG and data[25] == 4
+
+
 def _whole(path: Path, data: bytes) -> None:
     """Refuse a truncated PNG or JPEG, which OpenCV returns as a full picture, partly grey."""
-    if data[:4] == b"\x89PNG":
+    if data[:4] == PNG:
         whole = data.rfind(b"IEND") >= 0
     elif data[:2] == b"\xff\xd8":
         whole = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")

@@ -69,7 +69,7 @@ class _Sums:
     def add(self, sample: Sample) -> None:
         counts = np.bincount(sample.mask[sample.valid], minlength=len(self.pixels))
         self.pixels += counts
-        self.empty += counts[1:].sum() == 0
+        self.empty += int(counts[1:].sum() == 0)
         image = sample.image
         mean, deviation = (f(axis=(0, 1), dtype=np.float64) for f in (image.mean, image.std))
         self.moments.append((sample.mask.size, mean, deviation))
@@ -89,5 +89,5 @@ class _Sums:
             deviation=np.sqrt((square - mean**2).clip(0)).tolist(),
             smallest=sizes.min(0).tolist(),
             largest=sizes.max(0).tolist(),
-            empty_share=self.empty / len(self.sizes),
+            empty_share=float(self.empty / len(self.sizes)),
         )

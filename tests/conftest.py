@@ -1,0 +1,70 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from unet_lightning.fusion.concat import Concat
+from unet_lightning.model.unet import UNet
+from unet_lightning.upsample.interpolate import REACH, Interpolate
+from unet_lightning.upsample.transposed import Transposed
+from unet_lightning.upsample.unpool import Unpool
+
+torch.set_num_threads(1)
+
+UPSAMPLES = ("transposed", "nearest", "bilinear", "bicubic", "unpool")
+CONVOLUTIONS = ("same", "valid")
+
+
+def upsample_part(name):
+    if name in REACH:
+        return lambda a, b: Interpolate(a, b, name)
+    return {"transposed": Transposed, "unpool": Unpool}[name]
+
+
+def build_unet(upsample="transposed", fusion=Concat, **options):
+    values = {"in_channels": 1, "classes": 2, "depth": 2, "base_channels": 4, "max_channels": 16}
+    values |= {"convolution": "same", "norm": "batch", "dropout": 0.0}
+    return UNet(upsample=upsample_part(upsample), fusion=fusion, **(values | options))
+
+
+def picture(*shape, generator):
+    """Noise of all scales, as pictures have: white noise alone leaves nothing for the deep levels to see."""
+    total = torch.zeros(shape)
+    for scale in (1, 4, 16, 64):
+        coarse = torch.randn(*shape[:2], shape[2] // scale + 2, shape[3] // scale + 2, generator=generator)
+        fine = torch.nn.functional.interpolate(coarse, scale_factor=scale, mode="bilinear")
+        total += fine[..., : shape[2], : shape[3]]
+    return total / 2
+
+
+def randomise(network, seed=0):
+    """Weights as He draws them; biases, batch-norm statistics and scales that aren't trivial."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in network.modules():
+            weight, bias = (getattr(module, name, None) for name in ("weight", "bias"))
+            if bias is not None:
+                bias.normal_(0, 0.1, generator=generator)
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.1, generator=generator)
+                module.running_var.uniform_(0.7, 1.3, generator=generator)
+                weight.uniform_(0.7, 1.3, generator=generator)
+            elif weight is not None:
+                scale = weight.std()
+                weight.normal_(0, 1, generator=generator).mul_(scale)
+    return network.eval()
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder with real data sets, or a skip that says so."""
+    folder = os.environ.get("UNET_LIGHTNING_DATA")
+    if not folder:
+        pytest.skip("UNET_LIGHTNING_DATA doesn't point at real data")
+    return Path(folder)

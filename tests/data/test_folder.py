@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet_lightning.data.folder import find
+from unet_lightning.error import InputError
+
+CLASSES = ("background", "cell")
+
+
+def write(path, value=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4), value, np.uint8)).save(path)
+
+
+def test_pairs_by_name(tmp_path):
+    for name in ("b", "a"):
+        write(tmp_path / "images" / f"{name}.png")
+        write(tmp_path / "masks" / f"{name}.tif")
+    records = find(str(tmp_path), CLASSES).records
+    assert [(r.id, r.image.name, r.mask.name, r.split) for r in records] == [
+        ("a", "a.png", "a.tif", ""),
+        ("b", "b.png", "b.tif", ""),
+    ]
+
+
+def test_published_split_folders(tmp_path):
+    for split in ("train", "val", "test"):
+        write(tmp_path / split / "images" / f"{split}1.png")
+        write(tmp_path / split / "instances" / f"{split}1.png")
+    assert [(r.id, r.split) for r in find(str(tmp_path), CLASSES).records] == [
+        ("train1", "train"),
+        ("val1", "val"),
+        ("test1", "test"),
+    ]
+
+
+def test_both_halves_without_a_partner_are_named_with_the_remedy(tmp_path):
+    write(tmp_path / "images" / "a.png")
+    write(tmp_path / "images" / "b.png")
+    write(tmp_path / "masks" / "b.png")
+    write(tmp_path / "masks" / "c.png")
+    with pytest.raises(InputError) as caught:
+        find(str(tmp_path), CLASSES)
+    message = str(caught.value)
+    assert "images/a.png has no partner in masks/" in message
+    assert "masks/c.png has no partner in images/" in message
+    assert "same name" in message
+
+
+def test_a_manifest_with_windows_line_ends_and_a_byte_order_mark(tmp_path):
+    text = "image,mask,split,group,kind\r\nx/ä b.png,m.png,train,p1,dark\r\n"
+    (tmp_path / "manifest.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (record,) = find(str(tmp_path), CLASSES).records
+    assert (record.id, record.image, record.mask) == ("ä b", tmp_path / "x/ä b.png", tmp_path / "m.png")
+    assert (record.split, record.group, record.kind) == ("train", "p1", "dark")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda root: None, "data.root"),
+        (lambda root: root.mkdir(), "holds no pictures"),
+        (lambda root: write(root / "images" / "a.png"), "no masks/ and no instances/"),
+        (lambda root: [write(root / "images" / f"a{s}") for s in (".png", ".tif")], "have one name"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_says_what_was_expected(tmp_path, prepare, words):
+    prepare(tmp_path / "set")
+    with pytest.raises(InputError, match=words):
+        find(str(tmp_path / "set"), CLASSES)
+
+
+def test_a_manifest_without_the_needed_columns(tmp_path):
+    (tmp_path / "list.csv").write_text("picture,mask\na,b\n")
+    with pytest.raises(InputError, match=r"\['mask', 'picture'\]; expected image and mask or instances"):
+        find(str(tmp_path), CLASSES, manifest="list.csv")

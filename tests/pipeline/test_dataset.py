@@ -1,0 +1,147 @@
+import hashlib
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import build_unet
+from unet_lightning.config import compose
+from unet_lightning.pipeline.dataset import Crops, Draws
+from unet_lightning.record import DataSet, Record
+from unet_lightning.run import build_data, plain_config
+from unet_lightning.sample import Sample
+
+
+def synthetic(*overrides):
+    sizes = ["data.number=6", "data.height=48", "data.width=40", "data.cells=5", "data.crop=32", "data.batch_size=2"]
+    data = build_data(plain_config(compose(["data=synthetic", *sizes, *overrides])))
+    data.margin = 8
+    return data
+
+
+def epoch_hashes(workers, augment):
+    loader = synthetic(f"data.num_workers={workers}", f"augment={augment}").train_dataloader()
+    hashes = []
+    for epoch in (0, 1):
+        loader.sampler.set_epoch(epoch)
+        digest = hashlib.sha256()
+        for batch in loader:
+            for key in ("image", "mask", "weight"):
+                digest.update(batch[key].numpy().tobytes())
+        hashes.append(digest.hexdigest())
+    return hashes
+
+
+@pytest.mark.parametrize("augment", ["none", "flip", "rotate"])
+def test_the_samples_are_the_same_for_any_number_of_workers_and_differ_between_epochs(augment):
+    alone = epoch_hashes(0, augment)
+    assert alone[0] != alone[1]
+    assert epoch_hashes(2, augment) == alone
+    assert epoch_hashes(4, augment) == alone
+
+
+@pytest.mark.parametrize("augment", ["none", "flip", "rotate"])
+def test_shapes_types_and_margin(augment):
+    batch = next(iter(synthetic(f"augment={augment}", "data.num_workers=0").train_dataloader()))
+    assert batch["image"].shape == (2, 1, 48, 48)
+    assert batch["mask"].shape == batch["weight"].shape == (2, 32, 32)
+    assert (batch["image"].dtype, batch["mask"].dtype, batch["weight"].dtype) == (
+        torch.float32,
+        torch.int64,
+        torch.float32,
+    )
+
+
+def test_an_epoch_draws_every_image_equally_often():
+    draws = list(Draws(records=5, repeats=3, seed=0))
+    assert Counter(position for _, _, position in draws) == dict.fromkeys(range(5), 3)
+    assert [draw for _, draw, _ in draws] == list(range(15))
+
+
+class Store(dict):
+    dataset = DataSet((), ("background", "cell"), None)
+
+
+def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="none"):
+    from unet_lightning.run import instantiate
+
+    config = compose([f"augment={augment}", f"normalize={normalize}"])
+    transforms = [instantiate(config[key], _convert_="all") for key in ("augment", "normalize", "weight")]
+    record = Record("a", "a")
+    return Crops([record], Store({record: sample}), transforms, (side, margin), foreground, seed=0)
+
+
+def located(height, width):
+    """A picture whose two channels are each pixel's row and column, its mask the row's parity."""
+    rows, columns = np.mgrid[:height, :width].astype(np.uint8)
+    mask = (rows % 2).astype(np.uint8)
+    return Sample(np.stack([rows, columns], 2), mask, np.ones(mask.shape, bool))
+
+
+def test_mask_and_image_show_the_same_place_and_the_margin_true_neighbours():
+    dataset = crops(located(64, 64), side=16, margin=4)
+    for draw in range(20):
+        item = dataset[0, draw, 0]
+        rows = (item["image"][0] * 255).round().int()
+        assert torch.equal(item["mask"], (rows[4:-4, 4:-4] % 2).long())
+        top = rows[4, 0].item()
+        expected = [abs(r) if r < 64 else 126 - r for r in range(top - 4, top + 20)]
+        assert rows[:, 0].tolist() == expected
+
+
+def test_an_image_smaller_than_the_crop_is_mirrored_there_and_weighs_nothing():
+    item = crops(located(10, 12), side=16)[0, 0, 0]
+    weight = item["weight"]
+    assert weight.sum() == 120
+    assert torch.equal(weight[3:13, 2:14], torch.ones(10, 12))
+    assert (item["image"][0] * 255).round().int()[:, 5].tolist() == [3, 2, 1, *range(10), 8, 7, 6]
+
+
+def test_rotation_keeps_image_and_mask_together_and_shows_nothing_but_the_image():
+    height = 96
+    mask = np.zeros((height, height), np.uint8)
+    mask[30:70, 40:60] = 1
+    sample = Sample((200 * mask + 20)[..., None], mask, np.ones(mask.shape, bool))
+    dataset = crops(sample, side=64, augment="rotate")
+    agree = []
+    for draw in range(20):
+        item = dataset[0, draw, 0]
+        assert item["image"].min() >= 20 / 255 - 1e-6  # a border that was filled would be 0
+        agree.append(((item["image"][0] > 120 / 255).long() == item["mask"]).float().mean().item())
+    assert min(agree) > 0.99
+
+
+def test_foreground_crops_contain_an_object():
+    mask = np.zeros((200, 200), np.uint8)
+    mask[150:153, 20:23] = 1
+    sample = Sample(mask[..., None], mask, np.ones(mask.shape, bool))
+    assert all(crops(sample, 32, foreground=1.0)[0, draw, 0]["mask"].any() for draw in range(30))
+    assert not all(crops(sample, 32, foreground=0.0)[0, draw, 0]["mask"].any() for draw in range(30))
+
+
+def test_ignored_pixels_weigh_nothing_and_attract_no_crops():
+    mask = np.zeros((64, 64), np.uint8)
+    mask[40:44, 40:44] = 1
+    valid = mask == 0
+    item = crops(Sample(mask[..., None], mask, valid), 64, foreground=1.0)[0, 0, 0]
+    assert item["weight"].sum() == valid.sum()
+
+
+def test_normalisation_uses_the_whole_image_not_the_crop():
+    image = np.zeros((64, 64, 1), np.uint8)
+    image[:, :32] = 100
+    sample = Sample(image, np.zeros((64, 64), np.uint8), np.ones((64, 64), bool))
+    values = set()
+    for draw in range(20):
+        values |= set(crops(sample, 16, normalize="image")[0, draw, 0]["image"].unique().tolist())
+    assert values == {-1.0, 1.0}
+
+
+def test_the_pipelines_margin_is_the_networks():
+    network = build_unet(convolution="valid")
+    data = synthetic("data.num_workers=0")
+    data.margin = network.geometry.margin
+    data.crop = network.geometry.output_size(network.geometry.input_size(32))
+    batch = next(iter(data.train_dataloader()))
+    assert network(batch["image"]).shape[-2:] == batch["mask"].shape[-2:]

@@ -1,0 +1,130 @@
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from unet_lightning.error import InputError
+from unet_lightning.pipeline.read import read_files, read_image, read_label
+from unet_lightning.record import Record
+
+RANDOM = np.random.default_rng(0)
+
+
+def array(channels, dtype, height=7, width=5):
+    return RANDOM.integers(0, np.iinfo(dtype).max, (height, width, channels)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_comes_back_as_it_was_in_rgb_order(tmp_path, dtype, channels):
+    image = array(channels, dtype)
+    cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
+    assert read_image(tmp_path / "a.png").dtype == dtype
+    assert np.array_equal(read_image(tmp_path / "a.png"), image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_tiff_of_any_number_of_channels(tmp_path, dtype, channels, compression):
+    image = array(channels, np.uint8).astype(dtype)
+    photometric = "rgb" if channels == 3 else "minisblack"
+    stored = image[..., 0] if channels == 1 else image
+    options = {} if channels == 1 else {"planarconfig": "contig"}
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric=photometric, compression=compression, **options)
+    assert np.array_equal(read_image(tmp_path / "a.tif"), image)
+
+
+def test_alpha_is_dropped_where_it_is_alpha(tmp_path):
+    rgba = array(4, np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "rgba.png")
+    Image.fromarray(rgba[..., :2], "LA").save(tmp_path / "la.png")
+    tifffile.imwrite(tmp_path / "rgba.tif", rgba, photometric="rgb", extrasamples=["unassalpha"])
+    assert np.array_equal(read_image(tmp_path / "rgba.png"), rgba[..., :3])
+    assert np.array_equal(read_image(tmp_path / "la.png"), rgba[..., :1])
+    assert np.array_equal(read_image(tmp_path / "rgba.tif"), rgba[..., :3])
+
+
+def test_jpeg_is_turned_upright(tmp_path):
+    picture = Image.fromarray(np.repeat(np.repeat(array(3, np.uint8, 2, 3), 16, 0), 16, 1))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    assert read_image(tmp_path / "a.jpg").shape == (48, 32, 3)
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65535)])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_labels_keep_their_numbers(tmp_path, dtype, largest, suffix):
+    label = RANDOM.integers(0, largest, (6, 4)).astype(dtype)
+    label[0, 0] = largest
+    path = tmp_path / f"a{suffix}"
+    tifffile.imwrite(path, label) if suffix == ".tif" else cv2.imwrite(str(path), label)
+    assert np.array_equal(read_label(path), label)
+
+
+def test_a_palette_label_gives_its_indices(tmp_path):
+    label = RANDOM.integers(0, 3, (6, 4)).astype(np.uint8)
+    picture = Image.fromarray(label, "P")
+    picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    picture.save(tmp_path / "a.png")
+    assert np.array_equal(read_label(tmp_path / "a.png"), label)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.95])
+def test_a_truncated_file_is_refused_by_name(tmp_path, suffix, share):
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(array(3, np.uint8, 64, 64)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=f"a{suffix}"):
+        read_image(path)
+
+
+def test_a_jpeg_whose_thumbnail_is_whole_but_whose_picture_is_not(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(array(3, np.uint8, 64, 64)).save(path)
+    whole = path.read_bytes()
+    app1 = b"\xff\xe1" + (len(whole) + 2).to_bytes(2, "big") + whole
+    path.write_bytes((whole[:2] + app1 + whole[2:])[:-40])
+    with pytest.raises(InputError, match="truncated"):
+        read_image(path)
+
+
+def write_pair(folder, mask, instances=None):
+    Image.fromarray(array(3, np.uint8)).save(folder / "image.png")
+    Image.fromarray(mask).save(folder / "mask.png")
+    return Record("a", folder / "image.png", mask=folder / "mask.png")
+
+
+def test_sizes_that_differ(tmp_path):
+    record = write_pair(tmp_path, np.zeros((7, 4), np.uint8))
+    with pytest.raises(InputError, match=r"mask\.png: mask is 7x4, its image is 7x5"):
+        read_files(record, classes=2)
+
+
+def test_values_outside_the_classes_print_the_line_that_mends_it(tmp_path):
+    mask = np.zeros((7, 5), np.uint8)
+    mask[2:4] = 255
+    record = write_pair(tmp_path, mask)
+    with pytest.raises(InputError, match=r"values \{0, 255\}; expected class ids 0\.\.1; set .*\{0:0,255:1\}"):
+        read_files(record, classes=2)
+    mended = read_files(record, classes=2, label_values={0: 0, 255: 1})
+    assert np.array_equal(mended.mask, mask // 255)
+
+
+def test_an_ignored_value_is_invalid_everywhere(tmp_path):
+    mask = np.zeros((7, 5), np.uint8)
+    mask[0], mask[1] = 1, 255
+    sample = read_files(write_pair(tmp_path, mask), classes=2, ignore=255)
+    assert (~sample.valid).sum() == 5
+    assert sample.mask.max() == 1
+
+
+def test_instances_alone_are_class_one(tmp_path):
+    record = write_pair(tmp_path, np.array([[0, 300], [7, 0]], np.uint16).repeat(4, 0)[:7].repeat(3, 1)[:, :5])
+    sample = read_files(Record("a", record.image, instances=record.mask), classes=2)
+    assert sorted(np.unique(sample.instances)) == [0, 7, 300]
+    assert np.array_equal(sample.mask, sample.instances > 0)

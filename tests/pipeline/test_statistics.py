@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from unet_lightning.error import InputError
+from unet_lightning.pipeline.statistics import inspect
+from unet_lightning.pipeline.store import Store
+from unet_lightning.record import DataSet, Record
+from unet_lightning.sample import Sample
+
+RANDOM = np.random.default_rng(0)
+
+
+def sample(height, width, channels=2, share=0.3):
+    mask = (RANDOM.uniform(size=(height, width)) < share).astype(np.uint8)
+    return Sample(RANDOM.integers(0, 256, (height, width, channels)).astype(np.uint8), mask, mask < 2)
+
+
+def store(samples):
+    def read(record):
+        if isinstance(samples[record.id], str):
+            raise InputError(samples[record.id])
+        return samples[record.id]
+
+    records = tuple(Record(name, name, split="val" if name == "v" else "train") for name in samples)
+    return Store(DataSet(records, ("background", "cell"), read), cache_gb=1), records
+
+
+def test_moments_and_counts_are_those_of_all_training_pixels():
+    samples = {"a": sample(9, 5), "b": sample(4, 30), "c": sample(6, 6, share=0), "v": sample(5, 5, share=1)}
+    statistics = inspect(*store(samples))
+    pixels = np.concatenate([samples[k].image.reshape(-1, 2) for k in "abc"]).astype(float)
+    np.testing.assert_allclose(statistics.mean, pixels.mean(0))
+    np.testing.assert_allclose(statistics.deviation, pixels.std(0))
+    assert statistics.class_pixels == np.bincount(np.concatenate([samples[k].mask.ravel() for k in "abc"])).tolist()
+    assert (statistics.smallest, statistics.largest) == ([4, 5], [9, 30])
+    assert statistics.empty_share == pytest.approx(1 / 3)
+
+
+def test_all_findings_come_at_once():
+    samples = {"a": sample(9, 5), "b": "b.png: broken", "c": "c.png: empty", "v": sample(5, 5, channels=3)}
+    with pytest.raises(InputError) as caught:
+        inspect(*store(samples))
+    assert "b.png: broken\nc.png: empty\n" in str(caught.value)
+    assert "2 in a, 3 in v" in str(caught.value)
+
+
+def test_the_store_keeps_what_fits_and_reads_the_rest_again():
+    kept, records = store({"a": sample(8, 8), "b": sample(8, 8)})
+    kept.free = sample(8, 8).nbytes
+    assert kept[records[0]] is kept[records[0]]
+    assert kept[records[1]] is kept[records[1]]  # the reader's own object
+    assert list(kept.kept) == ["a"]

@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from unet_lightning.schedule.constant import constant
+from unet_lightning.schedule.cosine import cosine
+from unet_lightning.schedule.poly import poly
+
+
+def rates(build, steps):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = build(optimizer)
+    seen = []
+    for _ in range(steps + 1):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return seen
+
+
+def test_constant():
+    assert rates(lambda o: constant(o, 10), 10) == [1.0] * 11
+
+
+def test_cosine_warms_up_and_falls_to_zero():
+    seen = rates(lambda o: cosine(o, 20, warmup=0.2), 20)
+    assert seen[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert seen[4] == pytest.approx(1)
+    assert seen[12] == pytest.approx(0.5)
+    assert seen[20] == pytest.approx(0)
+
+
+def test_poly():
+    seen = rates(lambda o: poly(o, 10, power=0.9), 10)
+    assert seen == pytest.approx([(1 - k / 10) ** 0.9 for k in range(11)])

@@ -1,0 +1,62 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unet_lightning.cli import help_text
+from unet_lightning.config import groups
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["loss=focall"], "did you mean 'focal'"),
+        (["upsmaple=bilinear"], "did you mean 'upsample'"),
+        (["+upsmaple=bilinear"], "did you mean 'upsample'"),
+        (["trainer.max_epoch=1"], "did you mean 'max_epochs'"),
+        (["seed=abc"], "seed"),
+        (["data.batch_size=-1"], "greater than or equal to 1"),
+        (["fusion=[concat,add]"], "-m fusion=concat,add"),
+        (["fusion=concat,add"], "-m"),
+        (["-m", "loss=ce,focall"], "did you mean 'focal'"),
+        (["-m", "trainer.max_epoch=1,2"], "did you mean 'max_epochs'"),
+    ],
+)
+def test_wrong_overrides_exit_with_2_and_no_traceback(tmp_path, arguments, words):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_cfg_job_prints_the_config_without_importing_torch(tmp_path):
+    code = "import sys; sys.argv[1:] = ['--cfg', 'job']; import train; train.train(); assert 'torch' not in sys.modules"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "_target_: unet_lightning.model.unet.UNet" in done.stdout
+
+
+def test_help_names_every_option_and_explains_every_key():
+    text = help_text("python train.py")
+    for group, names in groups().items():
+        section = text.split(f"  {group}=\n")[1]
+        for name in names:
+            line = next(line for line in section.splitlines() if line.split()[:1] == [name])
+            assert len(line.split()) > 2
+    for key in ("seed=0", "data.batch_size=", "data.num_workers=", "trainer.max_epochs=", "model.depth=4"):
+        line = next(line for line in text.splitlines() if line.strip().startswith(key))
+        assert len(line.split()) > 1

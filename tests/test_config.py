@@ -1,0 +1,74 @@
+import pytest
+
+from unet_lightning.config import compose
+from unet_lightning.error import InputError
+from unet_lightning.run import check, plain_config
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("loss=focall", "did you mean 'focal'"),
+        ("upsmaple=bilinear", "did you mean 'upsample'"),
+        ("+upsmaple=bilinear", "did you mean 'upsample'"),
+        ("++upsmaple=bilinear", "did you mean 'upsample'"),
+        ("trainer.max_epoch=1", "did you mean 'max_epochs'"),
+        ("loss.gama=1", "gama"),
+        ("seed=abc", "abc"),
+        ("fusion=[concat,add]", "-m fusion=concat,add"),
+        ("fusion=3", "fusion takes one name"),
+        ("fusion=[", "quote"),
+        ("compile=maybe", "maybe"),
+    ],
+)
+def test_what_cannot_be_composed_is_refused_with_the_nearest_right_word(override, words):
+    with pytest.raises(InputError, match=words.replace("[", r"\[")):
+        compose([override])
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("data.batch_size=-1", "data.batch_size=-1: input should be greater than or equal to 1"),
+        ("data.batch_size=many", "valid integer"),
+        ("data.foreground=1.5", "less than or equal to 1"),
+        ("model.convolution=vald", "'valid' or 'same'"),
+        ("model.depth=0", "greater than or equal to 1"),
+        ("+model.dept=3", "did you mean 'depth'"),
+        ("+loss.gama=3", "loss.gama is not a key"),
+        ("+trainer.max_epoch=3", "did you mean 'max_epochs'"),
+        ("trainer.max_epochs=many", "trainer.max_epochs=many"),
+        ("loss.terms.dice.reduction=bacth", "'batch' or 'sample'"),
+        ("optimizer.lr=fast", "optimizer.lr=fast"),
+        ("trainer.callbacks.panels.images=-2", "trainer.callbacks.panels.images=-2"),
+        ("tile=0", "tile=0"),
+        ("data=folder", "data.root is missing"),
+    ],
+)
+def test_what_a_part_does_not_take_is_refused_before_anything_is_built(override, words):
+    with pytest.raises(InputError) as caught:
+        check(plain_config(compose([override])))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "trainer.max_epochs=3",
+        "trainer.fast_dev_run=true",
+        "trainer.limit_train_batches=0.5",
+        "trainer.limit_train_batches=3",
+        "trainer.devices=2",
+        "trainer.devices=[0,1]",
+        "+trainer.benchmark=true",
+        "seed=3",
+        "data.batch_size=4",
+        "data.num_workers=0",
+        "optimizer.lr=1e-3",
+        "~trainer.callbacks.panels",
+        "model=paper",
+        "data.classes=[a,b,c]",
+    ],
+)
+def test_what_is_right_passes(override):
+    check(plain_config(compose([override])))
