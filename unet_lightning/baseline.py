@@ -1,24 +1,24 @@
 """What a threshold alone would score: the yardstick beside every two-class result."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 
-def otsu(
-    image: NDArray[np.generic], mask: NDArray[np.integer], valid: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def otsu(image: NDArray[Any], mask: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Otsu's threshold of the grey image, (H, W) 0 or 1, in whichever polarity overlaps the label more.
 
     The choice of polarity looks at the label, which favours the baseline.
     """
-    grey = image.astype(np.float32)
+    grey: NDArray[Any] = image.astype(np.float32)
     grey = cv2.cvtColor(grey[..., :3], cv2.COLOR_RGB2GRAY) if image.shape[2] >= 3 else grey[..., 0]
     span = max(float(grey.max() - grey.min()), 1e-6)
     eight_bit = ((grey - grey.min()) / span * 255).astype(np.uint8)
     bright = cv2.threshold(eight_bit, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
 
-    def dice(prediction: NDArray[np.integer]) -> float:
+    def dice(prediction: NDArray[Any]) -> float:
         overlap = ((prediction > 0) & (mask > 0) & valid).sum()
         total = ((prediction > 0) & valid).sum() + ((mask > 0) & valid).sum()
         return 2 * float(overlap) / max(1.0, float(total))

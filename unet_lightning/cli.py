@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
@@ -58,7 +59,7 @@ def train() -> None:
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-def _compose_and_train(config: DictConfig) -> float | None:
+def _compose_and_train(config: DictConfig) -> float:
     from unet_lightning import run  # torch and lightning only once the config stands
 
     hydra_config = HydraConfig.get()
@@ -69,7 +70,8 @@ def _compose_and_train(config: DictConfig) -> float | None:
         if hydra_config.mode == RunMode.MULTIRUN:  # the other trials go on
             raise
         refuse(str(error))
-    return results.get("val", {}).get("pooled", {}).get("dice", {}).get("foreground")
+    score: float = results["val"]["pooled"]["dice"]["foreground"]
+    return score
 
 
 def refuse(message: str) -> NoReturn:
@@ -84,7 +86,7 @@ def _is_override(argument: str) -> bool:
 
 def _preset_folders(arguments: list[str]) -> list[Path]:
     """Folders given by -cd or --config-dir, whose groups count as well."""
-    after = dict(zip(arguments, arguments[1:], strict=False))
+    after = dict(pairwise(arguments))
     return [Path(after[flag]) for flag in ("-cd", "--config-dir") if flag in after]
 
 

@@ -92,7 +92,7 @@ def _check_override(override: Override, known: dict[str, list[str]]) -> None:
         assert override.input_line is not None
         names = [str(name) for name in override.sweep_string_iterator()]
     else:
-        names = [override.value()]
+        names = [override.value()]  # type: ignore[list-item]
     for name in names:
         if not isinstance(name, str):
             shown = ",".join(map(str, name)) if isinstance(name, list) else str(name)

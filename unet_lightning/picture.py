@@ -1,6 +1,7 @@
 """Pictures people look at: labels over images, and where a prediction is wrong."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ Color = tuple[int, int, int]
 MISSED, INVENTED, CONFUSED = (0, 114, 178), (213, 94, 0), (204, 121, 167)
 
 
-def displayable(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+def displayable(image: NDArray[Any]) -> NDArray[np.uint8]:
     """(H, W, C) of any dtype to (H, W, 3) uint8: 1st to 99.8th percentile of the first channels, one or three."""
     shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1]
     low, high = np.percentile(shown, (1, 99.8))
@@ -19,7 +20,7 @@ def displayable(image: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 
 def labels_over(
-    picture: NDArray[np.uint8], mask: NDArray[np.integer], colors: Sequence[Color], opacity: float = 0.5
+    picture: NDArray[np.uint8], mask: NDArray[Any], colors: Sequence[Color], opacity: float = 0.5
 ) -> NDArray[np.uint8]:
     """Classes but background laid over a picture (H, W, 3)."""
     table = np.array(colors, np.float32)
@@ -29,12 +30,12 @@ def labels_over(
 
 def errors_over(
     picture: NDArray[np.uint8],
-    mask: NDArray[np.integer],
-    prediction: NDArray[np.integer],
+    mask: NDArray[Any],
+    prediction: NDArray[Any],
     valid: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
     """A dimmed picture with missed pixels blue, invented ones orange, confused classes pink; ignored ones black."""
-    grey = picture.mean(2, keepdims=True).repeat(3, 2) * 0.4
+    grey: NDArray[Any] = picture.mean(2, keepdims=True).repeat(3, 2) * 0.4
     kinds = ((mask > 0) & (prediction == 0), (mask == 0) & (prediction > 0), (mask > 0) & (prediction > 0))
     for kind, color in zip(kinds, (MISSED, INVENTED, CONFUSED), strict=True):
         grey[kind & (mask != prediction) & valid] = color
@@ -43,9 +44,9 @@ def errors_over(
 
 
 def panel(
-    image: NDArray[np.generic],
-    mask: NDArray[np.integer],
-    prediction: NDArray[np.integer],
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    prediction: NDArray[Any],
     valid: NDArray[np.bool_],
     colors: Sequence[Color],
 ) -> NDArray[np.uint8]:
@@ -58,7 +59,8 @@ def panel(
         errors_over(picture, mask, prediction, valid),
     ]
     gap = np.full((picture.shape[0], 4, 3), 255, np.uint8)
-    return np.hstack([piece for part in parts for piece in (part, gap)][:-1])
+    joined: NDArray[np.uint8] = np.hstack([piece for part in parts for piece in (part, gap)][:-1])
+    return joined
 
 
 def write(path: str, picture: NDArray[np.uint8]) -> None:

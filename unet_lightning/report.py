@@ -16,7 +16,8 @@ from torch import Tensor
 
 from unet_lightning.baseline import otsu
 from unet_lightning.metric.semantic import confusion_matrix, summary
-from unet_lightning.picture import panel, write as write_picture
+from unet_lightning.picture import panel
+from unet_lightning.picture import write as write_picture
 from unet_lightning.pipeline.module import DataModule
 from unet_lightning.record import DataSet
 from unet_lightning.task import SegmentationTask

@@ -59,7 +59,7 @@ def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) 
     report.write_json(folder, {"status": "running"})
     log.info(report.account(run.data, run.task.identity, run.trainer.precision))
     run.trainer.fit(run.task, run.data)
-    best = run.trainer.checkpoint_callback.best_model_path if run.trainer.checkpoint_callback else ""
+    best = getattr(run.trainer.checkpoint_callback, "best_model_path", "")
     results: dict[str, Any] = {"overrides": overrides or [], "tags": list(config.tags), "checkpoint": best}
     results |= {k: run.task.identity[k] for k in ("split_hash", "config_hash", "precision", "versions")}
     results |= {"parameters": sum(p.numel() for p in run.task.parameters()), "epochs": run.trainer.current_epoch}
@@ -124,7 +124,7 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
         log.info("no published split: groups shared out 60/20/20 by a seeded hash, written to split.csv")
     transforms = tuple(instantiate(plain[key], _convert_="all") for key in ("augment", "normalize", "weight"))
     pipeline = {key: plain["data"][key] for key in PIPELINE}
-    return DataModule(dataset, transforms, plain["seed"], **pipeline)  # type: ignore[arg-type]
+    return DataModule(dataset, transforms, plain["seed"], **pipeline)
 
 
 def build_trainer(config: DictConfig, precision: str, folder: Path | None) -> L.Trainer:
@@ -211,11 +211,11 @@ class Predictor:
     """A trained network with what it needs to be used on native images."""
 
     network: nn.Module
-    normalize: Callable[[NDArray[np.generic]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+    normalize: Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
     classes: tuple[str, ...]
     identity: dict[str, Any]
 
-    def logits(self, image: NDArray[np.generic]) -> Tensor:
+    def logits(self, image: NDArray[Any]) -> Tensor:
         """(H, W, C) as read from a file to (K, H, W) float32, as validation computed them."""
         channels = self.identity["statistics"]["channels"]
         if image.ndim != 3 or image.shape[2] != channels:
@@ -226,7 +226,7 @@ class Predictor:
         with torch.autocast(device.type, half or torch.bfloat16, enabled=half is not None):
             return predict_tiled(self.network, array, self.identity["config"]["tile"])
 
-    def predict(self, image: NDArray[np.generic]) -> NDArray[np.uint8]:
+    def predict(self, image: NDArray[Any]) -> NDArray[np.uint8]:
         """(H, W, C) as read from a file to (H, W) class ids."""
         ids: NDArray[np.uint8] = self.logits(image).argmax(0).cpu().numpy().astype(np.uint8)
         return ids

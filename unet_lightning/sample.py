@@ -1,6 +1,7 @@
 """What a record becomes: arrays as they were read, and the one check that names what is wrong with them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ class Sample:
     instances: (H, W) int32, 0 is background and k is object k; None where a set has classes only.
     """
 
-    image: NDArray[np.generic]
+    image: NDArray[Any]
     mask: NDArray[np.uint8]
     valid: NDArray[np.bool_]
     instances: NDArray[np.int32] | None = None
@@ -30,10 +31,10 @@ class Sample:
 
 
 def to_sample(
-    image: NDArray[np.generic],
+    image: NDArray[Any],
     classes: int,
-    mask: NDArray[np.generic] | None = None,
-    instances: NDArray[np.generic] | None = None,
+    mask: NDArray[Any] | None = None,
+    instances: NDArray[Any] | None = None,
     ignore: int | None = None,
     label_values: dict[int, int] | None = None,
 ) -> Sample:
@@ -56,7 +57,7 @@ def to_sample(
 
 
 def class_ids(
-    stored: NDArray[np.generic], classes: int, ignore: int | None, label_values: dict[int, int] | None
+    stored: NDArray[Any], classes: int, ignore: int | None, label_values: dict[int, int] | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Stored label values to class ids (uint8) and a valid map (bool); InputError for values outside the classes."""
     values, inverse = np.unique(stored, return_inverse=True)
@@ -69,7 +70,7 @@ def class_ids(
     return ids[inverse].reshape(stored.shape), valid[inverse].reshape(stored.shape)
 
 
-def _outside(values: NDArray[np.generic], unknown: list[int], classes: int, given: dict[int, int] | None) -> str:
+def _outside(values: NDArray[Any], unknown: list[int], classes: int, given: dict[int, int] | None) -> str:
     shown = ", ".join(str(int(v)) for v in values[:8]) + (", …" if len(values) > 8 else "")
     expected = f"class ids 0..{classes - 1}" if given is None else f"the keys of data.label_values {sorted(given)}"
     if len(values) == classes and given is None:
@@ -82,5 +83,5 @@ def _outside(values: NDArray[np.generic], unknown: list[int], classes: int, give
     return f"mask holds values {{{shown}}}; expected {expected}; {remedy}"
 
 
-def _size(array: NDArray[np.generic]) -> str:
+def _size(array: NDArray[Any]) -> str:
     return "x".join(str(n) for n in array.shape[:2])

@@ -1,4 +1,4 @@
-"""A part's signature is the schema of its config: names, types and ranges are checked against it before anything runs."""
+"""A part's signature is the schema of its config: names, types and ranges are checked before anything runs."""
 
 import inspect
 from collections.abc import Callable, Mapping

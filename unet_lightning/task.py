@@ -40,7 +40,7 @@ class SegmentationTask(L.LightningModule):
         self.runnable: Callable[[Tensor], Tensor] = network
         self.results: dict[str, Tensor] = {}
 
-    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The loss of a batch of crops."""
         logits = self.runnable(batch["image"])
         if logits.shape[-2:] != batch["mask"].shape[-2:]:
@@ -50,14 +50,14 @@ class SegmentationTask(L.LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, sample: dict[str, Any], _: int) -> None:
+    def validation_step(self, sample: dict[str, Any], batch_idx: int) -> None:
         """Score one whole image, and its loss."""
         logits = self._score(sample)
         weight = sample["valid"][None].float()
         loss = self.loss(logits[None], sample["mask"][None], weight)
         self.log("val/loss", loss, batch_size=1, on_epoch=True)
 
-    def test_step(self, sample: dict[str, Any], _: int) -> None:
+    def test_step(self, sample: dict[str, Any], batch_idx: int) -> None:
         """Score one whole image."""
         self._score(sample)
 

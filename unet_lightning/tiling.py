@@ -18,15 +18,13 @@ from torch import Tensor
 class Geometry(Protocol):
     """What tiling must know of a network; `unet_lightning.model.geometry` has the definitions."""
 
-    @property
-    def margin(self) -> int: ...
-    @property
-    def halo(self) -> int: ...
-    @property
-    def multiple(self) -> int: ...
-    @property
-    def exact(self) -> bool: ...
-    def input_size(self, output: int) -> int: ...
+    margin: Any  # properties there, so that no type would fit both
+    halo: Any
+    multiple: Any
+    exact: Any
+
+    def input_size(self, output: int) -> int:
+        """The smallest side the network takes whose output is at least `output`."""
 
 
 def round_up(size: int, multiple: int) -> int:
@@ -52,7 +50,7 @@ def window(array: Any, top: int, left: int, height: int, width: int, channels_fi
     first = array.ndim - 2 if channels_first else 0
     for axis, start, length in ((first, top, height), (first + 1, left, width)):
         size = array.shape[axis]
-        inside = 0 <= start and start + length <= size
+        inside = start >= 0 and start + length <= size
         index = slice(start, start + length) if inside else mirror_index(start, start + length, size)
         array = array[(slice(None),) * axis + (index,)]
     return array
@@ -93,10 +91,10 @@ def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, 
     blend = torch.ones(sides) if geometry.exact else gaussian(sides[0], sides[1])
     blend = blend.to(image.device)
     origins = list(product(*(range(-start, size, step) for size, step in zip(shape, steps, strict=True))))
-    logits, total = None, torch.zeros(shape, device=image.device)
+    logits: Tensor | None = None
+    total = torch.zeros(shape, device=image.device)
     for some in _batches(origins, batch):
-        windows = [window(image, y - geometry.halo, x - geometry.halo, *reads, channels_first=True) for y, x in some]
-        output = network(torch.stack(windows))
+        output: Tensor = network(torch.stack([_read(image, y, x, geometry.halo, reads) for y, x in some]))
         output = output.to(torch.promote_types(output.dtype, torch.float32))
         if logits is None:
             logits = output.new_zeros((output.shape[1], *shape))
@@ -104,6 +102,12 @@ def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, 
             _add(logits, total, tile_logits, blend, (y, x), geometry.halo - geometry.margin)
     assert logits is not None
     return logits if geometry.exact else logits / total
+
+
+def _read(image: Tensor, y: int, x: int, halo: int, sides: list[int]) -> Tensor:
+    """A tile's input: `halo` pixels of context before its origin, and as much after it as the network takes."""
+    read: Tensor = window(image, y - halo, x - halo, sides[0], sides[1], channels_first=True)
+    return read
 
 
 def _batches(items: list[tuple[int, ...]], size: int) -> Iterator[list[tuple[int, ...]]]:

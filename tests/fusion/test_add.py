@@ -15,6 +15,8 @@ def test_addition_is_concatenation_followed_by_the_convolution_i_i():
 def test_differing_channels_are_projected():
     add = Add(3, 8)
     skip, up = torch.randn(1, 3, 4, 4), torch.randn(1, 8, 4, 4)
-    expected = skip + torch.einsum("oi,bihw->bohw", add.project.weight[..., 0, 0], up) + add.project.bias.view(1, 3, 1, 1)
+    expected = (
+        skip + torch.einsum("oi,bihw->bohw", add.project.weight[..., 0, 0], up) + add.project.bias.view(1, 3, 1, 1)
+    )
     torch.testing.assert_close(add(skip, up), expected)
     assert add.out_channels == 3

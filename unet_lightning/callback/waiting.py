@@ -18,7 +18,9 @@ class Waiting(L.Callback):
         """Start the clock."""
         self.ended = time.perf_counter()
 
-    def on_train_batch_start(self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """The batch has come."""
         self.started = time.perf_counter()
 

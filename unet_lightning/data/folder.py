@@ -49,9 +49,9 @@ def read_manifest(table: Path) -> tuple[Record, ...]:
 
 
 def _record(row: dict[str, str], base: Path) -> Record:
-    paths = {name: base / row[name] for name in ("mask", "instances") if row.get(name)}
-    words = {name: row.get(name) or "" for name in ("split", "group", "kind")}
-    return Record(row.get("id") or Path(row["image"]).stem, base / row["image"], **paths, **words)
+    mask, instances = (base / row[name] if row.get(name) else None for name in ("mask", "instances"))
+    split, group, kind = (row.get(name) or "" for name in ("split", "group", "kind"))
+    return Record(row.get("id") or Path(row["image"]).stem, base / row["image"], mask, instances, group, split, kind)
 
 
 def pair(folder: Path) -> tuple[Record, ...]:
@@ -77,10 +77,9 @@ def _pair_one(folder: Path, split: str) -> list[Record]:
     if lonely:
         remedy = "give both the same name before the ending, or list the pairs in manifest.csv"
         raise InputError("\n".join(sorted(lonely)) + f"\n{remedy}")
-    paths = {"masks": "mask", "instances": "instances"}
+    masks, instances = (labels.get(name, {}) for name in LABELS)
     return [
-        Record(stem, path, split=split, **{paths[name]: files[stem] for name, files in labels.items()})
-        for stem, path in sorted(images.items())
+        Record(stem, path, masks.get(stem), instances.get(stem), split=split) for stem, path in sorted(images.items())
     ]
 
 

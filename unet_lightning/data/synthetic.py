@@ -59,4 +59,4 @@ def _cells(random: np.random.Generator, shape: tuple[int, int], number: int) -> 
 def _light(random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
     """(H, W) smooth illumination around 1."""
     coarse = random.uniform(0.6, 1.4, (3, 3))
-    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC).astype(np.float64)

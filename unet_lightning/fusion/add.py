@@ -4,7 +4,10 @@ from torch import Tensor, nn
 
 
 class Add(nn.Module):
-    """(B, skip, h, w) and (B, up, h, w) to (B, skip, h, w). Where the channels differ, a 1x1 convolution projects `up`."""
+    """(B, skip, h, w) and (B, up, h, w) to (B, skip, h, w).
+
+    Where the channels differ, a 1x1 convolution projects `up`.
+    """
 
     def __init__(self, skip_channels: int, up_channels: int) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it asks the network for its version
 
-import albumentations as A  # noqa: E402
+import albumentations as A
 
 
 class Augment:
@@ -30,8 +30,8 @@ class Augment:
         return ceil(self.context * side)
 
     def __call__(
-        self, image: NDArray[np.generic], labels: Sequence[NDArray[np.generic]], seed: Sequence[int]
-    ) -> tuple[NDArray[np.generic], list[NDArray[np.generic]]]:
+        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], seed: Sequence[int]
+    ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
         """image (H, W, C), labels (H, W) each; the same seed draws the same transforms in any process."""
         if self.compose is None:
             return image, list(labels)

@@ -15,10 +15,10 @@ from unet_lightning.record import Record
 from unet_lightning.sample import Sample
 from unet_lightning.tiling import inside, window
 
-Normalize = Callable[[NDArray[np.generic]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Normalize = Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
-def normalised(image: NDArray[np.generic], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
+def normalised(image: NDArray[Any], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
     """(H, W, C) native to (C, H, W) float32."""
     array = (image.astype(np.float32) - shift) / scale
     return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
@@ -100,9 +100,7 @@ class Crops(Dataset[dict[str, Any]]):
         centred = [(size - self.side) // 2 if size < self.side else c for size, c in zip(shape, corner, strict=True)]
         return centred[0], centred[1]
 
-    def _region(
-        self, sample: Sample, top: int, left: int, side: int
-    ) -> tuple[NDArray[np.generic], list[NDArray[np.generic]]]:
+    def _region(self, sample: Sample, top: int, left: int, side: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:
         image, mask, valid = (window(a, top, left, side, side) for a in (sample.image, sample.mask, sample.valid))
         valid = valid & inside(top, left, side, side, sample.mask.shape)
         labels = [mask, valid.astype(np.uint8)]
@@ -110,9 +108,7 @@ class Crops(Dataset[dict[str, Any]]):
             labels.append(window(sample.instances, top, left, side, side))
         return image, labels
 
-    def _target(
-        self, labels: Sequence[NDArray[np.generic]], rim: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def _target(self, labels: Sequence[NDArray[Any]], rim: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Mask and weight of the crop, the weight made from the augmented labels and their surroundings."""
         reach = self.weight.reach
         mask, valid, *instances = (_middle(label, rim - reach) for label in labels)

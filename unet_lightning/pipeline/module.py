@@ -44,7 +44,9 @@ class DataModule(L.LightningDataModule):
         self.margin = 0
         for name in SPLITS[:2]:
             if not dataset.split(name):
-                raise InputError(f"no record has the split {name!r}; add images, or correct the manifest's split column")
+                raise InputError(
+                    f"no record has the split {name!r}; add images, or correct the manifest's split column"
+                )
         self.statistics = inspect(self.store, dataset.records)
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:

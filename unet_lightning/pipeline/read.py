@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ def read_files(
         raise InputError(f"{record.mask or record.instances or record.image}: {error}") from None
 
 
-def read_image(path: Path) -> NDArray[np.generic]:
+def read_image(path: Path) -> NDArray[Any]:
     """(H, W, C) in the file's own dtype: RGB order, EXIF orientation applied.
 
     Alpha is dropped: the fourth channel of a PNG, the second of a grey one, and of a TIFF what it declares as alpha.
@@ -55,7 +56,7 @@ def read_image(path: Path) -> NDArray[np.generic]:
     return np.ascontiguousarray(image[..., 2::-1])  # BGR or BGRA to RGB
 
 
-def read_label(path: Path) -> NDArray[np.generic]:
+def read_label(path: Path) -> NDArray[Any]:
     """(H, W) stored integers of a grey or palette picture (a palette's indices), 8 to 32 bit."""
     if path.suffix.lower() in TIFF:
         label = _read_tiff(path)
@@ -74,7 +75,7 @@ def read_label(path: Path) -> NDArray[np.generic]:
     return label.astype(np.uint8) if label.dtype == bool else label
 
 
-def _read_tiff(path: Path) -> NDArray[np.generic]:
+def _read_tiff(path: Path) -> NDArray[Any]:
     _bytes(path)
     try:
         with tifffile.TiffFile(path) as file:

@@ -17,11 +17,11 @@ class Unpool(nn.Module):
     def forward(self, features: Tensor, indices: Tensor | None) -> Tensor:
         """indices: (B, out, H, W) of the encoder's 2x2 max pooling; their centre is used where H > h."""
         assert indices is not None
-        return F.max_unpool2d(self.reduce(features), rebase(indices, *features.shape[-2:]), 2)
+        return F.max_unpool2d(self.reduce(features), rebase(indices, *features.shape[-2:]), [2, 2])
 
 
 def rebase(indices: Tensor, height: int, width: int) -> Tensor:
-    """The middle (height, width) of pooling indices, pointing into the middle of the encoder's map instead of all of it.
+    """The middle (height, width) of pooling indices, pointing into the middle of the encoder's map.
 
     An index counts row by row through the encoder's map of twice the pooled sides; a valid network's decoder sees
     only its centre.
