@@ -122,9 +122,11 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
     dataset = DataSet(assign_splits(found.records, plain["seed"]), found.classes, found.read)
     if not published:
         log.info("no published split: groups shared out 60/20/20 by a seeded hash, written to split.csv")
-    transforms = tuple(instantiate(plain[key], _convert_="all") for key in ("augment", "normalize", "weight"))
+    normalize, augment, weight = (
+        instantiate(plain[key], _convert_="all") for key in ("normalize", "augment", "weight")
+    )
     pipeline = {key: plain["data"][key] for key in PIPELINE}
-    return DataModule(dataset, transforms, plain["seed"], **pipeline)
+    return DataModule(dataset, normalize, (augment, weight), plain["seed"], **pipeline)
 
 
 def build_trainer(config: DictConfig, precision: str, folder: Path | None) -> L.Trainer:

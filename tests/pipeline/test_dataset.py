@@ -8,6 +8,7 @@ import torch
 from tests.conftest import build_unet
 from unet_lightning.config import compose
 from unet_lightning.pipeline.dataset import Crops, Draws
+from unet_lightning.pipeline.store import Store
 from unet_lightning.record import DataSet, Record
 from unet_lightning.run import build_data, plain_config
 from unet_lightning.sample import Sample
@@ -59,17 +60,15 @@ def test_an_epoch_draws_every_image_equally_often():
     assert [draw for _, draw, _ in draws] == list(range(15))
 
 
-class Store(dict):
-    dataset = DataSet((), ("background", "cell"), None)
-
-
 def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="none"):
     from unet_lightning.run import instantiate
 
     config = compose([f"augment={augment}", f"normalize={normalize}"])
-    transforms = [instantiate(config[key], _convert_="all") for key in ("augment", "normalize", "weight")]
+    transforms = [instantiate(config[key], _convert_="all") for key in ("augment", "weight")]
     record = Record("a", "a")
-    return Crops([record], Store({record: sample}), transforms, (side, margin), foreground, seed=0)
+    dataset = DataSet((record,), ("background", "cell"), lambda _: sample)
+    store = Store(dataset, instantiate(config.normalize), cache_gb=1)
+    return Crops([record], store, transforms, (side, margin), foreground, seed=0)
 
 
 def located(height, width):

@@ -1,6 +1,6 @@
 """Training crops and whole images."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,6 @@ from unet_lightning.pipeline.store import Store
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
 from unet_lightning.tiling import inside, window
-
-Normalize = Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
 def normalised(image: NDArray[Any], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
@@ -55,13 +53,13 @@ class Crops(Dataset[dict[str, Any]]):
         self,
         records: Sequence[Record],
         store: Store,
-        transforms: tuple[Augment, Normalize, Any],
+        transforms: tuple[Augment, Any],
         sizes: tuple[int, int],
         foreground: float,
         seed: int,
     ) -> None:
         self.records, self.store, self.seed = list(records), store, seed
-        self.augment, self.normalize, self.weight = transforms
+        self.augment, self.weight = transforms
         self.side, self.margin = sizes
         self.foreground = foreground
 
@@ -78,7 +76,7 @@ class Crops(Dataset[dict[str, Any]]):
         mask, weight = self._target(labels, rim)
         cropped = _middle(image, rim - self.margin)
         return {
-            "image": normalised(cropped, *self.normalize(sample.image)),
+            "image": normalised(cropped, *self.store.affine(record)),
             "mask": torch.from_numpy(mask.astype(np.int64)),
             "weight": torch.from_numpy(weight),
             "id": record.id,
@@ -119,8 +117,8 @@ class Crops(Dataset[dict[str, Any]]):
 class Images(Dataset[dict[str, Any]]):
     """Whole images, normalised: image (C, H, W) float32, mask (H, W) int64, valid (H, W) bool, and the position."""
 
-    def __init__(self, records: Sequence[Record], store: Store, normalize: Normalize) -> None:
-        self.records, self.store, self.normalize = list(records), store, normalize
+    def __init__(self, records: Sequence[Record], store: Store) -> None:
+        self.records, self.store = list(records), store
 
     def __len__(self) -> int:
         return len(self.records)
@@ -129,7 +127,7 @@ class Images(Dataset[dict[str, Any]]):
         record = self.records[index]
         sample = self.store[record]
         return {
-            "image": normalised(sample.image, *self.normalize(sample.image)),
+            "image": normalised(sample.image, *self.store.affine(record)),
             "mask": torch.from_numpy(sample.mask.astype(np.int64)),
             "valid": torch.from_numpy(sample.valid),
             "index": index,

@@ -9,9 +9,9 @@ from torch.utils.data import DataLoader
 
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.augment import Augment
-from unet_lightning.pipeline.dataset import Crops, Draws, Images, Normalize
+from unet_lightning.pipeline.dataset import Crops, Draws, Images
 from unet_lightning.pipeline.statistics import inspect
-from unet_lightning.pipeline.store import Store
+from unet_lightning.pipeline.store import Normalize, Store
 from unet_lightning.record import SPLITS, DataSet
 
 Positive = Annotated[int, Ge(1)]
@@ -27,7 +27,8 @@ class DataModule(L.LightningDataModule):
     def __init__(
         self,
         dataset: DataSet,
-        transforms: tuple[Augment, Normalize, Any],
+        normalize: Normalize,
+        transforms: tuple[Augment, Any],
         seed: int,
         crop: Positive,
         crops_per_image: Positive,
@@ -40,7 +41,7 @@ class DataModule(L.LightningDataModule):
         self.dataset, self.transforms, self.seed = dataset, transforms, seed
         self.crop, self.crops_per_image, self.foreground = crop, crops_per_image, foreground
         self.batch_size, self.num_workers = batch_size, num_workers
-        self.store = Store(dataset, cache_gb)
+        self.store = Store(dataset, normalize, cache_gb)
         self.margin = 0
         for name in SPLITS[:2]:
             if not dataset.split(name):
@@ -67,7 +68,7 @@ class DataModule(L.LightningDataModule):
 
     def images(self, split: str) -> Images:
         """The whole images of a split, in its order."""
-        return Images(self.dataset.split(split), self.store, self.transforms[1])
+        return Images(self.dataset.split(split), self.store)
 
     def _images(self, split: str) -> DataLoader[dict[str, Any]]:
         return self._loader(self.images(split), batch_size=None)
