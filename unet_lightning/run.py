@@ -65,12 +65,11 @@ def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) 
     results |= {"parameters": sum(p.numel() for p in run.task.parameters()), "epochs": run.trainer.current_epoch}
     if best:
         load_weights(run.task, best)
-    evaluator = run.trainer
-    for split in ("val", "test"):
-        if run.data.dataset.split(split):
-            loader = run.data.val_dataloader() if split == "val" else run.data.test_dataloader()
-            evaluator.test(run.task, loader, verbose=False)
-            results[split] = report.scores(run.task.results["semantic"], run.data, split)
+    run.trainer.validate(run.task, run.data, verbose=False)
+    results["val"] = report.scores(run.task.results["semantic"], run.data, "val")
+    if run.data.dataset.split("test"):
+        run.trainer.test(run.task, run.data, verbose=False)
+        results["test"] = report.scores(run.task.results["semantic"], run.data, "test")
     results["seconds"] = round(time.time() - started, 1)
     report.write(folder, results, run.data, run.task)
     return results

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import lightning as L
+import numpy as np
 from annotated_types import Ge
 from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -10,7 +11,7 @@ from unet_lightning.picture import panel
 
 
 class Panels(L.Callback):
-    """Logs a panel of each of the first `images` validation images after every `every`-th validation."""
+    """Logs panels of `images` validation images, spread evenly over the split, every `every` epochs."""
 
     def __init__(self, images: Annotated[int, Ge(0)], every: Annotated[int, Ge(1)]) -> None:
         self.images, self.every = images, every
@@ -24,7 +25,7 @@ class Panels(L.Callback):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         task: Any = pl_module
         images = data.images("val")
-        for index in range(min(self.images, len(images))):
+        for index in sorted(set(np.linspace(0, len(images) - 1, self.images).astype(int).tolist())):
             sample = images[index]
             with trainer.precision_plugin.forward_context():
                 logits = task.predict(sample["image"].to(pl_module.device))
