@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unet_lightning.cli import help_text
-from unet_lightning.config import groups
+from unet_lightning.config import CONF, groups
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,3 +60,22 @@ def test_help_names_every_option_and_explains_every_key():
     for key in ("seed=0", "data.batch_size=", "data.num_workers=", "trainer.max_epochs=", "model.depth=4"):
         line = next(line for line in text.splitlines() if line.strip().startswith(key))
         assert len(line.split()) > 1
+
+
+WIRING = {"defaults", "hydra", "upsample", "fusion", "terms", "data", "spatial", "callbacks", "semantic"}
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_every_value_in_the_yaml_carries_its_explanation(path):
+    lines = path.read_text().split("\nhydra:")[0].splitlines()
+    for line in lines:
+        key = line.split(":")[0].strip()
+        value = line.partition(":")[2].strip()
+        if value and not line.startswith(("#", "  - ")) and "_target_" not in line and key not in WIRING:
+            assert "  # " in line or key in (
+                "_partial_",
+                "mode",
+                "filename",
+                "enable_version_counter",
+                "logging_interval",
+            ), line

@@ -97,10 +97,12 @@ def help_text(program: str) -> str:
         lines.append(f"  {group}=")
         lines += [f"    {name:<12} {_first_comment(CONF / group / f'{name}.yaml')}" for name in names]
     lines.append("\nValues (key=value), with their defaults:")
-    lines += [f"  {line}" for line in _commented(CONF / "train.yaml", "")]
-    for group, name in sorted(_defaults()):
-        path = CONF / group / f"{name}.yaml"
-        lines += [f"  {line}" for line in _commented(path, f"{group}.")]
+    lines += [f"  {line}" for line in _values(CONF / "train.yaml", "")]
+    for group, names in groups().items():
+        for name in names:
+            values = list(_values(CONF / group / f"{name}.yaml", f"{group}."))
+            lines += [f"  with {group}={name}:"] if values else []
+            lines += [f"    {line}" for line in values]
     return "\n".join(lines)
 
 
@@ -109,13 +111,8 @@ def _first_comment(path: Path) -> str:
     return first.removeprefix("# ") if first.startswith("#") else ""
 
 
-def _defaults() -> list[tuple[str, str]]:
-    pairs = re.findall(r"^  - (\w+): (\w+)$", (CONF / "train.yaml").read_text(), re.MULTILINE)
-    return [(group, name) for group, name in pairs]
-
-
-def _commented(path: Path, prefix: str) -> Iterator[str]:
-    """`key=default  comment` of every line of a yaml file that carries a comment."""
+def _values(path: Path, prefix: str) -> Iterator[str]:
+    """`key=default  comment` of every line of a yaml file that carries a comment; the rest is wiring."""
     parents: list[str] = []
     for line in path.read_text().splitlines():
         match = re.match(r"^( *)(\w+):\s*([^#]*?)\s*(?:#\s(.*))?$", line)
@@ -123,4 +120,4 @@ def _commented(path: Path, prefix: str) -> Iterator[str]:
             indent, key, value, comment = match.groups()
             parents = [*parents[: len(indent) // 2], key]
             if comment:
-                yield f"{prefix}{'.'.join(parents)}={value}".ljust(36) + f" {comment}"
+                yield f"{prefix}{'.'.join(parents)}={value}".ljust(38) + f" {comment}"
