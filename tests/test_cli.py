@@ -40,6 +40,46 @@ def test_wrong_overrides_exit_with_2_and_no_traceback(tmp_path, arguments, words
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["data.root=/nowhere"], "data.root=/nowhere is not a folder"),
+        (["data.root={set}"], "a.png has no partner in masks/"),
+        (["data.root={set}", "seed=-1"], "seed=-1"),
+        (["data.root={set}", "trainer.accelerator=foo"], "no partner"),
+    ],
+)
+def test_bad_data_ends_with_file_finding_and_remedy(tmp_path, overrides, words):
+    for name in ("images/a.png", "images/b.png", "masks/b.png"):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    done = run("data=folder", *(o.format(set=tmp_path / "set") for o in overrides), cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_sweep_trains_every_trial_in_a_folder_of_its_name(tmp_path):
+    small = ["data=synthetic", "data.number=5", "data.height=32", "data.width=32", "data.num_workers=0", "tile=32"]
+    done = run(
+        "-m", "fusion=concat,add", *small, "data.crop=16", "model.depth=1", "trainer.fast_dev_run=true", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    results = sorted(tmp_path.glob("outputs/sweeps/*/*/results.json"))
+    assert ["fusion=add" in str(path) for path in results] == [True, False]
+    assert all('"status": "finished"' in path.read_text() for path in results)
+
+
+def test_the_preset_of_the_first_study_composes_twelve_trials(tmp_path):
+    preset = ["-cd", str(ROOT / "experiments/upsample_fusion"), "-cn", "quick", "--cfg", "hydra"]
+    done = run(*preset, "-p", "hydra.sweeper.params", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "loss: ce,focal" in done.stdout
+    assert "upsample: transposed,bilinear,unpool" in done.stdout
+    assert "fusion: concat,add" in done.stdout
+
+
 def test_cfg_job_prints_the_config_without_importing_torch(tmp_path):
     code = "import sys; sys.argv[1:] = ['--cfg', 'job']; import train; train.train(); assert 'torch' not in sys.modules"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

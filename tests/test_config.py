@@ -1,6 +1,6 @@
 import pytest
 
-from unet_lightning.config import compose
+from unet_lightning.config import check_overrides, compose, folder_name, groups
 from unet_lightning.error import InputError
 from unet_lightning.run import check, plain_config
 
@@ -38,17 +38,39 @@ def test_what_cannot_be_composed_is_refused_with_the_nearest_right_word(override
         ("+loss.gama=3", "loss.gama is not a key"),
         ("+trainer.max_epoch=3", "did you mean 'max_epochs'"),
         ("trainer.max_epochs=many", "trainer.max_epochs=many"),
-        ("loss.terms.dice.reduction=bacth", "'batch' or 'sample'"),
+        ("loss=ce_dice loss.terms.dice.reduction=bacth", "'batch' or 'sample'"),
         ("optimizer.lr=fast", "optimizer.lr=fast"),
         ("trainer.callbacks.panels.images=-2", "trainer.callbacks.panels.images=-2"),
         ("tile=0", "tile=0"),
+        ("seed=-1", "seed=-1"),
+        ("data.crop=32.0", "valid integer"),
+        ("data.batch_size=true", "valid integer"),
+        ("data=synthetic data.noise=-1", "data.noise=-1"),
         ("data=folder", "data.root is missing"),
     ],
 )
 def test_what_a_part_does_not_take_is_refused_before_anything_is_built(override, words):
     with pytest.raises(InputError) as caught:
-        check(plain_config(compose([override])))
+        check(plain_config(compose(override.split())))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("choice", [f"{group}={name}" for group, names in groups().items() for name in names])
+def test_every_option_composes_and_fits_its_part(choice):
+    root = ["data.root=."] if choice == "data=folder" else []
+    check(plain_config(compose([choice, *root])))
+
+
+def test_sweeps_may_use_a_pattern():
+    check_overrides(["loss=glob(*)"])
+
+
+def test_a_trials_folder_has_one_short_name():
+    assert folder_name("loss=ce,upsample=unpool") == "loss=ce,upsample=unpool"
+    assert "/" not in folder_name("data.manifest=a/b.csv")
+    long = [folder_name(f"data.crop={k}," * 30 + str(k)) for k in (1, 2)]
+    assert max(map(len, long)) <= 150
+    assert long[0] != long[1]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,6 +10,7 @@ from unet_lightning import run
 from unet_lightning.config import compose
 from unet_lightning.error import InputError
 from unet_lightning.metric.semantic import summary
+from unet_lightning.picture import panel
 
 SMALL = [
     "data=synthetic",
@@ -52,7 +54,7 @@ def test_results_are_finished_and_complete(trained):
     assert stored["status"] == "finished"
     assert stored["test"]["pooled"] == results["test"]["pooled"]
     assert stored.keys() >= {"val", "test", "split_hash", "config_hash", "precision", "versions", "checkpoint"}
-    assert stored["test"]["otsu"]["pooled"]["iou"]["cell"] > 0
+    assert stored["test"]["otsu"]["pooled"]["iou"]["classes"]["cell"] > 0
     assert not list(folder.glob("*.part"))
 
 
@@ -116,14 +118,14 @@ def test_another_number_of_channels_is_refused(trained):
         predictor.predict(np.zeros((8, 8, 3), np.uint8))
 
 
-def test_scores_do_not_depend_on_batch_size_or_tile(trained):
+def test_scores_do_not_depend_on_batch_size_tile_or_reloading(trained):
     folder, results = trained
     for override in ("data.batch_size=1", "tile=512"):
         built = run.build(compose([*SMALL, override, "trainer.precision=32-true"]), folder / "again")
         run.load_weights(built.task, results["checkpoint"])
         built.trainer.test(built.task, built.data, verbose=False)
-        scores = summary(built.task.results["semantic"], built.data.dataset.classes)
-        found, expected = scores["pooled"]["dice"]["cell"], results["test"]["pooled"]["dice"]["cell"]
+        scores = summary(built.task.confusions["test"], built.data.dataset.classes)
+        found, expected = scores["pooled"]["dice"]["mean"], results["test"]["pooled"]["dice"]["mean"]
         assert found == pytest.approx(expected, abs=2e-3)  # the run itself may have used bf16
         if override == "data.batch_size=1":
             exact = scores
@@ -147,7 +149,7 @@ def test_fast_dev_run_writes_results_too(tmp_path, overrides):
 
 @pytest.mark.parametrize(
     "override",
-    ["optimizer=sgd", "schedule=constant", "schedule=poly", "normalize=none", "augment=flip", "loss=dice", "loss=ce"],
+    ["optimizer=sgd", "schedule=constant", "schedule=poly", "normalize=none", "augment=flip", "loss=dice", "loss=ce_dice"],
 )
 def test_every_other_option_trains_a_step(tmp_path, override):
     results = train(tmp_path, "trainer.fast_dev_run=true", override)
@@ -165,24 +167,151 @@ def test_a_run_that_stops_half_way_is_not_called_finished(tmp_path, monkeypatch)
     ("wanted", "accelerator", "expected"), [("32-true", "cpu", "32-true"), ("bf16-mixed", "gpu", "bf16-mixed")]
 )
 def test_a_given_precision_is_kept(wanted, accelerator, expected):
-    assert run.choose_precision(wanted, accelerator) == expected
+    assert run.choose_precision(wanted, accelerator, torch.nn.Identity()) == expected
 
 
 @pytest.mark.parametrize(("supported", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
 def test_precision_follows_the_processor(monkeypatch, supported, expected):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert run.choose_precision("auto", "cpu") == expected
+    assert run.choose_precision("auto", "cpu", torch.nn.Identity()) == expected
+    assert run.choose_precision("auto", "cpu", torch.nn.InstanceNorm2d(3)) == "32-true"
 
 
-def test_one_class_is_refused():
-    with pytest.raises(InputError, match="names 1 classes; expected 2 to 256"):
-        run.build(compose([*SMALL, "data.classes=[cell]"]))
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("data.classes=[cell]", "names 1 classes; expected 2 to 256"),
+        ("data.classes=[a,a]", "data.classes are not distinct: a"),
+        ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1"),
+        ("loss=ce_dice ~loss.factors.dice", "loss.factors names"),
+        ("trainer.accelerator=foo", "lightning.pytorch.Trainer"),
+    ],
+)
+def test_what_only_a_part_itself_can_refuse_is_an_input_error(override, words):
+    with pytest.raises(InputError, match=words):
+        run.build(compose([*SMALL, *override.split()]))
+
+
+def test_a_run_without_an_end_needs_to_know_its_steps(tmp_path):
+    with pytest.raises(InputError, match=r"trainer\.max_epochs"):
+        train(tmp_path, "trainer.max_epochs=-1", "trainer.max_time=00:00:00:05")
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_split_that_is_not_scored_is_left_out(tmp_path, split):
+    results = train(tmp_path, "trainer.max_epochs=1", f"trainer.limit_{split}_batches=0")
+    assert split not in results
+    assert {"val", "test"} - {split} <= results.keys()
+
+
+def test_captions_and_pictures_come_from_the_same_prediction(trained):
+    folder, results = trained
+    predictor = run.load(folder / "checkpoints" / "best.ckpt")
+    built = run.build(compose(SMALL))
+    for entry in results["pictures"]:
+        path, name, dice = entry.split(" ")[0], entry.split(" ")[1].rstrip(","), float(entry.split(" ")[-1])
+        record = next(r for r in built.data.dataset.records if r.id == name)
+        sample = built.data.store[record]
+        prediction = predictor.predict(sample.image)
+        overlap = 2 * (prediction * sample.mask).sum() / (prediction.sum() + sample.mask.sum())
+        assert overlap == pytest.approx(dice, abs=1e-4)
+        shown = cv2.imread(str(folder / path))[..., ::-1]
+        expected = panel(sample.image, sample.mask, prediction, sample.valid, built.data.dataset.colors)
+        assert np.array_equal(shown, expected)
+
+
+@pytest.mark.parametrize("upsample", ["transposed", "nearest", "bilinear", "bicubic", "unpool"])
+@pytest.mark.parametrize("fusion", ["concat", "add"])
+@pytest.mark.parametrize("convolution", ["same", "valid"])
+def test_every_network_runs_with_the_crop_people_leave_alone(tmp_path, upsample, fusion, convolution):
+    choice = [f"upsample={upsample}", f"fusion={fusion}", f"model.convolution={convolution}", "model.depth=3"]
+    results = train(tmp_path, "trainer.fast_dev_run=true", "data.crop=50", "data.batch_size=1", *choice)
+    assert results["status"] == "finished"
+
+
+def test_the_paper_network_runs_with_the_default_crop():
+    crop = compose([]).data.crop
+    built = run.build(compose([*SMALL, "model=paper", f"data.crop={crop}", "model.depth=4", "model.base_channels=2"]))
+    batch = next(iter(built.data.train_dataloader()))
+    assert batch["mask"].shape[-1] == built.data.crop >= crop
+    assert built.task.network(batch["image"]).shape[-1] == built.data.crop
+
+
+def test_compiled_training_gives_the_same_checkpoint_keys(tmp_path, trained):
+    results = train(tmp_path, "compile=true", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    compiled = torch.load(results["checkpoint"], weights_only=True)["state_dict"]
+    plain = torch.load(trained[1]["checkpoint"], weights_only=True)["state_dict"]
+    assert compiled.keys() == plain.keys()
+    assert all(key.startswith("network.") for key in plain)
+
+
+def test_training_moves_the_epoch_of_the_draws(tmp_path, monkeypatch):
+    from unet_lightning.pipeline import dataset
+
+    epochs = set()
+    original = dataset.Draws.__iter__
+    monkeypatch.setattr(dataset.Draws, "__iter__", lambda self: (epochs.add(self.epoch), original(self))[1])
+    train(tmp_path, "trainer.max_epochs=3")
+    assert epochs == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["os.system", "torch.hub.load", "builtins.open", "unet_lightning.run.load", "unet_lightning.picture.write", 3],
+)
+@pytest.mark.parametrize("place", ["normalize", "model.upsample", "model.list.0"])
+def test_a_checkpoint_cannot_name_what_is_built(tmp_path, trained, target, place):
+    content = torch.load(trained[1]["checkpoint"], weights_only=True)
+    node = content["unet_lightning"]["config"]
+    node["model"]["list"] = [{}]
+    for key in place.split("."):
+        node = node[int(key) if key.isdigit() else key]
+    node["_target_"] = target
+    torch.save(content, tmp_path / "bad.ckpt")
+    with pytest.raises(InputError, match="no class of unet_lightning"):
+        run.load(tmp_path / "bad.ckpt")
+
+
+@pytest.mark.parametrize("content", [{}, {"state_dict": {}}, [1], b"not a checkpoint", print])
+def test_a_foreign_file_is_no_checkpoint(tmp_path, content):
+    path = tmp_path / "x.ckpt"
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(InputError, match=r"x\.ckpt: not a checkpoint"):
+        run.load(path)
+
+
+def write_folder(root, splits=("",)):
+    for n, split in enumerate(splits):
+        for kind in ("images", "masks"):
+            (root / split / kind).mkdir(parents=True)
+        for k in range(6):
+            mask = np.zeros((40, 30), np.uint8)
+            mask[5 + k : 20 + k, 5:20] = 1
+            cv2.imwrite(str(root / split / "images" / f"{k}.png"), mask * 50 + 10 * n + k)
+            cv2.imwrite(str(root / split / "masks" / f"{k}.png"), mask)
+
+
+def test_a_folder_of_ones_own_trains_to_the_end(tmp_path):
+    write_folder(tmp_path / "set")
+    options = ["data=folder", f"data.root={tmp_path / 'set'}", "data.crop=16", "data.num_workers=0"]
+    short = ["model.depth=1", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"]
+    results = run.train(compose([*options, *short]), tmp_path / "run")
+    assert results["test"]["images"] == 1
+    assert "foreground" in results["test"]["pooled"]["dice"]["classes"]
+    assert "| test, foreground |" in (tmp_path / "run" / "report.md").read_text()
+
+
+def test_equal_names_in_the_split_folders_are_different_pictures(tmp_path):
+    write_folder(tmp_path, ("train", "val", "test"))
+    data = run.build_data(run.plain_config(compose(["data=folder", f"data.root={tmp_path}"])))
+    for n, split in enumerate(("train", "val", "test")):
+        for record in data.dataset.split(split):
+            assert data.store[record].image[0, 0, 0] == 10 * n + int(record.image.stem)
+    assert data.statistics.images == 6
 
 
 def test_a_folder_with_mistakes_stops_before_training_with_all_of_them(tmp_path):
-    import cv2
-
     for kind in ("images", "masks"):
         (tmp_path / kind).mkdir()
     for k in range(6):

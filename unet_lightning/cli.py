@@ -70,7 +70,7 @@ def _compose_and_train(config: DictConfig) -> float:
         if hydra_config.mode == RunMode.MULTIRUN:  # the other trials go on
             raise
         refuse(str(error))
-    score: float = results["val"]["pooled"]["dice"]["foreground"]
+    score: float = results.get("val", {}).get("pooled", {}).get("dice", {}).get("foreground", float("nan"))
     return score
 
 

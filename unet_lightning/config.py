@@ -1,5 +1,7 @@
 """Composition: where the yaml lies, the types of its keys, and errors that name the nearest right word."""
 
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -35,7 +37,6 @@ class Config:
     upsample: Any = MISSING
     fusion: Any = MISSING
     loss: Any = MISSING
-    metric: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
     trainer: Any = MISSING
@@ -44,6 +45,13 @@ class Config:
 def register() -> None:
     """Make the schema known to Hydra under the name conf/train.yaml refers to."""
     ConfigStore.instance().store(name="schema", node=Config)
+    OmegaConf.register_new_resolver("folder", folder_name, replace=True)
+
+
+def folder_name(overrides: str) -> str:
+    """A trial's overrides as the name of one folder, on any file system."""
+    name = re.sub(r"[^\w.,=+-]+", "_", overrides) or "default"
+    return name if len(name) <= 150 else f"{name[:140]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def compose(overrides: list[str] | None = None, name: str = "train") -> DictConfig:
@@ -87,6 +95,8 @@ def _check_override(override: Override, known: dict[str, list[str]]) -> None:
     if top not in keys:
         raise InputError(f"{override.input_line}: {top} is not a key; {nearest(top, keys)}")
     if key not in known or override.is_delete():
+        return
+    if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
         return
     if override.is_sweep_override():
         assert override.input_line is not None

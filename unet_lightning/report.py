@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 from collections.abc import Iterable
 from math import isnan
 from pathlib import Path
@@ -89,8 +90,8 @@ def rows(results: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
     """The lines of the final table: what was scored, and its scores."""
     split = "test" if "test" in results else "val"
     found = results[split]
-    classes = [name for name in found["pooled"]["dice"] if name not in ("mean", "foreground")]
-    lines = [(f"{split}, {name}", {s: found["pooled"][s][name] for s in COLUMNS}) for name in classes]
+    classes = found["pooled"]["dice"]["classes"]
+    lines = [(f"{split}, {name}", {s: found["pooled"][s]["classes"][name] for s in COLUMNS}) for name in classes]
     lines.append((f"{split}, mean of classes", {s: found["pooled"][s]["mean"] for s in COLUMNS}))
     lines.append((f"{split}, foreground, mean over images", {s: found["image_mean"][s]["foreground"] for s in COLUMNS}))
     for owner, part in (("U-Net", found), ("Otsu", found.get("otsu", {}))):
@@ -123,8 +124,8 @@ def write(folder: Path, results: dict[str, Any], data: DataModule, task: Segment
 
 def write_pictures(folder: Path, data: DataModule, task: SegmentationTask, split: str) -> list[str]:
     """Panels of the worst, the median and the best image by foreground Dice; their paths relative to the folder."""
-    dice = torch.stack([_foreground_dice(matrix) for matrix in task.results["semantic"].cpu()])
-    order = dice.nan_to_num(2).argsort().tolist()
+    dice = torch.stack([_foreground_dice(matrix) for matrix in task.confusions[split].cpu()])
+    order = [k for k in dice.argsort().tolist() if not dice[k].isnan()] or [0]
     chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
     images = data.images(split)
     (folder / "pictures").mkdir(exist_ok=True)
@@ -149,7 +150,7 @@ def _foreground_dice(confusion: Tensor) -> Tensor:
 def markdown(results: dict[str, Any]) -> str:
     """report.md."""
     split = _scored(results)
-    lines = ["# Report", "", f"`{' '.join(['python train.py', *results['overrides']])}`", ""]
+    lines = ["# Report", "", f"`{shlex.join(['python', 'train.py', *results['overrides']])}`", ""]
     lines += [f"| {split}, {results[split]['images']} images | " + " | ".join(COLUMNS) + " |"]
     lines += ["|---" * (len(COLUMNS) + 1) + "|"]
     for label, values in rows(results):

@@ -1,29 +1,36 @@
 """Config in, checkpoint out: compose, build, train, load."""
 
 import hashlib
+import inspect
 import json
 import logging
+import pickle
 import platform
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import albumentations
+import cv2
 import lightning as L
 import numpy as np
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from unet_lightning import report, signature
+from unet_lightning import __version__, report, signature
 from unet_lightning.error import InputError
+from unet_lightning.model.geometry import Geometry
 from unet_lightning.pipeline.dataset import normalised
 from unet_lightning.pipeline.module import DataModule
 from unet_lightning.record import DataSet, assign_splits, split_hash
@@ -32,7 +39,6 @@ from unet_lightning.tiling import predict_tiled
 
 log = logging.getLogger(__name__)
 PIPELINE = ("crop", "crops_per_image", "foreground", "batch_size", "num_workers", "cache_gb")
-SHOWN_VERSIONS = ("unet-lightning", "torch", "lightning", "albumentations", "numpy", "opencv-python-headless")
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) 
     """
     started = time.time()
     quieten()
+    check(plain_config(config))
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config.seed, workers=True, verbose=False)
     run = build(config, folder)
@@ -65,11 +72,12 @@ def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) 
     results |= {"parameters": sum(p.numel() for p in run.task.parameters()), "epochs": run.trainer.current_epoch}
     if best:
         load_weights(run.task, best)
-    run.trainer.validate(run.task, run.data, verbose=False)
-    results["val"] = report.scores(run.task.results["semantic"], run.data, "val")
-    if run.data.dataset.split("test"):
-        run.trainer.test(run.task, run.data, verbose=False)
-        results["test"] = report.scores(run.task.results["semantic"], run.data, "test")
+    for split, evaluate in (("val", run.trainer.validate), ("test", run.trainer.test)):
+        run.task.confusions.pop(split, None)
+        if run.data.dataset.split(split):
+            evaluate(run.task, run.data, verbose=False)
+        if split in run.task.confusions:
+            results[split] = report.scores(run.task.confusions[split], run.data, split)
     results["seconds"] = round(time.time() - started, 1)
     report.write(folder, results, run.data, run.task)
     return results
@@ -88,9 +96,9 @@ def build(config: DictConfig, folder: Path | None = None) -> Run:
     check(plain)
     data = build_data(plain)
     classes, statistics = data.dataset.classes, data.statistics
-    network = instantiate(config.model, in_channels=statistics.channels, classes=len(classes))
-    data.margin = network.geometry.margin
-    precision = choose_precision(plain["trainer"]["precision"], plain["trainer"]["accelerator"])
+    network = make(plain["model"], in_channels=statistics.channels, classes=len(classes))
+    fit_crop(data, network.geometry)
+    precision = choose_precision(plain["trainer"]["precision"], plain["trainer"]["accelerator"], network)
     identity = {
         "config": plain,
         "config_hash": config_hash(plain),
@@ -100,23 +108,53 @@ def build(config: DictConfig, folder: Path | None = None) -> Run:
         "geometry": network.geometry.to_dict(),
         "split_hash": split_hash(data.dataset.records),
         "precision": precision,
-        "versions": {name: version(name) for name in SHOWN_VERSIONS} | {"python": platform.python_version()},
+        "versions": versions(),
     }
-    parts = {key: instantiate(config[key]) for key in ("loss", "optimizer", "schedule")}
-    metrics = instantiate(config.metric, _convert_="all")
-    task = SegmentationTask(network, **parts, metrics=metrics, tile=config.tile, identity=identity)
+    parts = {key: make(plain[key]) for key in ("loss", "optimizer", "schedule")}
+    task = SegmentationTask(network, **parts, tile=config.tile, identity=identity)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.compile:
-        task.runnable = torch.compile(task.network)
-    return Run(data, task, build_trainer(config.trainer, precision, folder))
+        task.training_forward = torch.compile(network.forward)
+    try:
+        task.optimizer(task.parameters())
+    except ValueError as error:  # a range that only the optimizer knows
+        raise InputError(f"optimizer: {error}; correct optimizer.…") from None
+    return Run(data, task, build_trainer(plain["trainer"], precision, folder))
+
+
+def fit_crop(data: DataModule, geometry: Geometry) -> None:
+    """Give the data module the network's margin, and round its crop up to an output the network can give."""
+    data.margin = geometry.margin
+    fitted = geometry.output_size(geometry.input_size(data.crop))
+    assert fitted is not None
+    if fitted != data.crop:
+        log.info(f"crop     {fitted}, the smallest output of this network that covers data.crop={data.crop}")
+    data.crop = fitted
+
+
+def make(node: Mapping[str, Any], **arguments: Any) -> Any:
+    """What a config node describes; InputError with the reason where its part refuses the values."""
+    try:
+        return instantiate(node, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        if isinstance(cause, ValueError | TypeError | MisconfigurationException):
+            raise InputError(f"{node['_target_']}: {cause}") from None
+        raise
 
 
 def build_data(plain: Mapping[str, Any]) -> DataModule:
     """The data module of a plain config, every record read once."""
     source = {key: value for key, value in plain["data"].items() if key not in PIPELINE}
-    found: DataSet = instantiate(source, _convert_="all")
+    found: DataSet = make(source)
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
+    for what, names in (("data.classes", found.classes), ("ids of records", [r.id for r in found.records])):
+        twice = [name for name, number in Counter(names).items() if number > 1]
+        if twice:
+            raise InputError(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
     published = any(record.split for record in found.records)
     dataset = DataSet(assign_splits(found.records, plain["seed"]), found.classes, found.read)
     if not published:
@@ -128,30 +166,42 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
     return DataModule(dataset, normalize, (augment, weight), plain["seed"], **pipeline)
 
 
-def build_trainer(config: DictConfig, precision: str, folder: Path | None) -> L.Trainer:
+def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None) -> L.Trainer:
     """Lightning's trainer with its callbacks and a TensorBoard logger in the run's folder."""
-    callbacks = list(instantiate(config.callbacks, _convert_="all").values())
-    if config.enable_progress_bar:
+    callbacks = [make(callback) for callback in node["callbacks"].values()]
+    if node["enable_progress_bar"]:
         callbacks.append(RichProgressBar(leave=False))
     for callback in callbacks:
-        if isinstance(callback, L.pytorch.callbacks.ModelCheckpoint) and folder:
+        if isinstance(callback, ModelCheckpoint) and folder:
             callback.dirpath = str(folder / "checkpoints")
     logger = TensorBoardLogger(str(folder), name="", version="", default_hp_metric=False) if folder else False
-    plain = {key: value for key, value in config.items() if key not in ("callbacks", "precision")}
+    plain = {key: value for key, value in node.items() if key not in ("callbacks", "precision")}
     parts = {"precision": precision, "callbacks": callbacks, "logger": logger, "default_root_dir": str(folder or ".")}
-    return instantiate(plain, **parts, _convert_="all")  # type: ignore[no-any-return]
+    trainer: L.Trainer = make(plain, **parts)
+    return trainer
 
 
-def choose_precision(wanted: str, accelerator: str) -> str:
-    """`auto` is bf16 autocast where the processor or GPU multiplies bf16 in hardware, else float32."""
+def choose_precision(wanted: str, accelerator: str, network: nn.Module) -> str:
+    """`auto` is bf16 autocast where the processor or GPU multiplies bf16 in hardware, else float32.
+
+    On a processor instance norm is much slower in bf16 than in float32, which it then gets.
+    """
     if wanted != "auto":
         return wanted
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     if accelerator in ("auto", "cpu") and not torch.backends.mps.is_available():
         hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return "bf16-mixed" if hardware else "32-true"
+        slow = any(isinstance(module, nn.InstanceNorm2d) for module in network.modules())
+        return "bf16-mixed" if hardware and not slow else "32-true"
     return "32-true"
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with."""
+    modules = {"torch": torch, "lightning": L, "albumentations": albumentations, "numpy": np, "opencv": cv2}
+    found = {name: str(module.__version__) for name, module in modules.items()}
+    return {"unet-lightning": __version__, "python": platform.python_version()} | found
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:
@@ -163,7 +213,7 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
 
 
 def config_hash(plain: Mapping[str, Any]) -> str:
-    """12 hex digits of the resolved config, the same on every machine."""
+    """12 hex digits of the resolved config."""
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -174,8 +224,9 @@ def check(plain: Mapping[str, Any]) -> None:
     for key, node in plain.items():
         if key != "data":
             found += _findings(node, key)
-    if plain["tile"] < 1:
-        found.append(f"tile={plain['tile']}: input should be greater than or equal to 1")
+    for key, low, high in (("tile", 1, 2**20), ("seed", 0, 2**32 - 1)):
+        if not low <= plain[key] <= high:
+            found.append(f"{key}={plain[key]}: expected {low} to {high}")
     if found:
         raise InputError("\n".join(dict.fromkeys(found)))
 
@@ -234,14 +285,40 @@ class Predictor:
 
 
 def load(checkpoint: str | Path, device: str = "cpu") -> Predictor:
-    """A checkpoint's network and normalisation, ready to predict; nothing else in it is built, nothing unpickled."""
-    content = torch.load(checkpoint, map_location=device, weights_only=True)
-    identity = content[CHECKPOINT_KEY]
-    config = identity["config"]
-    network = instantiate(
-        config["model"], in_channels=identity["statistics"]["channels"], classes=len(identity["classes"])
-    )
+    """A checkpoint's network and normalisation, ready to predict.
+
+    Nothing is unpickled, and nothing is built but classes of this package and of torch.nn: InputError for a file that
+    is not such a checkpoint.
+    """
+    try:
+        content = torch.load(checkpoint, map_location=device, weights_only=True)
+        identity = content[CHECKPOINT_KEY]
+        config = identity["config"]
+    except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{checkpoint}: not a checkpoint of unet-lightning ({reason}); give checkpoints/best.ckpt"
+        ) from None
+    for key in ("model", "normalize"):
+        check_targets(config[key], key)
+    network = make(config["model"], in_channels=identity["statistics"]["channels"], classes=len(identity["classes"]))
     prefix = "network."
     network.load_state_dict({k[len(prefix) :]: v for k, v in content["state_dict"].items() if k.startswith(prefix)})
     network = network.to(device, memory_format=torch.channels_last).eval()
-    return Predictor(network, instantiate(config["normalize"]), tuple(identity["classes"]), identity)
+    return Predictor(network, make(config["normalize"]), tuple(identity["classes"]), identity)
+
+
+def check_targets(node: Any, key: str) -> None:
+    """InputError unless every `_target_` below a node of a checkpoint is a class of this package or of torch.nn."""
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    if not isinstance(node, Mapping):
+        return
+    for name, child in node.items():
+        check_targets(child, f"{key}.{name}")
+    target = node.get("_target_")
+    if target is not None:
+        trusted = isinstance(target, str) and target.startswith(("unet_lightning.", "torch.nn."))
+        found = locate(target, key) if trusted else None
+        if not inspect.isclass(found) or not found.__module__.startswith(("unet_lightning.", "torch.nn.")):
+            raise InputError(f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn")

@@ -49,11 +49,15 @@ def to_sample(
     for name, array in (("mask", mask), ("instances", instances)):
         if array is not None and array.shape != image.shape[:2]:
             raise InputError(f"{name} is {_size(array)}, its image is {_size(image)}; expected equal sizes")
+    if not np.issubdtype(label.dtype, np.integer) and (label != np.round(label)).any():
+        raise InputError(f"label holds fractions like {label[label != np.round(label)][0]:.4g}; expected whole numbers")
     if mask is None:
-        ids, valid = (label > 0).astype(np.uint8), np.ones(label.shape, bool)
+        valid = np.ones(label.shape, bool) if ignore is None else label != ignore
+        ids = ((label > 0) & valid).astype(np.uint8)
     else:
         ids, valid = class_ids(mask, classes, ignore, label_values)
-    return Sample(image, ids, valid, None if instances is None else instances.astype(np.int32))
+    objects = None if instances is None else np.where(valid, instances, 0).astype(np.int32)
+    return Sample(image, ids, valid, objects)
 
 
 def class_ids(
@@ -62,6 +66,8 @@ def class_ids(
     """Stored label values to class ids (uint8) and a valid map (bool); InputError for values outside the classes."""
     values, inverse = np.unique(stored, return_inverse=True)
     mapping = {k: k for k in range(classes)} if label_values is None else label_values
+    if not set(mapping.values()) <= set(range(classes)):
+        raise InputError(f"data.label_values={label_values} names ids beyond the classes 0..{classes - 1}; correct it")
     unknown = [int(v) for v in values if int(v) not in mapping and int(v) != ignore]
     if unknown:
         raise InputError(_outside(values, unknown, classes, label_values))

@@ -52,7 +52,7 @@ def _mismatch(hint: Any, value: Any) -> str:
     except (PydanticSchemaGenerationError, TypeError):  # a type pydantic can't express
         return ""
     try:
-        adapter.validate_python(value)
+        adapter.validate_python(value, strict=True)
     except ValidationError as error:
         message = error.errors()[0]["msg"]
         return message[0].lower() + message[1:]

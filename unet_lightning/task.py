@@ -1,14 +1,14 @@
 """The LightningModule: one training step, one evaluation step, both a few lines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric, MetricCollection
 
-from unet_lightning.metric.semantic import summary
+from unet_lightning.error import InputError
+from unet_lightning.metric.semantic import Semantic, summary
 from unet_lightning.tiling import predict_tiled
 
 CHECKPOINT_KEY = "unet_lightning"
@@ -18,8 +18,9 @@ SHOWN = ("dice", "iou", "accuracy", "precision", "recall", "pixel_accuracy")
 class SegmentationTask(L.LightningModule):
     """Trains a network on crops and scores it on whole images, predicted by tiles.
 
-    identity: plain containers that a checkpoint carries (config, statistics, classes, …). steps: total number of
-    optimizer steps, for the schedule.
+    optimizer: parameters to an optimizer. schedule: (optimizer, total steps) to a scheduler.
+    tile: side of a tile's output in pixels.
+    identity: plain containers that a checkpoint carries (config, statistics, classes, …).
     """
 
     def __init__(
@@ -28,21 +29,20 @@ class SegmentationTask(L.LightningModule):
         loss: nn.Module,
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., Any],
-        metrics: Mapping[str, Metric],
         tile: int,
         identity: dict[str, Any],
     ) -> None:
         super().__init__()
         self.network, self.loss = network, loss
         self.optimizer, self.schedule = optimizer, schedule
-        self.metrics = MetricCollection(dict(metrics), compute_groups=False)
+        self.scores = Semantic()
         self.tile, self.identity = tile, identity
-        self.runnable: Callable[[Tensor], Tensor] = network
-        self.results: dict[str, Tensor] = {}
+        self.training_forward: Callable[[Tensor], Tensor] = network.forward  # or its compiled twin
+        self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The loss of a batch of crops."""
-        logits = self.runnable(batch["image"])
+        logits = self.training_forward(batch["image"])
         if logits.shape[-2:] != batch["mask"].shape[-2:]:
             seen = f"{tuple(logits.shape[-2:])} logits for a mask of {tuple(batch['mask'].shape[-2:])}"
             raise RuntimeError(f"{seen}: the network's geometry and the pipeline's margin disagree")
@@ -72,13 +72,19 @@ class SegmentationTask(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer, and its schedule stepped after every batch."""
         optimizer = self.optimizer(self.parameters())
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = self.schedule(optimizer, steps)
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise InputError("a run without an end has no schedule; set trainer.max_epochs or trainer.max_steps")
+        schedule = self.schedule(optimizer, max(1, int(steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def predict(self, image: Tensor) -> Tensor:
-        """Logits (K, H, W) float32 of a normalised image (C, H, W)."""
-        return predict_tiled(self.network, image, self.tile)
+        """Logits (K, H, W) float32 of a normalised image (C, H, W), in evaluation mode whatever the mode was."""
+        training = self.network.training
+        self.network.eval()
+        logits = predict_tiled(self.network, image, self.tile)
+        self.network.train(training)
+        return logits
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the identity beside the parameters."""
@@ -86,14 +92,13 @@ class SegmentationTask(L.LightningModule):
 
     def _score(self, sample: dict[str, Any]) -> Tensor:
         logits = self.predict(sample["image"])
-        for metric in self.metrics.values():
-            metric.update(logits, sample["mask"], sample["valid"], int(sample["index"]))
+        self.scores.update(logits, sample["mask"], sample["valid"], int(sample["index"]))
         return logits
 
     def _log_scores(self, stage: str) -> None:
-        self.results = {name: metric.compute() for name, metric in self.metrics.items()}
-        self.metrics.reset()
-        scores = summary(self.results["semantic"], self.identity["classes"])
+        self.confusions[stage] = self.scores.compute()
+        self.scores.reset()
+        scores = summary(self.confusions[stage], self.identity["classes"])
         for averaging in ("pooled", "image_mean"):
             for score in SHOWN:
                 for name in ("mean", "foreground"):

@@ -86,7 +86,7 @@ def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, 
     geometry: Geometry = network.geometry
     shape = tuple(image.shape[-2:])
     sides = [tile_side(size + start, tile, geometry.multiple) for size in shape]
-    steps = [side if geometry.exact else max(geometry.multiple, side // 2) for side in sides]
+    steps = [side if geometry.exact else round_up(side // 2, geometry.multiple) for side in sides]
     reads = [geometry.input_size(side + 2 * (geometry.halo - geometry.margin)) for side in sides]
     blend = torch.ones(sides) if geometry.exact else gaussian(sides[0], sides[1])
     blend = blend.to(image.device)

@@ -29,9 +29,9 @@ def test_published_split_folders(tmp_path):
         write(tmp_path / split / "images" / f"{split}1.png")
         write(tmp_path / split / "instances" / f"{split}1.png")
     assert [(r.id, r.split) for r in find(str(tmp_path), CLASSES).records] == [
-        ("train1", "train"),
-        ("val1", "val"),
-        ("test1", "test"),
+        ("train/train1", "train"),
+        ("val/val1", "val"),
+        ("test/test1", "test"),
     ]
 
 
@@ -52,7 +52,7 @@ def test_a_manifest_with_windows_line_ends_and_a_byte_order_mark(tmp_path):
     text = "image,mask,split,group,kind\r\nx/ä b.png,m.png,train,p1,dark\r\n"
     (tmp_path / "manifest.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     (record,) = find(str(tmp_path), CLASSES).records
-    assert (record.id, record.image, record.mask) == ("ä b", tmp_path / "x/ä b.png", tmp_path / "m.png")
+    assert (record.id, record.image, record.mask) == ("x/ä b", tmp_path / "x/ä b.png", tmp_path / "m.png")
     assert (record.split, record.group, record.kind) == ("train", "p1", "dark")
 
 
@@ -75,3 +75,9 @@ def test_a_manifest_without_the_needed_columns(tmp_path):
     (tmp_path / "list.csv").write_text("picture,mask\na,b\n")
     with pytest.raises(InputError, match=r"\['mask', 'picture'\]; expected image and mask or instances"):
         find(str(tmp_path), CLASSES, manifest="list.csv")
+
+
+def test_a_manifest_that_is_not_utf8(tmp_path):
+    (tmp_path / "manifest.csv").write_bytes("image,mask\nä,b\n".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        find(str(tmp_path), CLASSES)

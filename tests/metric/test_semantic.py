@@ -34,12 +34,12 @@ def test_scores_against_counting_sets_of_pixels():
 def test_pooled_and_mean_over_images_differ_and_absent_classes_are_counted():
     matrices = torch.tensor([[[90, 0], [5, 5]], [[100, 0], [0, 0]], [[60, 30], [0, 10]]])
     scores = summary(matrices, ["background", "cell"])
-    assert scores["pooled"]["dice"]["cell"] == pytest.approx(2 * 15 / (2 * 15 + 5 + 30))
-    assert scores["image_mean"]["dice"]["cell"] == pytest.approx((10 / 15 + 20 / 50) / 2)
+    assert scores["pooled"]["dice"]["classes"]["cell"] == pytest.approx(2 * 15 / (2 * 15 + 5 + 30))
+    assert scores["image_mean"]["dice"]["classes"]["cell"] == pytest.approx((10 / 15 + 20 / 50) / 2)
     assert scores["image_mean"]["absent"] == {"background": 0, "cell": 1}
-    assert scores["pooled"]["dice"]["foreground"] == scores["pooled"]["dice"]["cell"]
+    assert scores["pooled"]["dice"]["foreground"] == scores["pooled"]["dice"]["classes"]["cell"]
     both = scores["pooled"]["dice"]
-    assert both["mean"] == pytest.approx((both["cell"] + both["background"]) / 2)
+    assert both["mean"] == pytest.approx(sum(both["classes"].values()) / 2)
 
 
 def test_an_invented_object_on_an_empty_image_scores_zero_not_nan():

@@ -97,7 +97,7 @@ def test_an_image_smaller_than_the_crop_is_mirrored_there_and_weighs_nothing():
     assert (item["image"][0] * 255).round().int()[:, 5].tolist() == [3, 2, 1, *range(10), 8, 7, 6]
 
 
-def test_rotation_keeps_image_and_mask_together_and_shows_nothing_but_the_image():
+def test_rotation_keeps_image_and_mask_together():
     height = 96
     mask = np.zeros((height, height), np.uint8)
     mask[30:70, 40:60] = 1
@@ -106,9 +106,31 @@ def test_rotation_keeps_image_and_mask_together_and_shows_nothing_but_the_image(
     agree = []
     for draw in range(20):
         item = dataset[0, draw, 0]
-        assert item["image"].min() >= 20 / 255 - 1e-6  # a border that was filled would be 0
         agree.append(((item["image"][0] > 120 / 255).long() == item["mask"]).float().mean().item())
     assert min(agree) > 0.99
+
+
+def test_a_rotated_crop_reads_true_neighbours_and_weighs_what_is_mirrored_zero():
+    """A picture whose values are its own coordinates tells where every pixel was read."""
+    dataset = crops(located(200, 200), side=64, margin=8, augment="rotate")
+    for draw in range(30):
+        item = dataset[0, draw, 0]
+        rows, columns = (item["image"] * 255).numpy()
+        centre = rows[39:41, 39:41].mean(), columns[39:41, 39:41].mean()
+        distance = np.hypot(*(np.mgrid[:80, :80] - 39.5))
+        if min(*centre, *(199 - np.array(centre))) > 58:  # the crop lies inside the picture, however it is turned
+            read = np.hypot(rows - centre[0], columns - centre[1])
+            np.testing.assert_allclose(read, distance, atol=1.0)  # of rounding to whole grey values
+            assert item["weight"].min() == 1
+    dataset = crops(located(70, 70), side=64, augment="rotate")
+    for draw in range(30):
+        item = dataset[0, draw, 0]
+        rows, columns = (item["image"] * 255).numpy()
+        outside = item["weight"].numpy() == 0
+        middle = np.hypot(*(np.mgrid[:64, :64] - 31.5)) < 30
+        assert not (outside & middle).any()
+        if outside.any():
+            assert np.minimum.reduce([rows, columns, 69 - rows, 69 - columns])[outside].mean() < 15
 
 
 def test_foreground_crops_contain_an_object():

@@ -74,13 +74,57 @@ def test_a_palette_label_gives_its_indices(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.95])
-def test_a_truncated_file_is_refused_by_name(tmp_path, suffix, share):
+@pytest.mark.parametrize("read", [read_image, read_label])
+def test_a_truncated_file_is_refused_by_name(tmp_path, suffix, share, read):
     path = tmp_path / f"a{suffix}"
-    Image.fromarray(array(3, np.uint8, 64, 64)).save(path)
+    Image.fromarray(array(1, np.uint8, 64, 64)[..., 0]).save(path)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(InputError, match=f"a{suffix}"):
+        read(path)
+
+
+def test_a_damaged_png_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(array(1, np.uint8, 64, 64)[..., 0]).save(path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.png: damaged"):
         read_image(path)
+
+
+def test_bytes_after_the_end_of_a_picture_do_no_harm(tmp_path):
+    for suffix in (".png", ".jpg"):
+        path = tmp_path / f"a{suffix}"
+        Image.fromarray(array(1, np.uint8)[..., 0]).save(path)
+        expected = read_image(path)
+        path.write_bytes(path.read_bytes() + b"\xff\xda and more")
+        assert np.array_equal(read_image(path), expected)
+
+
+@pytest.mark.parametrize(("axes", "shape"), [("CYX", (3, 7, 5)), ("YXC", (7, 5, 3)), ("YXS", (7, 5, 3))])
+def test_channels_of_a_tiff_wherever_they_are(tmp_path, axes, shape):
+    image = RANDOM.integers(0, 255, shape).astype(np.uint8)
+    options = {"photometric": "rgb"} if axes == "YXS" else {"photometric": "minisblack", "metadata": {"axes": axes}}
+    tifffile.imwrite(tmp_path / "a.tif", image, **options)
+    assert np.array_equal(read_image(tmp_path / "a.tif"), np.moveaxis(image, axes.replace("S", "C").index("C"), -1))
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "TYX", None])
+def test_a_stack_of_pictures_is_refused(tmp_path, axes):
+    metadata = {"axes": axes} if axes else None
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 7, 5), np.uint8), photometric="minisblack", metadata=metadata)
+    with pytest.raises(InputError, match=r"\(4, 7, 5\); expected one picture"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.float64, np.float16, np.int8])
+def test_types_the_pipeline_cannot_resample_become_float32(tmp_path, dtype):
+    image = np.arange(35).reshape(7, 5).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    assert read_image(tmp_path / "a.tif").dtype == np.float32
+    assert np.array_equal(read_image(tmp_path / "a.tif")[..., 0], image)
 
 
 def test_a_jpeg_whose_thumbnail_is_whole_but_whose_picture_is_not(tmp_path):
@@ -89,7 +133,7 @@ def test_a_jpeg_whose_thumbnail_is_whole_but_whose_picture_is_not(tmp_path):
     whole = path.read_bytes()
     app1 = b"\xff\xe1" + (len(whole) + 2).to_bytes(2, "big") + whole
     path.write_bytes((whole[:2] + app1 + whole[2:])[:-40])
-    with pytest.raises(InputError, match="truncated"):
+    with pytest.raises(InputError, match=r"a\.jpg: .*truncated"):
         read_image(path)
 
 
@@ -128,3 +172,21 @@ def test_instances_alone_are_class_one(tmp_path):
     sample = read_files(Record("a", record.image, instances=record.mask), classes=2)
     assert sorted(np.unique(sample.instances)) == [0, 7, 300]
     assert np.array_equal(sample.mask, sample.instances > 0)
+
+
+def test_an_ignored_instance_is_invalid_and_no_object(tmp_path):
+    labels = np.zeros((7, 5), np.uint16)
+    labels[0], labels[1] = 3, 65535
+    record = write_pair(tmp_path, labels)
+    sample = read_files(Record("a", record.image, instances=record.mask), classes=2, ignore=65535)
+    assert (~sample.valid).sum() == 5
+    assert (sample.mask.sum(), sample.instances.max()) == (5, 3)
+
+
+def test_label_values_outside_the_classes_and_fractions_are_refused(tmp_path):
+    record = write_pair(tmp_path, np.zeros((7, 5), np.uint8))
+    with pytest.raises(InputError, match="names ids beyond the classes"):
+        read_files(record, classes=2, label_values={0: 7})
+    tifffile.imwrite(tmp_path / "f.tif", np.full((7, 5), 0.7, np.float32))
+    with pytest.raises(InputError, match=r"fractions like 0\.7"):
+        read_files(Record("a", record.image, mask=tmp_path / "f.tif"), classes=2)

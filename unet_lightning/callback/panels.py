@@ -11,14 +11,18 @@ from unet_lightning.picture import panel
 
 
 class Panels(L.Callback):
-    """Logs panels of `images` validation images, spread evenly over the split, every `every` epochs."""
+    """Logs panels of `images` validation images, spread over the split, at every `every`-th validation and the last."""
 
     def __init__(self, images: Annotated[int, Ge(0)], every: Annotated[int, Ge(1)]) -> None:
         self.images, self.every = images, every
+        self.validations = 0
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Predict and log."""
-        if trainer.sanity_checking or trainer.current_epoch % self.every or not trainer.is_global_zero:
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        self.validations += 1
+        if trainer.training and (self.validations - 1) % self.every:
             return
         if not isinstance(trainer.logger, TensorBoardLogger):
             return

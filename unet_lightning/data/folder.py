@@ -39,19 +39,29 @@ def find(
 
 def read_manifest(table: Path) -> tuple[Record, ...]:
     """The rows of a manifest CSV (UTF-8, comma) as records."""
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = set(reader.fieldnames or ())
-        if "image" not in columns or not columns & {"mask", "instances"}:
-            raise InputError(f"{table} has the columns {sorted(columns)}; expected image and mask or instances")
-        rows = list(reader)
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns, rows = set(reader.fieldnames or ()), list(reader)
+    except UnicodeDecodeError:
+        raise InputError(f"{table} is not UTF-8; save it as CSV UTF-8") from None
+    if "image" not in columns or not columns & {"mask", "instances"}:
+        raise InputError(f"{table} has the columns {sorted(columns)}; expected image and mask or instances")
     return tuple(_record(row, table.parent) for row in rows)
 
 
 def _record(row: dict[str, str], base: Path) -> Record:
     mask, instances = (base / row[name] if row.get(name) else None for name in ("mask", "instances"))
     split, group, kind = (row.get(name) or "" for name in ("split", "group", "kind"))
-    return Record(row.get("id") or Path(row["image"]).stem, base / row["image"], mask, instances, group, split, kind)
+    return Record(
+        row.get("id") or str(Path(row["image"]).with_suffix("")),
+        base / row["image"],
+        mask,
+        instances,
+        group,
+        split,
+        kind,
+    )
 
 
 def pair(folder: Path) -> tuple[Record, ...]:
@@ -79,7 +89,8 @@ def _pair_one(folder: Path, split: str) -> list[Record]:
         raise InputError("\n".join(sorted(lonely)) + f"\n{remedy}")
     masks, instances = (labels.get(name, {}) for name in LABELS)
     return [
-        Record(stem, path, masks.get(stem), instances.get(stem), split=split) for stem, path in sorted(images.items())
+        Record(f"{split}/{stem}".lstrip("/"), path, masks.get(stem), instances.get(stem), split=split)
+        for stem, path in sorted(images.items())
     ]
 
 

@@ -14,10 +14,12 @@ from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample, to_sample
 
 Positive = Annotated[int, Ge(1)]
+Count = Annotated[int, Ge(0)]
+Share = Annotated[float, Ge(0)]
 
 
 def find(
-    classes: Sequence[str], number: Positive, height: Positive, width: Positive, cells: int, noise: float, seed: int
+    classes: Sequence[str], number: Positive, height: Positive, width: Positive, cells: Count, noise: Share, seed: int
 ) -> DataSet:
     """`number` pictures of (height, width), each with about `cells` cells; nothing is written to disk."""
     records = tuple(Record(f"synthetic-{k:05d}", Path(f"synthetic-{k:05d}")) for k in range(number))
@@ -45,15 +47,27 @@ def _cells(random: np.random.Generator, shape: tuple[int, int], number: int) -> 
         if centres and random.uniform() < 0.5:
             angle = random.uniform(0, 2 * np.pi)
             centre = centres[random.integers(len(centres))] + 1.7 * radius * np.array([np.sin(angle), np.cos(angle)])
-        axes = radius * random.uniform(0.6, 1.1, 2)
-        shape_of_cell = np.zeros(shape, np.uint8)
-        place = tuple(int(x) for x in centre[::-1])
-        size = tuple(max(1, int(x)) for x in axes)
-        cv2.ellipse(shape_of_cell, place, size, random.uniform(0, 180), 0, 360, 1, -1)
-        instances[(shape_of_cell > 0) & (instances == 0)] = label
+        _ellipse(instances, label, centre, radius * random.uniform(0.6, 1.1, 2), random.uniform(0, 180))
         centres.append(centre)
     consecutive = np.unique(np.append(0, instances), return_inverse=True)[1]
     return consecutive[1:].reshape(shape).astype(np.int32)
+
+
+def _ellipse(
+    instances: NDArray[np.int32], label: int, centre: NDArray[np.float64], axes: NDArray[np.float64], angle: float
+) -> None:
+    """Label the background pixels of an ellipse; only its own box is touched."""
+    reach = int(axes.max()) + 2
+    corner = centre.astype(int) - reach
+    stamp = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
+    cv2.ellipse(stamp, (reach, reach), tuple(max(1, int(a)) for a in axes), angle, 0, 360, 1, -1)
+    first = np.maximum(0, -corner)
+    last = np.minimum(stamp.shape, np.array(instances.shape) - corner)
+    if (first >= last).any():
+        return
+    place = np.s_[corner[0] + first[0] : corner[0] + last[0], corner[1] + first[1] : corner[1] + last[1]]
+    free = (instances[place] == 0) & (stamp[first[0] : last[0], first[1] : last[1]] > 0)
+    instances[place][free] = label
 
 
 def _light(random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from unet_lightning.error import InputError
+
 
 class Total(nn.Module):
     """sum of factor_i * term_i(logits, mask, weight)."""
 
     def __init__(self, terms: Mapping[str, nn.Module], factors: Mapping[str, float]) -> None:
         super().__init__()
+        if terms.keys() != factors.keys():
+            raise InputError(f"loss.factors names {sorted(factors)}; expected one factor for each of {sorted(terms)}")
         self.terms = nn.ModuleDict(dict(terms))
         self.factors = dict(factors)
 

@@ -1,6 +1,7 @@
 """Every score of the lecture from confusion matrices: one of the whole set and one an image."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,15 +43,15 @@ def pixel_accuracy(confusion: Tensor) -> Tensor:
     return counts.diagonal(dim1=-2, dim2=-1).sum(-1) / counts.sum((-2, -1))
 
 
-def summary(confusions: Tensor, classes: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
-    """(N, K, K) matrices of N images to `{pooled | image_mean}{score}{class | mean | foreground}`.
+def summary(confusions: Tensor, classes: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """(N, K, K) matrices of N images to `{pooled | image_mean}{score}{classes: {name} | mean | foreground}`.
 
     pooled: from the sum of the matrices. image_mean: each image scored, then the mean over the images where the class
     has a score; `absent` counts those where it has none. `mean` is over all classes that have a score, `foreground`
     over those but class 0.
     """
-    pooled = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions.sum(0)))}}
-    mean = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions).nanmean())}}
+    pooled: dict[str, dict[str, Any]] = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions.sum(0)))}}
+    mean: dict[str, dict[str, Any]] = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions).nanmean())}}
     each = class_scores(confusions)
     for name, scores in class_scores(confusions.sum(0)).items():
         pooled[name] = _named(scores, classes)
@@ -59,9 +60,9 @@ def summary(confusions: Tensor, classes: Sequence[str]) -> dict[str, dict[str, d
     return {"pooled": pooled, "image_mean": mean}
 
 
-def _named(scores: Tensor, classes: Sequence[str]) -> dict[str, float]:
+def _named(scores: Tensor, classes: Sequence[str]) -> dict[str, Any]:
     by_class = dict(zip(classes, scores.tolist(), strict=True))
-    return by_class | {"mean": float(scores.nanmean()), "foreground": float(scores[1:].nanmean())}
+    return {"classes": by_class, "mean": float(scores.nanmean()), "foreground": float(scores[1:].nanmean())}
 
 
 class Semantic(Metric):

@@ -53,7 +53,7 @@ class Geometry:
         position -= 2  # the bottom's two convolutions
         for _ in range(self.depth):  # down the encoder: a pooling, then two convolutions
             position = 2 * position - 2
-        return -position if self.depth else 2
+        return -position
 
     def output_size(self, size: int) -> int | None:
         """Side of the output for an input of this side, or None when the network can't take it."""

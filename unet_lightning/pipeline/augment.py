@@ -1,40 +1,78 @@
-"""Augmentation by albumentations, seeded sample by sample."""
+"""Augmentation: one warp of our own, then whatever albumentations offers, both seeded sample by sample."""
 
 import os
 from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Annotated, Any
 
+import cv2
 import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
+
+from unet_lightning.pipeline.stream import Stream, generator
+from unet_lightning.pipeline.warp import Warp, lies_inside, read
+from unet_lightning.tiling import inside, window
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it asks the network for its version
 
 import albumentations as A
 
+Arrays = list[NDArray[Any]]
+
 
 class Augment:
     """Transforms of an image and its labels together; labels are resampled by nearest neighbour.
 
-    spatial: transforms by name, in their order. context: how much further than the crop, as a share of its side, they
-    reach: a rotation by any angle needs (sqrt(2) - 1) / 2 = 0.2072 on each side.
+    warp: mirroring, rotation, scaling and deformation as one map; None reads crops as they are.
+    spatial: stock transforms of albumentations by name, in their order.
+    context: how much further than the crop these reach, as a share of its side (a rotation by any angle: 0.2072 on each
+    side, (sqrt(2) - 1) / 2).
     """
 
-    def __init__(self, spatial: Mapping[str, Any], context: Annotated[float, Ge(0)]) -> None:
-        self.context = context
-        self.compose = A.Compose(list(spatial.values())) if spatial else None
-
-    def reach(self, side: int) -> int:
-        """Pixels of context on each side of a crop of that side."""
-        return ceil(self.context * side)
+    def __init__(self, warp: Warp | None, spatial: Mapping[str, Any], context: Annotated[float, Ge(0)]) -> None:
+        self.warp, self.context = warp, context
+        self.spatial = A.Compose(list(spatial.values())) if spatial else None
 
     def __call__(
-        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], seed: Sequence[int]
-    ) -> tuple[NDArray[Any], list[NDArray[Any]]]:
-        """image (H, W, C), labels (H, W) each; the same seed draws the same transforms in any process."""
-        if self.compose is None:
-            return image, list(labels)
-        self.compose.set_random_seed(int(np.random.SeedSequence(list(seed)).generate_state(1)[0]))
-        result = self.compose(image=image, masks=list(labels))
-        return result["image"], list(result["masks"])
+        self,
+        image: NDArray[Any],
+        labels: Sequence[NDArray[Any]],
+        place: tuple[int, int, int],
+        draw: tuple[int, int, int],
+    ) -> tuple[NDArray[Any], Arrays]:
+        """Read a square (top, left, side) of an image (H, W, C) and its labels (H, W), augmented.
+
+        Beyond the image everything is mirrored; a last label is added that is 1 inside it and 0 beyond.
+        draw: seed, epoch and number, which alone decide the transforms, in any process.
+        """
+        top, left, side = place
+        rim = ceil(self.context * side) if self.spatial else 0
+        image, found = self._read(image, labels, (top - rim, left - rim, side + 2 * rim), draw)
+        if self.spatial:
+            self.spatial.set_random_seed(int(generator(Stream.SPATIAL, *draw).integers(2**32)))
+            result = self.spatial(image=image, masks=found)
+            image, found = middle(result["image"], rim), [middle(label, rim) for label in result["masks"]]
+        return image, found
+
+    def _read(
+        self,
+        image: NDArray[Any],
+        labels: Sequence[NDArray[Any]],
+        place: tuple[int, int, int],
+        draw: tuple[int, int, int],
+    ) -> tuple[NDArray[Any], Arrays]:
+        shape = (image.shape[0], image.shape[1])
+        if self.warp is None:
+            top, left, side = place
+            box = (top, left, side, side)
+            found = [window(label, *box) for label in labels]
+            return window(image, *box), [*found, inside(*box, shape).astype(np.uint8)]
+        where = self.warp(*place, generator(Stream.WARP, *draw))
+        found = [read(label, where, cv2.INTER_NEAREST) for label in labels]
+        return read(image, where, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
+
+
+def middle(array: NDArray[Any], rim: int) -> NDArray[Any]:
+    """An array (H, W, …) without a rim."""
+    return array[rim : array.shape[0] - rim, rim : array.shape[1] - rim]

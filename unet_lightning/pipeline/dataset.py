@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from unet_lightning.pipeline.augment import Augment
+from unet_lightning.pipeline.augment import Augment, middle
 from unet_lightning.pipeline.store import Store
+from unet_lightning.pipeline.stream import Stream, generator
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
-from unet_lightning.tiling import inside, window
 
 
 def normalised(image: NDArray[Any], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
@@ -37,7 +37,7 @@ class Draws(Sampler[tuple[int, int, int]]):
         return self.records * self.repeats
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
+        order = generator(Stream.ORDER, self.seed, self.epoch).permutation(len(self))
         for draw, position in enumerate(order):
             yield self.epoch, draw, int(position) % self.records
 
@@ -63,55 +63,49 @@ class Crops(Dataset[dict[str, Any]]):
         self.side, self.margin = sizes
         self.foreground = foreground
 
-    def __getitem__(self, draw: tuple[int, int, int]) -> dict[str, Any]:
-        epoch, number, position = draw
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, draw: tuple[int, int, int] | int) -> dict[str, Any]:
+        """One crop; a bare number is a record, read as in epoch 0 (Lightning's `overfit_batches` asks so)."""
+        epoch, number, position = (0, draw, draw) if isinstance(draw, int) else draw
         record = self.records[position]
         sample = self.store[record]
-        seed = (self.seed, epoch, number)
-        top, left = self._place(sample, np.random.default_rng(seed))
-        rim = self.margin + self.augment.reach(self.side + 2 * self.margin)
-        rim = max(rim, self.weight.reach + self.augment.reach(self.side + 2 * self.weight.reach))
-        image, labels = self._region(sample, top - rim, left - rim, self.side + 2 * rim)
-        image, labels = self.augment(image, labels, seed)
-        mask, weight = self._target(labels, rim)
-        cropped = _middle(image, rim - self.margin)
+        key = (self.seed, epoch, number)
+        top, left = self._place(record, sample, generator(Stream.PLACE, *key))
+        rim = max(self.margin, self.weight.reach)
+        labels: list[NDArray[Any]] = [sample.mask, sample.valid.astype(np.uint8)]
+        labels += [] if sample.instances is None else [sample.instances]
+        image, labels = self.augment(sample.image, labels, (top - rim, left - rim, self.side + 2 * rim), key)
+        mask, weight = self._target([middle(label, rim - self.weight.reach) for label in labels])
         return {
-            "image": normalised(cropped, *self.store.affine(record)),
+            "image": normalised(middle(image, rim - self.margin), *self.store.affine(record)),
             "mask": torch.from_numpy(mask.astype(np.int64)),
             "weight": torch.from_numpy(weight),
             "id": record.id,
         }
 
-    def _place(self, sample: Sample, random: np.random.Generator) -> tuple[int, int]:
+    def _place(self, record: Record, sample: Sample, random: np.random.Generator) -> tuple[int, int]:
         """Top left corner of a crop: anywhere, or for a share of the draws around a pixel of an evenly drawn class."""
         shape = sample.mask.shape
         room = [max(0, size - self.side) for size in shape]
         corner = [int(random.integers(r + 1)) for r in room]
         if random.uniform() < self.foreground:
-            foreground = np.where(sample.valid, sample.mask, 0)
-            present = np.flatnonzero(np.bincount(foreground.ravel()))
-            present = present[present > 0]
-            if len(present):
-                pixels = np.flatnonzero(foreground.ravel() == random.choice(present))
+            classes = list(self.store.foreground(record).values())
+            if classes:
+                pixels = classes[random.integers(len(classes))]
                 pixel = np.unravel_index(pixels[random.integers(len(pixels))], shape)
                 corner = [int(np.clip(p - self.side // 2, 0, r)) for p, r in zip(pixel, room, strict=True)]
         centred = [(size - self.side) // 2 if size < self.side else c for size, c in zip(shape, corner, strict=True)]
         return centred[0], centred[1]
 
-    def _region(self, sample: Sample, top: int, left: int, side: int) -> tuple[NDArray[Any], list[NDArray[Any]]]:
-        image, mask, valid = (window(a, top, left, side, side) for a in (sample.image, sample.mask, sample.valid))
-        valid = valid & inside(top, left, side, side, sample.mask.shape)
-        labels = [mask, valid.astype(np.uint8)]
-        if sample.instances is not None:
-            labels.append(window(sample.instances, top, left, side, side))
-        return image, labels
-
-    def _target(self, labels: Sequence[NDArray[Any]], rim: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def _target(self, labels: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Mask and weight of the crop, the weight made from the augmented labels and their surroundings."""
+        mask, valid, *instances, within = labels
+        objects = instances[0] * within if instances else None  # mirrored copies are no objects
         reach = self.weight.reach
-        mask, valid, *instances = (_middle(label, rim - reach) for label in labels)
-        weight = self.weight(mask, instances[0] if instances else None) * (valid > 0)
-        return _middle(mask, reach).astype(np.uint8), np.ascontiguousarray(_middle(weight, reach), np.float32)
+        weight = middle(self.weight(mask, objects) * (valid * within), reach)
+        return middle(mask, reach), np.ascontiguousarray(weight, np.float32)
 
 
 class Images(Dataset[dict[str, Any]]):
@@ -133,8 +127,3 @@ class Images(Dataset[dict[str, Any]]):
             "index": index,
             "id": record.id,
         }
-
-
-def _middle(array: NDArray[Any], rim: int) -> NDArray[Any]:
-    """An array (H, W, …) without a rim."""
-    return array[rim : array.shape[0] - rim, rim : array.shape[1] - rim]

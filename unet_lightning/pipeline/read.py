@@ -1,6 +1,8 @@
 """From a record's files to a native sample. Whatever is wrong with a file is an InputError that names it."""
 
+import zlib
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +10,16 @@ import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unet_lightning.error import InputError
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample, to_sample
 
 TIFF = (".tif", ".tiff")
-JPEG = (".jpg", ".jpeg")
-PNG = b"\x89PNG"
+PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8"
+KEPT = ("uint8", "uint16", "int16", "float32")  # what OpenCV resamples; the rest becomes float32
 BROKEN = "copy the file again from its source, or take it out of the data set"
 
 
@@ -34,60 +37,86 @@ def read_files(
 
 
 def read_image(path: Path) -> NDArray[Any]:
-    """(H, W, C) in the file's own dtype: RGB order, EXIF orientation applied.
+    """(H, W, C) in RGB order, a JPEG turned upright; 8 and 16 bit and float32 as stored, other types as float32.
 
-    Alpha is dropped: the fourth channel of a PNG, the second of a grey one, and of a TIFF what it declares as alpha.
-    A further channel of a TIFF without that declaration is a channel.
+    Alpha is dropped: the fourth channel of a PNG or BMP, the second of a grey PNG, and of a TIFF what it declares as
+    alpha. A further channel of a TIFF without that declaration is a channel.
     """
-    if path.suffix.lower() in TIFF:
-        return _read_tiff(path)
     data = _bytes(path)
-    _whole(path, data)
-    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if path.suffix.lower() in JPEG else cv2.IMREAD_UNCHANGED
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise InputError(f"{path}: not a readable picture; {BROKEN}")
-    image = image if image.ndim == 3 else image[..., None]
-    if image.shape[2] == 1 or _grey_alpha(data):
-        return np.ascontiguousarray(image[..., :1])
-    return np.ascontiguousarray(image[..., 2::-1])  # BGR or BGRA to RGB
+    if path.suffix.lower() in TIFF:
+        image = _decode_tiff(path)
+    elif data.startswith(JPEG):
+        image = _decode_jpeg(path, data)
+    else:
+        image = _decode(path, data)
+    return np.ascontiguousarray(image if image.dtype.name in KEPT else image.astype(np.float32))
 
 
 def read_label(path: Path) -> NDArray[Any]:
-    """(H, W) stored integers of a grey or palette picture (a palette's indices), 8 to 32 bit."""
-    if path.suffix.lower() in TIFF:
-        label = _read_tiff(path)
-        if label.shape[2] != 1:
-            raise InputError(f"{path}: {label.shape[2]} channels; expected one integer a pixel")
-        return label[..., 0]
+    """(H, W) stored numbers of a grey or palette picture (a palette's indices), 8 to 32 bit."""
     data = _bytes(path)
-    _whole(path, data)
-    try:
-        with Image.open(path) as picture:
-            label = np.asarray(picture)
-    except OSError as error:
-        raise InputError(f"{path}: {error}; {BROKEN}") from None
+    if path.suffix.lower() in TIFF:
+        label = _decode_tiff(path)
+        label = label[..., 0] if label.shape[2] == 1 else label
+    else:
+        _check_png(path, data)
+        try:
+            with Image.open(BytesIO(data)) as picture:
+                label = np.asarray(picture)
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
     if label.ndim != 2:
         raise InputError(f"{path}: {label.shape[2]} channels; expected one class id or object number a pixel")
     return label.astype(np.uint8) if label.dtype == bool else label
 
 
-def _read_tiff(path: Path) -> NDArray[Any]:
-    _bytes(path)
+def _decode(path: Path, data: bytes) -> NDArray[Any]:
+    """PNG, BMP and whatever else OpenCV reads, (H, W, C)."""
+    _check_png(path, data)
+    try:
+        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise InputError(f"{path}: not a readable picture; {BROKEN}")
+    image = image if image.ndim == 3 else image[..., None]
+    grey_with_alpha = data.startswith(PNG) and data[25] == 4  # which OpenCV expands to four channels
+    single = image.shape[2] == 1 or grey_with_alpha
+    decoded: NDArray[Any] = image[..., :1] if single else image[..., 2::-1]  # BGR or BGRA to RGB
+    return decoded
+
+
+def _decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
+    """By Pillow, which refuses a truncated file; OpenCV returns it as a full picture, partly grey."""
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            image = np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
+    return image if image.ndim == 3 else image[..., None]
+
+
+def _decode_tiff(path: Path) -> NDArray[Any]:
+    """The first series of a TIFF, its channels last; stacks of pictures are refused."""
     try:
         with tifffile.TiffFile(path) as file:
-            page = file.pages.first
-            image, extra = page.asarray(), tuple(page.extrasamples)
-            planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and image.ndim == 3
+            series = file.series[0]
+            image, axes = series.asarray(), series.axes
+            extra = tuple(series.keyframe.extrasamples)
     except Exception as error:  # tifffile raises many kinds for a broken file
-        raise InputError(f"{path}: {error}; {BROKEN}") from None
-    image = np.moveaxis(image, 0, -1) if planar else image
-    image = image if image.ndim == 3 else image[..., None]
+        raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
+    kept = [k for k, name in enumerate(axes) if name in "YXCS" or image.shape[k] > 1]
+    image, axes = image.reshape([image.shape[k] for k in kept]), "".join(axes[k] for k in kept)
+    channels = [k for k, name in enumerate(axes) if name in "CS"]
+    if len(axes) - len(channels) != 2 or len(channels) > 1:
+        raise InputError(
+            f"{path}: axes {axes} of {image.shape}; expected one picture of rows and columns (YX), with or without "
+            "channels (CYX, YXS); write each picture of a stack to a file of its own"
+        )
+    image = np.moveaxis(image, channels[0], -1) if channels else image[..., None]
     alpha = sum(kind in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA) for kind in extra)
-    return np.ascontiguousarray(image[..., : image.shape[2] - alpha])
+    return image[..., : image.shape[2] - alpha]
 
 
 def _bytes(path: Path) -> bytes:
@@ -102,18 +131,22 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _grey_alpha(data: bytes) -> bool:
-    """Whether these are the bytes of a grey PNG with alpha, which OpenCV expands to four channels."""
-    return data[:4] == PNG and data[25] == 4
-
-
-def _whole(path: Path, data: bytes) -> None:
-    """Refuse a truncated PNG or JPEG, which OpenCV returns as a full picture, partly grey."""
-    if data[:4] == PNG:
-        whole = data.rfind(b"IEND") >= 0
-    elif data[:2] == b"\xff\xd8":
-        whole = data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
-    else:
+def _check_png(path: Path, data: bytes) -> None:
+    """Refuse a PNG that is truncated or damaged, which OpenCV returns as a full picture: every chunk has a checksum."""
+    if not data.startswith(PNG):
         return
-    if not whole:
-        raise InputError(f"{path}: truncated after {len(data)} bytes; {BROKEN}")
+    start, name = len(PNG), b""
+    while name != b"IEND":
+        length = int.from_bytes(data[start : start + 4], "big")
+        name, end = data[start + 4 : start + 8], start + 8 + length
+        if end + 4 > len(data):
+            raise InputError(f"{path}: truncated after {len(data)} bytes; {BROKEN}")
+        if zlib.crc32(data[start + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise InputError(f"{path}: damaged, the checksum of its part {name!r} is wrong; {BROKEN}")
+        start = end + 4
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error, without the name of a buffer in memory."""
+    lines = str(error).split("<_io.BytesIO")[0].strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
+PLACES = 4096
 Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
 Normalize = Callable[[NDArray[Any]], Affine]
 
@@ -22,21 +23,31 @@ class Store:
     def __init__(self, dataset: DataSet, normalize: Normalize, cache_gb: float) -> None:
         self.dataset, self.normalize = dataset, normalize
         self.free = int(cache_gb * 2**30)
-        self.kept: dict[str, Sample] = {}
-        self.affines: dict[str, Affine] = {}
+        self.kept: dict[Record, Sample] = {}
+        self.affines: dict[Record, Affine] = {}
+        self.places: dict[Record, dict[int, NDArray[np.intp]]] = {}
 
     def __getitem__(self, record: Record) -> Sample:
         """The native sample of a record."""
-        if record.id in self.kept:
-            return self.kept[record.id]
+        if record in self.kept:
+            return self.kept[record]
         sample = self.dataset.read(record)
         if sample.nbytes <= self.free:
             self.free -= sample.nbytes
-            self.kept[record.id] = sample
+            self.kept[record] = sample
         return sample
 
     def affine(self, record: Record) -> Affine:
         """Shift and scale that normalise a record's image, measured once."""
-        if record.id not in self.affines:
-            self.affines[record.id] = self.normalize(self[record].image)
-        return self.affines[record.id]
+        if record not in self.affines:
+            self.affines[record] = self.normalize(self[record].image)
+        return self.affines[record]
+
+    def foreground(self, record: Record) -> dict[int, NDArray[np.intp]]:
+        """Where each class but 0 is: flat pixel positions, thinned evenly to a few thousand, found once."""
+        if record not in self.places:
+            sample = self[record]
+            labels = np.where(sample.valid, sample.mask, 0).ravel()
+            found = {int(k): np.flatnonzero(labels == k) for k in np.unique(labels) if k}
+            self.places[record] = {k: where[:: -(-len(where) // PLACES)] for k, where in found.items()}
+        return self.places[record]
