@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from torch import nn
 
 from unet_lightning.error import nearest
 
@@ -15,14 +16,16 @@ def findings(target: Callable[..., Any], arguments: Mapping[str, Any], key: str)
     `key` is the config key that holds the arguments. Values that are built elsewhere (mappings with `_target_`)
     are only checked by name.
     """
-    parameters = inspect.signature(target).parameters
+    takes_nothing = getattr(target, "__init__", None) is nn.Module.__init__  # which itself is open to everything
+    parameters = {} if takes_nothing else dict(inspect.signature(target).parameters)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     hints = _hints(target)
     found = []
     for name, value in arguments.items():
         if name not in parameters:
             if not open_ended:
-                found.append(f"{key}.{name} is not a key: {nearest(name, parameters)}")
+                hint = nearest(name, parameters) if parameters else "it takes none"
+                found.append(f"{key}.{name} is not a key: {hint}")
         elif not _is_built(value):
             problem = _mismatch(hints.get(name, Any), value)
             if problem:
