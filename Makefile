@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env train test check bench clean
+.PHONY: env train test check fuzz bench clean
 
 env: $(READY)
 
@@ -22,6 +22,9 @@ check: env  ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+fuzz: env  ## 2,000 spoilt data sets instead of the 100 of the test suite
+	UNET_LIGHTNING_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
 
 bench: env  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench

@@ -1,11 +1,15 @@
 """Speed, as ratios measured in one run: `make bench`. Prints one line a comparison; asserts nothing."""
 
+import itertools
+import logging
 import time
 import warnings
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
 
 from unet_lightning.config import compose
@@ -68,7 +72,94 @@ def paper_network() -> None:
     print(f"paper network, a training step: {ours:.2f} s; eager float32 contiguous {plain:.2f} s: {plain / ours:.2f}x")
 
 
+def border_map() -> None:
+    """Eq. (6) on one core, for few and many cells, and at size."""
+    from unet_lightning.data.synthetic import _cells
+    from unet_lightning.weight.border import border_term
+
+    times = {}
+    for number in (20, 60, 200):
+        instances = _cells(np.random.default_rng(1), (512, 512), number)
+        times[number] = seconds(lambda instances=instances: border_term(instances, 10, 5), 15)
+    shown = ", ".join(f"{n} cells {1000 * t:.1f} ms" for n, t in times.items())
+    print(f"border map 512x512: {shown}; slowest / fastest {max(times.values()) / min(times.values()):.2f}")
+    instances = _cells(np.random.default_rng(1), (4096, 4096), 8000)
+    print(f"border map 4096x4096, {instances.max()} cells: {seconds(lambda: border_term(instances, 10, 5), 3):.2f} s")
+
+
+def augmentation() -> None:
+    """256x256 crops of 512x512 with rotation, elastic deformation and labels, a second on one core; and others'."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    rates = {"unet-lightning": _ours("none"), "unet-lightning with the border map": _ours("border")}
+    for name, other in (
+        ("MONAI Rand2DElastic", _monai),
+        ("batchgeneratorsv2", _batchgenerators),
+        ("albumentations", _plain),
+    ):
+        try:
+            rates[name] = 1 / seconds(other(), 30)
+        except ImportError as error:
+            print(f"{name}: skipped, {error}")
+    print("augmented crops a second: " + ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items()))
+
+
+def _ours(weight: str) -> float:
+    sizes = [
+        "data.height=512",
+        "data.width=512",
+        "data.number=3",
+        "data.cells=60",
+        "data.crop=256",
+        "data.num_workers=0",
+    ]
+    run = build(compose(["data=synthetic", "augment=elastic", f"weight={weight}", "trainer.accelerator=cpu", *sizes]))
+    crops = run.data.train_dataloader().dataset
+    draws = itertools.count()
+    return 1 / seconds(lambda: crops[(0, next(draws), 0)], 100)
+
+
+def _picture() -> tuple[Any, Any]:
+    random = np.random.default_rng(0)
+    return random.integers(0, 255, (512, 512, 1)).astype(np.uint8), random.integers(0, 60, (512, 512)).astype(np.int32)
+
+
+def _monai() -> Callable[[], object]:
+    from monai.transforms import Rand2DElasticd, RandSpatialCropd
+
+    image, labels = _picture()
+    sample = {"image": torch.from_numpy(image[None, ..., 0]).float(), "labels": torch.from_numpy(labels[None]).float()}
+    keys = ("image", "labels")
+    crop = RandSpatialCropd(keys, (256, 256), random_size=False)
+    elastic = Rand2DElasticd(
+        keys, spacing=(128, 128), magnitude_range=(10, 10), prob=1, rotate_range=(3.14,), mode=("bilinear", "nearest")
+    )
+    return lambda: elastic(crop(sample))
+
+
+def _batchgenerators() -> Callable[[], object]:
+    from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
+
+    image, labels = _picture()
+    sample = {"image": torch.from_numpy(image[None, ..., 0]).float(), "segmentation": torch.from_numpy(labels[None])}
+    warp = SpatialTransform(
+        (256, 256), 128, True, p_elastic_deform=1, p_rotation=1, rotation=(-3.14, 3.14), p_scaling=0
+    )
+    return lambda: warp(**sample)
+
+
+def _plain() -> Callable[[], object]:
+    import albumentations as A
+
+    image, labels = _picture()
+    both = A.Compose([A.RandomCrop(256, 256), A.Rotate(180, p=1), A.ElasticTransform(alpha=300, sigma=30, p=1)])
+    return lambda: both(image=image, mask=labels)
+
+
 if __name__ == "__main__":
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*self.trainer. reference is not registered.*")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     paper_network()
+    border_map()
+    augmentation()

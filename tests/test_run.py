@@ -81,9 +81,12 @@ def test_tensorboard_has_curves_rates_times_and_panels(trained):
     scalars = events.Tags()["scalars"]
     wanted = {"train/loss", "val/loss", "time/data_share", "lr-AdamW", "val/pooled/dice/foreground"}
     assert wanted <= set(scalars)
-    images = events.Tags()["images"]
-    assert len(images) == 2
-    assert images[0].startswith("validation/0")
+    images = sorted({tag.split("/")[0] for tag in events.Tags()["images"]})
+    assert images == ["confusion", "training", "validation"]
+    assert sum(tag.startswith("validation/") for tag in events.Tags()["images"]) == 2
+    assert sum(tag.startswith("training/") for tag in events.Tags()["images"]) == 8
+    assert "precision-recall/cell" in events.Tags()["tensors"]
+    assert {"classes/dice/cell", "final/test/dice"} <= set(scalars)
     rates = [event.value for event in events.Scalars("lr-AdamW")]
     assert max(rates) > 10 * rates[-1]
 
@@ -149,7 +152,15 @@ def test_fast_dev_run_writes_results_too(tmp_path, overrides):
 
 @pytest.mark.parametrize(
     "override",
-    ["optimizer=sgd", "schedule=constant", "schedule=poly", "normalize=none", "augment=flip", "loss=dice", "loss=ce_dice"],
+    [
+        "optimizer=sgd",
+        "schedule=constant",
+        "schedule=poly",
+        "normalize=none",
+        "augment=flip",
+        "loss=dice",
+        "loss=ce_dice",
+    ],
 )
 def test_every_other_option_trains_a_step(tmp_path, override):
     results = train(tmp_path, "trainer.fast_dev_run=true", override)

@@ -43,6 +43,13 @@ def errors_over(
     return grey.astype(np.uint8)
 
 
+def heat(values: NDArray[Any], largest: float | None = None) -> NDArray[np.uint8]:
+    """(H, W) numbers from 0 to the largest as colours from black to yellow, (H, W, 3)."""
+    top = float(values.max()) if largest is None else largest
+    grey = (values / max(top, 1e-9) * 255).clip(0, 255).astype(np.uint8)
+    return cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1].astype(np.uint8)
+
+
 def panel(
     image: NDArray[Any],
     mask: NDArray[Any],

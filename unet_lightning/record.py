@@ -33,11 +33,12 @@ class Record:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Records, the names of their classes (class 0 first), and how one of them is read."""
+    """Records, the names of their classes (class 0 first), how one is read, and what was already found to be wrong."""
 
     records: tuple[Record, ...]
     classes: tuple[str, ...]
     read: Callable[[Record], Sample]
+    findings: tuple[str, ...] = ()
 
     @property
     def colors(self) -> tuple[tuple[int, int, int], ...]:
@@ -54,7 +55,9 @@ def assign_splits(records: Sequence[Record], seed: int) -> tuple[Record, ...]:
     if any(record.split for record in records):
         strange = sorted({r.split for r in records} - set(SPLITS))
         if strange:
-            raise InputError(f"split holds {strange}; expected one of {list(SPLITS)} in every row of the manifest")
+            raise InputError(
+                f"split holds {strange}; expected one of {list(SPLITS)} in every row; correct the manifest"
+            )
         return tuple(records)
     groups = sorted({r.group or r.id for r in records}, key=lambda group: _digest(f"{seed}/{group}"))
     if len(groups) < len(SPLITS):

@@ -1,10 +1,11 @@
 """What a run leaves behind: the table people read, results.json for programs, report.md with pictures."""
 
 import csv
+import inspect
 import json
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from unet_lightning.metric.semantic import confusion_matrix, summary
 from unet_lightning.picture import panel
 from unet_lightning.picture import write as write_picture
 from unet_lightning.pipeline.module import DataModule
-from unet_lightning.record import DataSet
+from unet_lightning.record import SPLITS, DataSet
 from unet_lightning.task import SegmentationTask
 
 COLUMNS = ("dice", "iou", "precision", "recall", "accuracy")
@@ -30,21 +31,33 @@ RULE = (
 )
 
 
-def account(data: DataModule, identity: dict[str, Any], precision: str) -> str:
-    """A short account of the data and the network, printed before training."""
-    statistics, dataset = data.statistics, data.dataset
+def account(data: DataModule, task: SegmentationTask, precision: str) -> str:
+    """A short account of data, network and what normalisation, loss and weight do, printed before training."""
+    statistics, identity, classes = data.statistics, task.identity, data.dataset.classes
     total = max(1, sum(statistics.class_pixels))
-    shares = zip(dataset.classes, statistics.class_pixels, strict=True)
-    frequencies = ", ".join(f"{name} {100 * pixels / total:.1f} %" for name, pixels in shares)
-    splits = ", ".join(f"{len(dataset.split(name))} {name}" for name in ("train", "val", "test"))
-    sizes = "x".join(map(str, statistics.smallest)) + " to " + "x".join(map(str, statistics.largest))
+    shares = zip(classes, statistics.class_pixels, strict=True)
+    number, smallest, median, largest = statistics.objects
+    spans = zip(statistics.low, statistics.high, strict=True)
     geometry = identity["geometry"]
-    return (
-        f"data     {splits} images (split {identity['split_hash']}), {sizes}, {statistics.channels} channels\n"
-        f"classes  {frequencies}\n"
-        f"network  {geometry['convolution']} convolution, margin {geometry['margin']}, halo {geometry['halo']}, "
-        f"sizes in multiples of {geometry['multiple']}; {precision}"
-    )
+    lines = {
+        "data": ", ".join(f"{len(data.dataset.split(name))} {name}" for name in SPLITS)
+        + f" images (split {identity['split_hash']}), {_by(statistics.smallest)} to {_by(statistics.largest)}, "
+        + f"{statistics.channels} channels of {statistics.dtype}",
+        "classes": ", ".join(f"{name} {100 * pixels / total:.2f} %" for name, pixels in shares)
+        + f"; background only: {100 * statistics.empty_share:.0f} % of the training images",
+        "objects": f"{number} in training, {smallest} to {largest} pixels, median {median}",
+        "values": "1st to 99th percentile " + ", ".join(f"{low:.4g} to {high:.4g}" for low, high in spans),
+        "normalize": data.store.normalize.describe(),
+        "loss": (inspect.getdoc(task.loss) or type(task.loss).__name__).splitlines()[0],
+        "weight": data.transforms[1].describe() + "; 0 where a label is ignored",
+        "network": f"{geometry['convolution']} convolution, margin {geometry['margin']}, halo {geometry['halo']}, "
+        + f"sizes in multiples of {geometry['multiple']}; {precision}",
+    }
+    return "\n".join(f"{name:<10}{text}" for name, text in lines.items())
+
+
+def _by(size: Sequence[int]) -> str:
+    return "x".join(map(str, size))
 
 
 def scores(confusions: Tensor, data: DataModule, split: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from unet_lightning import __version__, report, signature
 from unet_lightning.error import InputError
 from unet_lightning.model.geometry import Geometry
+from unet_lightning.normalize import Normalize
 from unet_lightning.pipeline.dataset import normalised
 from unet_lightning.pipeline.module import DataModule
 from unet_lightning.record import DataSet, assign_splits, split_hash
@@ -38,7 +39,8 @@ from unet_lightning.task import CHECKPOINT_KEY, SegmentationTask
 from unet_lightning.tiling import predict_tiled
 
 log = logging.getLogger(__name__)
-PIPELINE = ("crop", "crops_per_image", "foreground", "batch_size", "num_workers", "cache_gb")
+NAMED = ("loss", "weight", "normalize", "upsample", "fusion", "optimizer", "schedule")
+PIPELINE = ("crop", "crops_per_image", "foreground", "ridge", "batch_size", "num_workers", "cache_gb")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) 
     run = build(config, folder)
     report.write_split(folder, run.data.dataset)
     report.write_json(folder, {"status": "running"})
-    log.info(report.account(run.data, run.task.identity, run.trainer.precision))
+    log.info(report.account(run.data, run.task, run.trainer.precision))
     run.trainer.fit(run.task, run.data)
     best = getattr(run.trainer.checkpoint_callback, "best_model_path", "")
     results: dict[str, Any] = {"overrides": overrides or [], "tags": list(config.tags), "checkpoint": best}
@@ -79,8 +81,38 @@ def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) 
         if split in run.task.confusions:
             results[split] = report.scores(run.task.confusions[split], run.data, split)
     results["seconds"] = round(time.time() - started, 1)
+    log_choices(run.trainer, run.task.identity["config"], results)
     report.write(folder, results, run.data, run.task)
     return results
+
+
+def log_choices(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+    """Every value of the config beside the final scores, for TensorBoard's HParams tab."""
+    if not isinstance(trainer.logger, TensorBoardLogger):
+        return
+    scores = {
+        f"final/{split}/{score}": results[split]["pooled"][score]["foreground"]
+        for split in ("val", "test")
+        for score in ("dice", "iou")
+        if split in results
+    }
+    choices = {
+        key: plain[key].get("_target_", "").rsplit(".", 1)[-1] for key in NAMED if isinstance(plain[key], Mapping)
+    }
+    trainer.logger.log_hyperparams(
+        choices | flat({k: plain[k] for k in ("model", "loss", "weight", "optimizer", "data")}), scores
+    )
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Numbers, words and switches of nested mappings under dotted names."""
+    if not isinstance(node, Mapping):
+        return {prefix: node} if isinstance(node, bool | int | float | str) else {}
+    found: dict[str, Any] = {}
+    for key, child in node.items():
+        if not str(key).startswith("_"):
+            found |= flat(child, f"{prefix}.{key}" if prefix else str(key))
+    return found
 
 
 def quieten() -> None:
@@ -128,7 +160,7 @@ def fit_crop(data: DataModule, geometry: Geometry) -> None:
     fitted = geometry.output_size(geometry.input_size(data.crop))
     assert fitted is not None
     if fitted != data.crop:
-        log.info(f"crop     {fitted}, the smallest output of this network that covers data.crop={data.crop}")
+        log.info(f"crop      {fitted}, the smallest output of this network that covers data.crop={data.crop}")
     data.crop = fitted
 
 
@@ -156,7 +188,10 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
         if twice:
             raise InputError(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
     published = any(record.split for record in found.records)
-    dataset = DataSet(assign_splits(found.records, plain["seed"]), found.classes, found.read)
+    try:
+        dataset = replace(found, records=assign_splits(found.records, plain["seed"]))
+    except InputError as error:
+        raise InputError("\n".join([*found.findings, str(error)])) from None
     if not published:
         log.info("no published split: groups shared out 60/20/20 by a seeded hash, written to split.csv")
     normalize, augment, weight = (
@@ -263,7 +298,7 @@ class Predictor:
     """A trained network with what it needs to be used on native images."""
 
     network: nn.Module
-    normalize: Callable[[NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+    normalize: Normalize
     classes: tuple[str, ...]
     identity: dict[str, Any]
 
@@ -305,7 +340,9 @@ def load(checkpoint: str | Path, device: str = "cpu") -> Predictor:
     prefix = "network."
     network.load_state_dict({k[len(prefix) :]: v for k, v in content["state_dict"].items() if k.startswith(prefix)})
     network = network.to(device, memory_format=torch.channels_last).eval()
-    return Predictor(network, make(config["normalize"]), tuple(identity["classes"]), identity)
+    normalize: Normalize = make(config["normalize"])
+    normalize.fit(identity["statistics"])
+    return Predictor(network, normalize, tuple(identity["classes"]), identity)
 
 
 def check_targets(node: Any, key: str) -> None:

@@ -12,6 +12,7 @@ from unet_lightning.metric.semantic import Semantic, summary
 from unet_lightning.tiling import predict_tiled
 
 CHECKPOINT_KEY = "unet_lightning"
+BINS = 100  # of the probabilities behind a precision-recall curve
 SHOWN = ("dice", "iou", "accuracy", "precision", "recall", "pixel_accuracy")
 
 
@@ -38,6 +39,7 @@ class SegmentationTask(L.LightningModule):
         self.scores = Semantic()
         self.tile, self.identity = tile, identity
         self.training_forward: Callable[[Tensor], Tensor] = network.forward  # or its compiled twin
+        self.histograms: dict[str, Tensor] = {}
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
@@ -53,6 +55,7 @@ class SegmentationTask(L.LightningModule):
     def validation_step(self, sample: dict[str, Any], batch_idx: int) -> None:
         """Score one whole image, and its loss."""
         logits = self._score(sample)
+        self._count("val", logits, sample)
         weight = sample["valid"][None].float()
         loss = self.loss(logits[None], sample["mask"][None], weight)
         self.log("val/loss", loss, batch_size=1, on_epoch=True)
@@ -60,6 +63,10 @@ class SegmentationTask(L.LightningModule):
     def test_step(self, sample: dict[str, Any], batch_idx: int) -> None:
         """Score one whole image."""
         self._score(sample)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation's probabilities."""
+        self.histograms.clear()
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the whole split."""
@@ -94,6 +101,16 @@ class SegmentationTask(L.LightningModule):
         logits = self.predict(sample["image"])
         self.scores.update(logits, sample["mask"], sample["valid"], int(sample["index"]))
         return logits
+
+    def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
+        """Add to `histograms[stage]` (K, 2, BINS): pixels by the probability of class k, of the rest and of k."""
+        classes = logits.shape[0]
+        bins = (logits.softmax(0) * BINS).long().clamp_max(BINS - 1)
+        labelled = sample["mask"] == torch.arange(classes, device=logits.device)[:, None, None]
+        place = (torch.arange(classes, device=logits.device)[:, None, None] * 2 + labelled) * BINS + bins
+        counts = torch.bincount(place[:, sample["valid"]].flatten(), minlength=classes * 2 * BINS)
+        counts = counts.view(classes, 2, BINS)
+        self.histograms[stage] = self.histograms[stage] + counts if stage in self.histograms else counts
 
     def _log_scores(self, stage: str) -> None:
         self.confusions[stage] = self.scores.compute()

@@ -73,6 +73,37 @@ def test_dice(reduction, background):
     assert loss(*given).item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("reduction", ["batch", "sample"])
+@pytest.mark.parametrize(("alpha", "beta"), [(0.3, 0.7), (0.5, 0.5), (1.0, 0.0)])
+def test_tversky(reduction, alpha, beta):
+    logits, mask, weight = batch()
+    p, w, losses = probabilities(logits), weight.numpy().astype(np.float64), []
+    for images in [[0], [1]] if reduction == "sample" else [[0, 1]]:
+        for k in (1, 2):
+            y, q, v = (mask.numpy() == k)[images], p[images, k], w[images]
+            hit, invented, missed = (v * q * y).sum(), (v * q * ~y).sum(), (v * (1 - q) * y).sum()
+            losses.append(1 - (hit + 1) / (hit + alpha * invented + beta * missed + 1))
+    loss = build("tversky", f"loss.reduction={reduction}", f"loss.alpha={alpha}", f"loss.beta={beta}")
+    assert loss(logits, mask, weight).item() == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_half_and_half_tversky_is_dice_with_twice_the_smoothing():
+    given = batch()
+    tversky = build("tversky", "loss.alpha=0.5", "loss.beta=0.5", "loss.smooth=1.0")
+    assert tversky(*given).item() == pytest.approx(build("dice", "loss.smooth=2.0")(*given).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_topk(share):
+    logits, mask, weight = batch()
+    w = weight.numpy().astype(np.float64).ravel()
+    entropy = -np.log(of_label(probabilities(logits), mask)).ravel()
+    number = int(np.ceil(share * (w > 0).sum()))
+    hardest = np.argsort(-(w * entropy))[:number]
+    expected = (w * entropy)[hardest].sum() / w[hardest].sum()
+    assert build("topk", f"loss.share={share}")(logits, mask, weight).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_ce_dice_is_the_weighted_sum():
     given = batch()
     expected = 0.5 * numpy_ce(*given) + 2 * numpy_dice(*given)

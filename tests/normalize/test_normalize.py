@@ -1,24 +1,57 @@
 import numpy as np
 import pytest
 
+from unet_lightning.error import InputError
+from unet_lightning.normalize.dataset import Dataset
 from unet_lightning.normalize.image import Image
 from unet_lightning.normalize.none import Unchanged
+from unet_lightning.normalize.percentile import Percentile
+from unet_lightning.normalize.range import Range
+
+IMAGE = np.random.default_rng(0).integers(0, 4000, (30, 20, 3)).astype(np.uint16)
+
+
+def apply(normalize, image=IMAGE):
+    shift, scale = normalize(image)
+    assert shift.dtype == scale.dtype == np.float32
+    assert shift.shape == scale.shape == (image.shape[2],)
+    return (image - shift) / scale
 
 
 def test_image_gives_mean_zero_and_deviation_one_for_each_channel():
-    image = np.random.default_rng(0).integers(0, 4000, (30, 20, 3)).astype(np.uint16)
-    shift, scale = Image()(image)
-    normalised = (image - shift) / scale
+    normalised = apply(Image())
     np.testing.assert_allclose(normalised.mean((0, 1)), 0, atol=1e-5)
     np.testing.assert_allclose(normalised.std((0, 1)), 1, atol=1e-5)
 
 
-def test_a_constant_channel_is_only_shifted():
-    shift, scale = Image()(np.full((4, 4, 1), 7, np.uint8))
-    assert (shift.tolist(), scale.tolist()) == ([7], [1])
+def test_percentile_brings_them_to_zero_and_one():
+    normalised = apply(Percentile(2, 90))
+    np.testing.assert_allclose(np.percentile(normalised, 2, axis=(0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(np.percentile(normalised, 90, axis=(0, 1)), 1, atol=1e-5)
+
+
+def test_dataset_uses_the_training_splits_numbers():
+    normalize = Dataset()
+    normalize.fit({"mean": [1, 2, 3], "deviation": [4, 5, 0]})
+    np.testing.assert_allclose(apply(normalize), (IMAGE - [1.0, 2, 3]) / [4, 5, 1], rtol=1e-6)
+
+
+def test_range():
+    np.testing.assert_allclose(apply(Range(-100, 300)), (IMAGE + 100.0) / 400, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
 def test_none_divides_by_the_range_of_the_type(dtype, largest):
     shift, scale = Unchanged()(np.zeros((2, 2, 2), dtype))
     assert (shift.tolist(), scale.tolist()) == ([0, 0], [largest, largest])
+
+
+@pytest.mark.parametrize("normalize", [Image(), Percentile(1, 99), Unchanged(), Range(0, 1)])
+def test_a_constant_image_stays_finite(normalize):
+    assert np.isfinite(apply(normalize, np.full((4, 4, 1), 7, np.uint8))).all()
+
+
+@pytest.mark.parametrize("build", [lambda: Percentile(99, 1), lambda: Range(5, 5)])
+def test_low_must_be_below_high(build):
+    with pytest.raises(InputError, match=r"is not below normalize\.high"):
+        build()

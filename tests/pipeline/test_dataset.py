@@ -60,15 +60,15 @@ def test_an_epoch_draws_every_image_equally_often():
     assert [draw for _, draw, _ in draws] == list(range(15))
 
 
-def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="none"):
+def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="none", weight="none", ridge=0):
     from unet_lightning.run import instantiate
 
-    config = compose([f"augment={augment}", f"normalize={normalize}"])
+    config = compose([f"augment={augment}", f"normalize={normalize}", f"weight={weight}"])
     transforms = [instantiate(config[key], _convert_="all") for key in ("augment", "weight")]
     record = Record("a", "a")
     dataset = DataSet((record,), ("background", "cell"), lambda _: sample)
     store = Store(dataset, instantiate(config.normalize), cache_gb=1)
-    return Crops([record], store, transforms, (side, margin), foreground, seed=0)
+    return Crops([record], store, transforms, (side, margin, ridge), foreground, seed=0)
 
 
 def located(height, width):
@@ -166,3 +166,94 @@ def test_the_pipelines_margin_is_the_networks():
     data.crop = network.geometry.output_size(network.geometry.input_size(32))
     batch = next(iter(data.train_dataloader()))
     assert network(batch["image"]).shape[-2:] == batch["mask"].shape[-2:]
+
+
+def cells(height, width, *boxes):
+    instances = np.zeros((height, width), np.int32)
+    for label, (top, left, bottom, right) in enumerate(boxes, 1):
+        instances[top:bottom, left:right] = label
+    mask = (instances > 0).astype(np.uint8)
+    return Sample(mask[..., None] * 100, mask, np.ones(mask.shape, bool), instances)
+
+
+def test_a_cell_outside_the_crop_counts_for_the_border_weight_and_a_mirrored_one_does_not():
+    near = cells(64, 80, (0, 20, 64, 34), (0, 38, 64, 60))
+    alone = cells(64, 80, (0, 20, 64, 34))
+    for sample, expected in ((near, True), (alone, False)):
+        dataset = crops(sample, 16, weight="border")
+        dataset._place = lambda *_: (24, 21)  # columns 21..36: the first cell, a gap of three, no second cell
+        weight = dataset[0, 0, 0]["weight"]
+        assert bool(weight.max() > 5) == expected
+    edge = cells(64, 64, (0, 2, 64, 20))  # its mirror image beyond column 0 would be a close second cell
+    dataset = crops(edge, 16, weight="border")
+    dataset._place = lambda *_: (20, 0)
+    assert dataset[0, 0, 0]["weight"].max() == 1
+
+
+def test_the_ridge_parts_the_target_and_leaves_the_original_labels_alone():
+    sample = cells(32, 32, (8, 4, 24, 16), (8, 16, 24, 28))
+    cut, whole = (crops(sample, 32, ridge=width)[0, 0, 0]["mask"] for width in (1, 0))
+    assert whole[10].tolist() == sample.mask[10].tolist()
+    assert cut[10, 15:17].tolist() == [0, 0]
+    assert cut.sum() == whole.sum() - 2 * 16
+    assert sample.mask[10, 15] == 1
+
+
+def test_under_sampling_draws_anew_each_time_and_alike_for_the_same_draw():
+    dataset = crops(cells(32, 32, (8, 8, 12, 12)), 32, weight="undersample")
+    dataset.weight.fit({"class_pixels": [1008, 16]})
+    first, again, other = dataset[0, 0, 0]["weight"], dataset[0, 0, 0]["weight"], dataset[0, 1, 0]["weight"]
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first.sum() < 80
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 6])
+@pytest.mark.parametrize("augment", ["elastic", "paper", "strong"])
+def test_every_augmentation_takes_every_kind_of_image(dtype, channels, augment):
+    image = np.random.default_rng(0).integers(0, 250, (50, 40, channels)).astype(dtype)
+    mask = (image[..., 0] > 128).astype(np.uint8)
+    sample = Sample(image, mask, np.ones(mask.shape, bool), mask.astype(np.int32))
+    for draw in range(8):
+        item = crops(sample, 24, margin=4, augment=augment, normalize="image")[0, draw, 0]
+        assert item["image"].shape == (channels, 32, 32)
+        assert item["image"].isfinite().all()
+        assert set(item["mask"].unique().tolist()) <= {0, 1}
+
+
+def test_grey_values_change_and_labels_do_not():
+    sample = located(40, 40)
+    plain, grey = (crops(sample, 32, augment=name) for name in ("elastic", "paper"))
+    changed = 0
+    for draw in range(10):
+        a, b = plain[0, draw, 0], grey[0, draw, 0]
+        assert torch.equal(a["mask"], b["mask"])
+        changed += not torch.allclose(a["image"], b["image"])
+    assert changed >= 4
+
+
+def test_transforms_are_drawn_independently_of_each_other():
+    import albumentations as A
+
+    from unet_lightning.pipeline.augment import seed
+
+    compose = A.Compose([A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)])
+    image = np.arange(4, dtype=np.uint8).reshape(2, 2)
+    seen = set()
+    for draw in range(60):
+        seed(compose, np.random.default_rng(draw))
+        seen.add(compose(image=image)["image"].tobytes())
+    assert len(seen) == 4
+
+
+def test_instances_and_mask_stay_consistent_under_deformation():
+    sample = cells(90, 90, (5, 5, 40, 40), (50, 10, 80, 85), (10, 50, 40, 80))
+    seen = []
+    dataset = crops(sample, 64, augment="elastic")
+    dataset.weight = type(
+        "Spy", (), {"reach": 0, "__call__": lambda self, m, i, r: seen.append((m, i)) or np.ones(m.shape)}
+    )()
+    for draw in range(10):
+        dataset[0, draw, 0]
+    assert all(np.array_equal(mask[instances > 0], np.ones((instances > 0).sum())) for mask, instances in seen)

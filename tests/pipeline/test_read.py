@@ -1,3 +1,8 @@
+import functools
+import operator
+import tracemalloc
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from unet_lightning.error import InputError
+from unet_lightning.label import Coding
 from unet_lightning.pipeline.read import read_files, read_image, read_label
 from unet_lightning.record import Record
 
@@ -146,7 +152,7 @@ def write_pair(folder, mask, instances=None):
 def test_sizes_that_differ(tmp_path):
     record = write_pair(tmp_path, np.zeros((7, 4), np.uint8))
     with pytest.raises(InputError, match=r"mask\.png: mask is 7x4, its image is 7x5"):
-        read_files(record, classes=2)
+        read_files(record, Coding(2))
 
 
 def test_values_outside_the_classes_print_the_line_that_mends_it(tmp_path):
@@ -154,22 +160,22 @@ def test_values_outside_the_classes_print_the_line_that_mends_it(tmp_path):
     mask[2:4] = 255
     record = write_pair(tmp_path, mask)
     with pytest.raises(InputError, match=r"values \{0, 255\}; expected class ids 0\.\.1; set .*\{0:0,255:1\}"):
-        read_files(record, classes=2)
-    mended = read_files(record, classes=2, label_values={0: 0, 255: 1})
+        read_files(record, Coding(2))
+    mended = read_files(record, Coding(2, values={0: 0, 255: 1}))
     assert np.array_equal(mended.mask, mask // 255)
 
 
 def test_an_ignored_value_is_invalid_everywhere(tmp_path):
     mask = np.zeros((7, 5), np.uint8)
     mask[0], mask[1] = 1, 255
-    sample = read_files(write_pair(tmp_path, mask), classes=2, ignore=255)
+    sample = read_files(write_pair(tmp_path, mask), Coding(2, ignore=255))
     assert (~sample.valid).sum() == 5
     assert sample.mask.max() == 1
 
 
 def test_instances_alone_are_class_one(tmp_path):
     record = write_pair(tmp_path, np.array([[0, 300], [7, 0]], np.uint16).repeat(4, 0)[:7].repeat(3, 1)[:, :5])
-    sample = read_files(Record("a", record.image, instances=record.mask), classes=2)
+    sample = read_files(Record("a", record.image, instances=record.mask), Coding(2))
     assert sorted(np.unique(sample.instances)) == [0, 7, 300]
     assert np.array_equal(sample.mask, sample.instances > 0)
 
@@ -178,15 +184,91 @@ def test_an_ignored_instance_is_invalid_and_no_object(tmp_path):
     labels = np.zeros((7, 5), np.uint16)
     labels[0], labels[1] = 3, 65535
     record = write_pair(tmp_path, labels)
-    sample = read_files(Record("a", record.image, instances=record.mask), classes=2, ignore=65535)
+    sample = read_files(Record("a", record.image, instances=record.mask), Coding(2, ignore=65535))
     assert (~sample.valid).sum() == 5
     assert (sample.mask.sum(), sample.instances.max()) == (5, 3)
 
 
-def test_label_values_outside_the_classes_and_fractions_are_refused(tmp_path):
-    record = write_pair(tmp_path, np.zeros((7, 5), np.uint8))
-    with pytest.raises(InputError, match="names ids beyond the classes"):
-        read_files(record, classes=2, label_values={0: 7})
-    tifffile.imwrite(tmp_path / "f.tif", np.full((7, 5), 0.7, np.float32))
-    with pytest.raises(InputError, match=r"fractions like 0\.7"):
-        read_files(Record("a", record.image, mask=tmp_path / "f.tif"), classes=2)
+def test_nan_and_infinity_are_refused(tmp_path):
+    image = np.zeros((7, 5), np.float32)
+    image[0, :2] = np.nan, np.inf
+    tifffile.imwrite(tmp_path / "i.tif", image)
+    Image.fromarray(np.zeros((7, 5), np.uint8)).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match="2 values that are NaN or infinite"):
+        read_files(Record("a", tmp_path / "i.tif", mask=tmp_path / "m.png"), Coding(2))
+
+
+@pytest.mark.parametrize(("channels", "stored"), [(1, 3), (3, 1), (3, 3), (None, 1)])
+def test_channels_can_be_made_alike(tmp_path, channels, stored):
+    image = array(stored, np.uint8)
+    cv2.imwrite(str(tmp_path / "i.png"), image[..., ::-1])
+    Image.fromarray(np.zeros((7, 5), np.uint8)).save(tmp_path / "m.png")
+    found = read_files(Record("a", tmp_path / "i.png", mask=tmp_path / "m.png"), Coding(2), channels).image
+    assert found.shape == (7, 5, channels or stored)
+    if (channels, stored) == (1, 3):
+        assert np.abs(found[..., 0] - image @ [0.299, 0.587, 0.114]).max() <= 1
+
+
+def claim(path, side):
+    """Write a file of about 1 KB whose header says side x side."""
+    if path.suffix == ".png":
+        header = side.to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+        parts = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(900), 0)), (b"IEND", b"")]
+        pieces = [len(d).to_bytes(4, "big") + n + d + zlib.crc32(n + d).to_bytes(4, "big") for n, d in parts]
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(pieces))
+        return
+    Image.fromarray(np.zeros((25, 25), np.uint8)).save(path)
+    data = bytearray(path.read_bytes())
+    if path.suffix == ".jpg":
+        where = data.find(b"\xff\xc0")
+        data[where + 5 : where + 9] = min(side, 65535).to_bytes(2, "big") * 2
+    else:
+        for entry in range(int.from_bytes(data[4:8], "little") + 2, len(data) - 12, 12):
+            if int.from_bytes(data[entry : entry + 2], "little") in (256, 257, 278):  # width, length, rows a strip
+                data[entry + 2 : entry + 12] = (
+                    (4).to_bytes(2, "little") + (1).to_bytes(4, "little") + side.to_bytes(4, "little")
+                )
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize("read", [read_image, read_label])
+def test_a_small_file_that_claims_a_huge_picture_is_refused_before_memory_is_taken(tmp_path, suffix, read):
+    path = tmp_path / f"a{suffix}"
+    claim(path, 100_000)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.\w+: claims [\d,]+ pixels in"):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < 10e6
+    tracemalloc.stop()
+
+
+def test_a_link_to_nowhere_and_a_folder_in_place_of_a_file(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(InputError, match=r"a\.png: no such file"):
+        read_image(tmp_path / "a.png")
+    (tmp_path / "b.png").mkdir()
+    with pytest.raises(InputError, match=r"b\.png: Is a directory"):
+        read_image(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("kind", ["rgb", "palette"])
+def test_a_colour_coded_mask_prints_the_line_that_reads_it(tmp_path, kind):
+    ids = np.zeros((7, 5), np.uint8)
+    ids[:2], ids[6] = 1, 2
+    colors = [[0, 0, 0], [128, 0, 64], [0, 255, 0]]
+    picture = Image.fromarray(np.array(colors, np.uint8)[ids])
+    if kind == "palette":
+        picture = Image.fromarray(ids, "P")
+        picture.putpalette(functools.reduce(operator.iadd, colors, []))
+    record = write_pair(tmp_path, ids)
+    picture.save(tmp_path / "mask.png")
+    if kind == "rgb":
+        with pytest.raises(InputError) as caught:
+            read_files(record, Coding(3))
+        assert f"set 'data.colors={str(colors).replace(' ', '')}'" in str(caught.value)
+    assert np.array_equal(read_files(record, Coding(3, colors=colors)).mask, ids)
+    with pytest.raises(InputError, match=r"colours \(0, 255, 0\), which data\.colors doesn't name"):
+        read_files(record, Coding(2, colors=colors[:2]))
+    ignoring = read_files(record, Coding(2, colors=colors[:2], ignore=255 << 8))
+    assert np.array_equal(ignoring.valid, ids < 2)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline.statistics import inspect
+from unet_lightning.pipeline.inspect import inspect
 from unet_lightning.pipeline.store import Store
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
@@ -27,11 +27,12 @@ def store(samples):
 
 def test_moments_and_counts_are_those_of_all_training_pixels():
     samples = {"a": sample(9, 5), "b": sample(4, 30), "c": sample(6, 6, share=0), "v": sample(5, 5, share=1)}
-    statistics = inspect(*store(samples))
+    statistics = inspect(store(samples)[0])
     pixels = np.concatenate([samples[k].image.reshape(-1, 2) for k in "abc"]).astype(float)
     np.testing.assert_allclose(statistics.mean, pixels.mean(0))
     np.testing.assert_allclose(statistics.deviation, pixels.std(0))
     assert statistics.class_pixels == np.bincount(np.concatenate([samples[k].mask.ravel() for k in "abc"])).tolist()
+    assert statistics.class_image_pixels == [201, 165]
     assert (statistics.smallest, statistics.largest) == ([4, 5], [9, 30])
     assert statistics.empty_share == pytest.approx(1 / 3)
 
@@ -39,9 +40,9 @@ def test_moments_and_counts_are_those_of_all_training_pixels():
 def test_all_findings_come_at_once():
     samples = {"a": sample(9, 5), "b": "b.png: broken", "c": "c.png: empty", "v": sample(5, 5, channels=3)}
     with pytest.raises(InputError) as caught:
-        inspect(*store(samples))
+        inspect(store(samples)[0])
     assert "b.png: broken\nc.png: empty\n" in str(caught.value)
-    assert "2 in a, 3 in v" in str(caught.value)
+    assert "v: 3 channels; expected 2 as in the other images; set data.channels=1" in str(caught.value)
 
 
 def test_the_store_keeps_what_fits_and_reads_the_rest_again():
@@ -50,3 +51,40 @@ def test_the_store_keeps_what_fits_and_reads_the_rest_again():
     assert kept[records[0]] is kept[records[0]]
     assert kept[records[1]] is kept[records[1]]  # the reader's own object
     assert list(kept.kept) == [records[0]]
+
+
+def named(**splits):
+    records = tuple(Record(name, name, split=split, group=name[0]) for name, split in splits.items())
+    samples = {name: sample(6, 6) for name in splits}
+    dataset = DataSet(records, ("b", "c"), lambda record: samples[record.id])
+    return Store(dataset, normalize=None, cache_gb=0), samples
+
+
+def test_a_group_on_two_sides():
+    with pytest.raises(InputError, match="group 'a' is in train and val"):
+        inspect(named(a1="train", a2="val", b1="train")[0])
+
+
+def test_the_same_picture_on_two_sides_and_harmless_on_one():
+    kept, samples = named(a="train", b="val", c="train")
+    samples["c"] = samples["a"]
+    assert inspect(kept).images == 2
+    samples["b"] = samples["a"]
+    with pytest.raises(InputError, match=r"a \(train\) and b \(val\)"):
+        inspect(kept)
+
+
+def test_an_empty_split():
+    with pytest.raises(InputError, match="no record is in the split 'val'"):
+        inspect(named(a="train", b="test")[0])
+
+
+def test_objects_are_instances_or_connected_foreground():
+    mask = np.zeros((6, 8), np.uint8)
+    mask[1:3, 1:7], mask[4, 4] = 1, 1
+    instances = mask.astype(np.int32)
+    instances[:, 4:] *= 2
+    for objects, expected in ((None, [2, 1, 6, 12]), (instances, [2, 6, 6, 7])):
+        kept, samples = named(a="train", b="val")
+        samples["a"] = Sample(np.zeros((6, 8, 2), np.uint8), mask, mask < 2, objects)
+        assert inspect(kept).objects == expected

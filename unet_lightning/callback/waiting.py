@@ -1,22 +1,31 @@
 """How long the network waits for data."""
 
+import logging
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import lightning as L
+from annotated_types import Gt, Le
+
+log = logging.getLogger(__name__)
 
 
 class Waiting(L.Callback):
     """Logs `time/step`, seconds a training step takes, and `time/data_share`, the share of the time between the
-    end of one step and the end of the next that passed before the batch was there.
+    end of one step and the end of the next that passed before the batch was there. Says so, once, when over an epoch
+    that share exceeds `most`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: Annotated[float, Gt(0), Le(1)]) -> None:
+        self.most = most
         self.ended = self.started = 0.0
+        self.waited = self.worked = 0.0
+        self.said = False
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
         self.ended = time.perf_counter()
+        self.waited = self.worked = 0.0
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -27,8 +36,21 @@ class Waiting(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Log both times."""
+        """Log both times; the first batch of an epoch, for which the workers start, isn't counted against the data."""
         now = time.perf_counter()
         step, wait = now - self.started, self.started - self.ended
         self.ended = now
         pl_module.log_dict({"time/step": step, "time/data_share": wait / (step + wait)})
+        if batch_idx:
+            self.waited, self.worked = self.waited + wait, self.worked + step
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say what starves the network."""
+        share = self.waited / max(self.waited + self.worked, 1e-9)
+        if share > self.most and not self.said:
+            self.said = True
+            log.warning(
+                f"the network waited for data {100 * share:.0f} % of the time. Likely, in this order: too few loader "
+                "processes (data.num_workers=…, one a core), images that don't fit into memory (data.cache_gb=…), "
+                "costly augmentation (augment=flip)"
+            )

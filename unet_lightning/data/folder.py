@@ -4,13 +4,19 @@ import csv
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
 
 from unet_lightning.error import InputError
+from unet_lightning.label import Coding
 from unet_lightning.pipeline.read import read_files
 from unet_lightning.record import SPLITS, DataSet, Record
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 LABELS = ("masks", "instances")
+PAIRING = "give both the same name before the ending, or list the pairs in manifest.csv"
+Byte = Annotated[int, Ge(0), Le(255)]
 
 
 def find(
@@ -19,6 +25,9 @@ def find(
     manifest: str | None = None,
     ignore: int | None = None,
     label_values: dict[int, int] | None = None,
+    colors: Sequence[Sequence[Byte]] | None = None,
+    threshold: float | None = None,
+    channels: Literal[1, 3] | None = None,
 ) -> DataSet:
     """The records below `root`.
 
@@ -32,9 +41,9 @@ def find(
     table = folder / (manifest or "manifest.csv")
     if manifest and not table.is_file():
         raise InputError(f"data.manifest={manifest}: no such file in {folder}")
-    records = read_manifest(table) if table.is_file() else pair(folder)
-    reader = partial(read_files, classes=len(classes), ignore=ignore, label_values=label_values)
-    return DataSet(records, tuple(classes), reader)
+    records, findings = (read_manifest(table), []) if table.is_file() else pair(folder)
+    coding = Coding(len(classes), ignore, label_values, colors, threshold)
+    return DataSet(records, tuple(classes), partial(read_files, coding=coding, channels=channels), tuple(findings))
 
 
 def read_manifest(table: Path) -> tuple[Record, ...]:
@@ -46,7 +55,9 @@ def read_manifest(table: Path) -> tuple[Record, ...]:
     except UnicodeDecodeError:
         raise InputError(f"{table} is not UTF-8; save it as CSV UTF-8") from None
     if "image" not in columns or not columns & {"mask", "instances"}:
-        raise InputError(f"{table} has the columns {sorted(columns)}; expected image and mask or instances")
+        raise InputError(
+            f"{table} has the columns {sorted(columns)}; expected image and mask or instances; name them so"
+        )
     return tuple(_record(row, table.parent) for row in rows)
 
 
@@ -64,34 +75,41 @@ def _record(row: dict[str, str], base: Path) -> Record:
     )
 
 
-def pair(folder: Path) -> tuple[Record, ...]:
-    """Images and labels of equal names as records; InputError for each half of a pair that misses the other."""
+def pair(folder: Path) -> tuple[tuple[Record, ...], list[str]]:
+    """Images and labels of equal names as records, and a finding for each half of a pair that misses the other."""
     parts = [split for split in SPLITS if (folder / split / "images").is_dir()]
-    if parts:
-        return tuple(record for split in parts for record in _pair_one(folder / split, split))
-    return tuple(_pair_one(folder, ""))
+    records: list[Record] = []
+    findings: list[str] = []
+    for split in parts or [""]:
+        found, lonely = _pair_one(folder / split, split)
+        records += found
+        findings += lonely
+    return tuple(records), findings
 
 
-def _pair_one(folder: Path, split: str) -> list[Record]:
+def _pair_one(folder: Path, split: str) -> tuple[list[Record], list[str]]:
     images = _files(folder / "images")
     if not images:
         expected = f"images/ with {' '.join(SUFFIXES)} and masks/ or instances/, or manifest.csv"
         raise InputError(f"{folder} holds no pictures to train on; expected {expected}; set data.root")
     labels = {name: _files(folder / name) for name in LABELS if (folder / name).is_dir()}
     if not labels:
-        raise InputError(f"{folder} has no masks/ and no instances/; expected one label for every image")
+        raise InputError(f"{folder} has no masks/ and no instances/; expected one label for every image; add them")
     lonely = []
     for name, files in labels.items():
-        lonely += [f"{images[stem]} has no partner in {name}/" for stem in images.keys() - files.keys()]
-        lonely += [f"{files[stem]} has no partner in images/" for stem in files.keys() - images.keys()]
-    if lonely:
-        remedy = "give both the same name before the ending, or list the pairs in manifest.csv"
-        raise InputError("\n".join(sorted(lonely)) + f"\n{remedy}")
+        lonely += [
+            f"{images[stem]} has no partner in {name}/; {PAIRING}" for stem in sorted(images.keys() - files.keys())
+        ]
+        lonely += [
+            f"{files[stem]} has no partner in images/; {PAIRING}" for stem in sorted(files.keys() - images.keys())
+        ]
     masks, instances = (labels.get(name, {}) for name in LABELS)
-    return [
-        Record(f"{split}/{stem}".lstrip("/"), path, masks.get(stem), instances.get(stem), split=split)
-        for stem, path in sorted(images.items())
+    whole = [stem for stem in sorted(images) if all(stem in files for files in labels.values())]
+    records = [
+        Record(f"{split}/{stem}".lstrip("/"), images[stem], masks.get(stem), instances.get(stem), split=split)
+        for stem in whole
     ]
+    return records, lonely
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -100,6 +118,8 @@ def _files(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.glob("*")):
         if path.suffix.lower() in SUFFIXES:
             if path.stem in found:
-                raise InputError(f"{path} and {found[path.stem]} have one name; expected one file a name")
+                raise InputError(
+                    f"{path} and {found[path.stem]} have one name; expected one file a name; give each its own"
+                )
             found[path.stem] = path
     return found

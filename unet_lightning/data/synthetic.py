@@ -10,6 +10,7 @@ import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
+from unet_lightning.label import Coding
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample, to_sample
 
@@ -34,7 +35,7 @@ def draw(record: Record, shape: tuple[int, int], cells: int, noise: float, seed:
     contrast[0] = 0
     image = cv2.GaussianBlur(contrast[instances], (0, 0), 1.2) * _light(random, shape) + 40 * _light(random, shape)
     image += random.normal(0, noise * 255, shape)
-    return to_sample(image.clip(0, 255).astype(np.uint8)[..., None], classes=2, instances=instances)
+    return to_sample(image.clip(0, 255).astype(np.uint8)[..., None], Coding(classes=2), instances=instances)
 
 
 def _cells(random: np.random.Generator, shape: tuple[int, int], number: int) -> NDArray[np.int32]:

@@ -4,6 +4,8 @@ logits: (B, K, h, w) float of any precision, computed on in float32. mask: (B, h
 weight: (B, h, w) float32; 0 means that neither the logits nor the label of a pixel may matter.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -18,3 +20,20 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """sum(w l) / sum(w) over all pixels; 0 when no pixel counts."""
     total = weight.sum()
     return (values * weight).sum() / torch.where(total > 0, total, 1.0)
+
+
+def overlaps(
+    logits: Tensor, mask: Tensor, weight: Tensor, reduction: Literal["batch", "sample"], background: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weighted sums over pixels of p y, p and y, each (K,) for `batch` or (B, K) for `sample`.
+
+    Without background they begin with class 1. p: softmax probabilities. y: one-hot labels.
+    """
+    logits, mask = masked(logits, mask, weight)
+    dims = (0, 2, 3) if reduction == "batch" else (2, 3)
+    first = 0 if background else 1
+    classes = torch.arange(first, logits.shape[1], device=mask.device)
+    weight = weight[:, None]
+    predicted = logits.softmax(1)[:, first:] * weight
+    labelled = mask[:, None] == classes[None, :, None, None]
+    return (predicted * labelled).sum(dims), predicted.sum(dims), (labelled * weight).sum(dims)

@@ -2,11 +2,10 @@
 
 from typing import Annotated, Literal
 
-import torch
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from unet_lightning.loss import masked
+from unet_lightning.loss import overlaps
 
 
 class Dice(nn.Module):
@@ -20,17 +19,9 @@ class Dice(nn.Module):
         self, reduction: Literal["batch", "sample"], background: bool, smooth: Annotated[float, Gt(0)]
     ) -> None:
         super().__init__()
-        self.dims = (0, 2, 3) if reduction == "batch" else (2, 3)
-        self.first = 0 if background else 1
-        self.smooth = smooth
+        self.reduction, self.background, self.smooth = reduction, background, smooth
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
         """Scalar float32; 0 when no pixel counts."""
-        logits, mask = masked(logits, mask, weight)
-        weight = weight[:, None]
-        classes = torch.arange(logits.shape[1], device=mask.device)[None, :, None, None]
-        predicted = (logits.softmax(1) * weight)[:, self.first :]
-        labelled = ((mask[:, None] == classes) * weight)[:, self.first :]
-        overlap = (predicted * (mask[:, None] == classes)[:, self.first :]).sum(self.dims)
-        total = predicted.sum(self.dims) + labelled.sum(self.dims)
-        return (1 - (2 * overlap + self.smooth) / (total + self.smooth)).mean()
+        hit, predicted, labelled = overlaps(logits, mask, weight, self.reduction, self.background)
+        return (1 - (2 * hit + self.smooth) / (predicted + labelled + self.smooth)).mean()

@@ -1,1 +1,29 @@
-"""Normalisation: two numbers a channel, from the whole image or the training set."""
+"""Normalisation: a shift and a scale for each channel, from the whole image or the training set, never from a tile."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Normalize:
+    """What every normalisation is: (image - shift) / scale. `fit` sees the training statistics."""
+
+    def fit(self, statistics: Mapping[str, Any]) -> None:
+        """Take what is needed from the plain statistics of the training records; nothing by default."""
+
+    def describe(self) -> str:
+        """What it does with these data, for the account before training."""
+        raise NotImplementedError
+
+    def __call__(self, image: NDArray[Any]) -> Affine:
+        """image (H, W, C) native, whole, to (shift, scale), each (C,) float32."""
+        raise NotImplementedError
+
+
+def affine(shift: NDArray[Any], scale: NDArray[Any]) -> Affine:
+    """float32 of both; a scale of 0, of a constant channel, becomes 1."""
+    return np.asarray(shift, np.float32), np.where(np.asarray(scale) > 0, scale, 1.0).astype(np.float32)

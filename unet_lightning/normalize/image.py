@@ -5,12 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_lightning.normalize import Affine, Normalize, affine
 
-class Image:
-    """Each channel of each image to mean 0 and standard deviation 1, measured over the whole image, never a tile."""
 
-    def __call__(self, image: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """image (H, W, C) native to (shift, scale), each (C,); a constant channel is only shifted."""
-        deviation = image.std(axis=(0, 1), dtype=np.float64)
-        scale = np.where(deviation > 0, deviation, 1.0)
-        return image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32), scale.astype(np.float32)
+class Image(Normalize):
+    """Each channel of each image to mean 0 and standard deviation 1; a constant channel is only shifted."""
+
+    def describe(self) -> str:
+        """In words."""
+        return "each channel of each image to mean 0 and standard deviation 1"
+
+    def __call__(self, image: NDArray[Any]) -> Affine:
+        """Mean and standard deviation over the whole image."""
+        return affine(image.mean(axis=(0, 1), dtype=np.float64), image.std(axis=(0, 1), dtype=np.float64))

@@ -5,12 +5,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_lightning.normalize import Affine, Normalize, affine
 
-class Unchanged:
+
+class Unchanged(Normalize):
     """Shift 0; scale 255 for 8 bit, 65535 for 16 bit, 1 for float images."""
 
-    def __call__(self, image: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """image (H, W, C) native to (shift, scale), each (C,) float32."""
+    def describe(self) -> str:
+        """In words."""
+        return "the range of the file's integers to 0 to 1"
+
+    def __call__(self, image: NDArray[Any]) -> Affine:
+        """The type's largest number for every channel."""
         largest = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1
-        channels = image.shape[2]
-        return np.zeros(channels, np.float32), np.full(channels, largest, np.float32)
+        return affine(np.zeros(image.shape[2]), np.full(image.shape[2], largest))

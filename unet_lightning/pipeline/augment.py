@@ -27,12 +27,19 @@ class Augment:
     warp: mirroring, rotation, scaling and deformation as one map; None reads crops as they are.
     spatial: stock transforms of albumentations by name, in their order.
     context: how much further than the crop these reach, as a share of its side (a rotation by any angle: 0.2072 on each
-    side, (sqrt(2) - 1) / 2).
+    side, (sqrt(2) - 1) / 2). photometric: stock transforms of the image alone, which sees [0, 1].
     """
 
-    def __init__(self, warp: Warp | None, spatial: Mapping[str, Any], context: Annotated[float, Ge(0)]) -> None:
+    def __init__(
+        self,
+        warp: Warp | None,
+        spatial: Mapping[str, Any],
+        context: Annotated[float, Ge(0)],
+        photometric: Mapping[str, Any],
+    ) -> None:
         self.warp, self.context = warp, context
         self.spatial = A.Compose(list(spatial.values())) if spatial else None
+        self.photometric = A.Compose(list(photometric.values())) if photometric else None
 
     def __call__(
         self,
@@ -50,10 +57,21 @@ class Augment:
         rim = ceil(self.context * side) if self.spatial else 0
         image, found = self._read(image, labels, (top - rim, left - rim, side + 2 * rim), draw)
         if self.spatial:
-            self.spatial.set_random_seed(int(generator(Stream.SPATIAL, *draw).integers(2**32)))
+            seed(self.spatial, generator(Stream.SPATIAL, *draw))
             result = self.spatial(image=image, masks=found)
             image, found = middle(result["image"], rim), [middle(label, rim) for label in result["masks"]]
         return image, found
+
+    def grey(self, image: NDArray[Any], span: tuple[float, float], draw: tuple[int, int, int]) -> NDArray[Any]:
+        """Change grey values or colours of an image (H, W, C), its range in the file brought to [0, 1] and back."""
+        if self.photometric is None:
+            return image
+        low, high = span
+        scale = np.float32(max(high - low, 1e-6))
+        unit = ((image.astype(np.float32) - np.float32(low)) / scale).clip(0, 1)
+        seed(self.photometric, generator(Stream.PHOTOMETRIC, *draw))
+        changed: NDArray[Any] = self.photometric(image=unit)["image"] * scale + np.float32(low)
+        return changed
 
     def _read(
         self,
@@ -71,6 +89,12 @@ class Augment:
         where = self.warp(*place, generator(Stream.WARP, *draw))
         found = [read(label, where, cv2.INTER_NEAREST) for label in labels]
         return read(image, where, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
+
+
+def seed(compose: A.Compose, random: np.random.Generator) -> None:
+    """Give every transform numbers of its own: `Compose.set_random_seed` gives all of them the same ones."""
+    for transform in compose.transforms:
+        transform.set_random_seed(int(random.integers(2**32)))
 
 
 def middle(array: NDArray[Any], rim: int) -> NDArray[Any]:

@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from unet_lightning.pipeline.augment import Augment, middle
+from unet_lightning.pipeline.ridge import cut_ridge
 from unet_lightning.pipeline.store import Store
 from unet_lightning.pipeline.stream import Stream, generator
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
+from unet_lightning.weight import Weight
 
 
 def normalised(image: NDArray[Any], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
@@ -45,22 +47,23 @@ class Draws(Sampler[tuple[int, int, int]]):
 class Crops(Dataset[dict[str, Any]]):
     """Augmented training crops, each decided by (seed, epoch, draw) alone, in whatever process it is made.
 
-    Gives image (C, s + 2 margin, s + 2 margin) float32, mask (s, s) int64 and weight (s, s) float32, 0 where the label
-    is ignored or lies beyond the image.
+    sizes: side of the crop s, margin of the network and width of the ridge, in pixels. Gives image
+    (C, s + 2 margin, s + 2 margin) float32, mask (s, s) int64, weight (s, s) float32, 0 where the label is ignored or
+    lies beyond the image.
     """
 
     def __init__(
         self,
         records: Sequence[Record],
         store: Store,
-        transforms: tuple[Augment, Any],
-        sizes: tuple[int, int],
+        transforms: tuple[Augment, Weight],
+        sizes: tuple[int, int, int],
         foreground: float,
         seed: int,
     ) -> None:
         self.records, self.store, self.seed = list(records), store, seed
         self.augment, self.weight = transforms
-        self.side, self.margin = sizes
+        self.side, self.margin, self.ridge = sizes
         self.foreground = foreground
 
     def __len__(self) -> int:
@@ -77,9 +80,10 @@ class Crops(Dataset[dict[str, Any]]):
         labels: list[NDArray[Any]] = [sample.mask, sample.valid.astype(np.uint8)]
         labels += [] if sample.instances is None else [sample.instances]
         image, labels = self.augment(sample.image, labels, (top - rim, left - rim, self.side + 2 * rim), key)
-        mask, weight = self._target([middle(label, rim - self.weight.reach) for label in labels])
+        mask, weight = self._target([middle(label, rim - self.weight.reach) for label in labels], key)
+        image = self.augment.grey(middle(image, rim - self.margin), self.store.span(record), key)
         return {
-            "image": normalised(middle(image, rim - self.margin), *self.store.affine(record)),
+            "image": normalised(image, *self.store.affine(record)),
             "mask": torch.from_numpy(mask.astype(np.int64)),
             "weight": torch.from_numpy(weight),
             "id": record.id,
@@ -99,13 +103,17 @@ class Crops(Dataset[dict[str, Any]]):
         centred = [(size - self.side) // 2 if size < self.side else c for size, c in zip(shape, corner, strict=True)]
         return centred[0], centred[1]
 
-    def _target(self, labels: Sequence[NDArray[Any]]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Mask and weight of the crop, the weight made from the augmented labels and their surroundings."""
+    def _target(
+        self, labels: Sequence[NDArray[Any]], key: tuple[int, int, int]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Mask and weight of the crop, made from the augmented labels and their surroundings."""
         mask, valid, *instances, within = labels
         objects = instances[0] * within if instances else None  # mirrored copies are no objects
+        if objects is not None:
+            mask = cut_ridge(mask, objects, self.ridge)
         reach = self.weight.reach
-        weight = middle(self.weight(mask, objects) * (valid * within), reach)
-        return middle(mask, reach), np.ascontiguousarray(weight, np.float32)
+        weight = self.weight(mask, objects, generator(Stream.WEIGHT, *key)) * (valid * within)
+        return middle(mask, reach), np.ascontiguousarray(middle(weight, reach), np.float32)
 
 
 class Images(Dataset[dict[str, Any]]):

@@ -7,12 +7,13 @@ import lightning as L
 from annotated_types import Ge, Le
 from torch.utils.data import DataLoader
 
-from unet_lightning.error import InputError
+from unet_lightning.normalize import Normalize
 from unet_lightning.pipeline.augment import Augment
 from unet_lightning.pipeline.dataset import Crops, Draws, Images
-from unet_lightning.pipeline.statistics import inspect
-from unet_lightning.pipeline.store import Normalize, Store
-from unet_lightning.record import SPLITS, DataSet
+from unet_lightning.pipeline.inspect import inspect
+from unet_lightning.pipeline.store import Store
+from unet_lightning.record import DataSet
+from unet_lightning.weight import Weight
 
 Positive = Annotated[int, Ge(1)]
 
@@ -22,38 +23,39 @@ class DataModule(L.LightningDataModule):
 
     crop: side of the labelled crop in pixels; the image around it is read with the network's margin.
     crops_per_image: how often an epoch draws from each training image. foreground: share of crops placed on an object.
+    ridge: pixels of background cut from each of two touching objects in the target.
     """
 
     def __init__(
         self,
         dataset: DataSet,
         normalize: Normalize,
-        transforms: tuple[Augment, Any],
+        transforms: tuple[Augment, Weight],
         seed: int,
         crop: Positive,
         crops_per_image: Positive,
         foreground: Annotated[float, Ge(0), Le(1)],
+        ridge: Annotated[int, Ge(0)],
         batch_size: Positive,
         num_workers: Annotated[int, Ge(0)],
         cache_gb: Annotated[float, Ge(0)],
     ) -> None:
         super().__init__()
         self.dataset, self.transforms, self.seed = dataset, transforms, seed
-        self.crop, self.crops_per_image, self.foreground = crop, crops_per_image, foreground
+        self.crop, self.crops_per_image, self.foreground, self.ridge = crop, crops_per_image, foreground, ridge
         self.batch_size, self.num_workers = batch_size, num_workers
         self.store = Store(dataset, normalize, cache_gb)
         self.margin = 0
-        for name in SPLITS[:2]:
-            if not dataset.split(name):
-                raise InputError(
-                    f"no record has the split {name!r}; add images, or correct the manifest's split column"
-                )
-        self.statistics = inspect(self.store, dataset.records)
+        self.statistics = inspect(self.store)
+        for part in (normalize, transforms[1]):
+            part.fit(self.statistics.to_dict())
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Batches of crops; the last incomplete one is left out unless it is the only one."""
         records = self.dataset.split("train")
-        crops = Crops(records, self.store, self.transforms, (self.crop, self.margin), self.foreground, self.seed)
+        crops = Crops(
+            records, self.store, self.transforms, (self.crop, self.margin, self.ridge), self.foreground, self.seed
+        )
         draws = Draws(len(records), self.crops_per_image, self.seed)
         whole = len(draws) >= self.batch_size
         return self._loader(crops, sampler=draws, batch_size=self.batch_size, drop_last=whole)

@@ -1,7 +1,6 @@
 """From a record's files to a native sample. Whatever is wrong with a file is an InputError that names it."""
 
 import zlib
-from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,42 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from unet_lightning.error import InputError
+from unet_lightning.label import Coding
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample, to_sample
 
 TIFF = (".tif", ".tiff")
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
+GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes of one number a pixel
 KEPT = ("uint8", "uint16", "int16", "float32")  # what OpenCV resamples; the rest becomes float32
+MOST_PIXELS_A_BYTE = 10_000  # the best compression of one colour has 8,256 pixels a byte
 BROKEN = "copy the file again from its source, or take it out of the data set"
 
+Image.MAX_IMAGE_PIXELS = None  # our own limit looks at the size of the file, not of the picture
 
-def read_files(
-    record: Record, classes: int, ignore: int | None = None, label_values: Mapping[int, int] | None = None
-) -> Sample:
-    """The sample of a record whose image, mask and instances are picture files."""
-    image = read_image(record.image)
-    mask = None if record.mask is None else read_label(record.mask)
+
+def read_files(record: Record, coding: Coding, channels: int | None = None) -> Sample:
+    """The sample of a record whose image, mask and instances are picture files.
+
+    channels: 1 turns colour to grey, 3 repeats grey; None leaves the image as it is.
+    """
+    image = as_channels(read_image(record.image), channels)
+    mask = None if record.mask is None else read_label(record.mask, in_color=coding.colors is not None)
     instances = None if record.instances is None else read_label(record.instances)
     try:
-        return to_sample(image, classes, mask, instances, ignore, dict(label_values) if label_values else None)
+        return to_sample(image, coding, mask, instances)
     except InputError as error:
         raise InputError(f"{record.mask or record.instances or record.image}: {error}") from None
+
+
+def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
+    """(H, W, C) with as many channels as wanted: grey from colour by luminance, colour from grey by repetition."""
+    if channels is None or image.shape[2] == channels:
+        return image
+    if channels == 1 and image.shape[2] == 3:
+        return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+    return np.repeat(image, channels, 2) if image.shape[2] == 1 else image
 
 
 def read_image(path: Path) -> NDArray[Any]:
@@ -52,27 +66,35 @@ def read_image(path: Path) -> NDArray[Any]:
     return np.ascontiguousarray(image if image.dtype.name in KEPT else image.astype(np.float32))
 
 
-def read_label(path: Path) -> NDArray[Any]:
-    """(H, W) stored numbers of a grey or palette picture (a palette's indices), 8 to 32 bit."""
+def read_label(path: Path, in_color: bool = False) -> NDArray[Any]:
+    """(H, W) stored numbers of a grey or palette picture (a palette's indices), 8 to 32 bit; (H, W, 3) of a colour one.
+
+    in_color: give the colours of a palette instead of its indices.
+    """
     data = _bytes(path)
     if path.suffix.lower() in TIFF:
         label = _decode_tiff(path)
         label = label[..., 0] if label.shape[2] == 1 else label
     else:
         _check_png(path, data)
+        _check_claim(path, data)
         try:
             with Image.open(BytesIO(data)) as picture:
-                label = np.asarray(picture)
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+                colored = in_color or picture.mode not in GREY
+                label = np.asarray(picture.convert("RGB") if colored else picture)
+        except (OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
-    if label.ndim != 2:
-        raise InputError(f"{path}: {label.shape[2]} channels; expected one class id or object number a pixel")
+    if label.ndim != 2 and label.shape[2] != 3:
+        raise InputError(
+            f"{path}: {label.shape[2]} channels; expected one class id or object number a pixel; store it so"
+        )
     return label.astype(np.uint8) if label.dtype == bool else label
 
 
 def _decode(path: Path, data: bytes) -> NDArray[Any]:
     """PNG, BMP and whatever else OpenCV reads, (H, W, C)."""
     _check_png(path, data)
+    _check_claim(path, data)
     try:
         image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -88,11 +110,12 @@ def _decode(path: Path, data: bytes) -> NDArray[Any]:
 
 def _decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
     """By Pillow, which refuses a truncated file; OpenCV returns it as a full picture, partly grey."""
+    _check_claim(path, data)
     try:
         with Image.open(BytesIO(data)) as picture:
             upright = ImageOps.exif_transpose(picture)
             image = np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
     return image if image.ndim == 3 else image[..., None]
 
@@ -102,8 +125,11 @@ def _decode_tiff(path: Path) -> NDArray[Any]:
     try:
         with tifffile.TiffFile(path) as file:
             series = file.series[0]
+            _refuse_claim(path, int(np.prod(series.shape[:])), path.stat().st_size)
             image, axes = series.asarray(), series.axes
             extra = tuple(series.keyframe.extrasamples)
+    except InputError:
+        raise
     except Exception as error:  # tifffile raises many kinds for a broken file
         raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
     kept = [k for k, name in enumerate(axes) if name in "YXCS" or image.shape[k] > 1]
@@ -144,6 +170,21 @@ def _check_png(path: Path, data: bytes) -> None:
         if zlib.crc32(data[start + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             raise InputError(f"{path}: damaged, the checksum of its part {name!r} is wrong; {BROKEN}")
         start = end + 4
+
+
+def _check_claim(path: Path, data: bytes) -> None:
+    """Refuse a header that claims far more pixels than the file can hold, before memory is taken for them."""
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            width, height = picture.size
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
+    _refuse_claim(path, width * height, len(data))
+
+
+def _refuse_claim(path: Path, pixels: int, size: int) -> None:
+    if pixels > MOST_PIXELS_A_BYTE * size:
+        raise InputError(f"{path}: claims {pixels:,} pixels in {size:,} bytes, which no picture holds; {BROKEN}")
 
 
 def _reason(error: BaseException) -> str:

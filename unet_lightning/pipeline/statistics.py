@@ -1,30 +1,35 @@
-"""One look at every record before training: what is wrong anywhere, and the numbers of the training split."""
+"""The numbers of the training split, from one pass over its records."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from unet_lightning.error import InputError
-from unet_lightning.pipeline.store import Store
-from unet_lightning.record import Record
 from unet_lightning.sample import Sample
-
-MOST = 20
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the training records: channels, pixels of each class, mean and standard deviation of each channel (native),
-    smallest and largest (height, width), and the share of images that are background only.
+    """Of the training records, in native units.
+
+    class_pixels: counting pixels of each class; class_image_pixels: those of all images in which it occurs.
+    objects: number, and smallest, median and largest area in pixels, of instances or, without them, of connected
+    foreground. mean, deviation: of all pixels of each channel. low, high: 1st and 99th percentile of each channel, mean
+    over images. smallest, largest: (height, width). empty_share: of images that are background only.
     """
 
     images: int
     channels: int
+    dtype: str
     class_pixels: list[int]
+    class_image_pixels: list[int]
+    objects: list[int]
     mean: list[float]
     deviation: list[float]
+    low: list[float]
+    high: list[float]
     smallest: list[int]
     largest: list[int]
     empty_share: float
@@ -34,60 +39,59 @@ class Statistics:
         return asdict(self)
 
 
-def inspect(store: Store, records: Iterable[Record]) -> Statistics:
-    """Read every record; InputError with all findings, else the statistics of the training split."""
-    findings: list[str] = []
-    channels: dict[int, str] = {}
-    training = _Sums(len(store.dataset.classes))
-    for record in records:
-        try:
-            sample = store[record]
-        except InputError as error:
-            findings.append(str(error))
-            continue
-        channels.setdefault(sample.image.shape[2], record.id)
-        if record.split == "train":
-            training.add(sample)
-    if len(channels) > 1:
-        seen = ", ".join(f"{n} in {name}" for n, name in channels.items())
-        findings.append(f"images have different numbers of channels: {seen}; expected one number in the whole set")
-    if findings:
-        shown = findings[:MOST] + ([f"… and {len(findings) - MOST} more"] if len(findings) > MOST else [])
-        raise InputError("\n".join(shown))
-    return training.statistics()
-
-
-class _Sums:
-    """Running sums of one pass."""
+class Sums:
+    """What one pass adds up."""
 
     def __init__(self, classes: int) -> None:
-        self.pixels = np.zeros(classes, np.int64)
-        self.moments: list[tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+        self.pixels = np.zeros((2, classes), np.int64)  # of the class, and of the images where it occurs
+        self.numbers: list[int] = []
+        self.moments: list[list[NDArray[Any]]] = []
         self.sizes: list[tuple[int, ...]] = []
+        self.areas: list[NDArray[Any]] = []
+        self.dtypes: set[str] = set()
         self.empty = 0
 
     def add(self, sample: Sample) -> None:
-        counts = np.bincount(sample.mask[sample.valid], minlength=len(self.pixels))
-        self.pixels += counts
+        """One training sample."""
+        counts = np.bincount(sample.mask[sample.valid], minlength=self.pixels.shape[1])
+        self.pixels += np.stack([counts, (counts > 0) * counts.sum()])
         self.empty += int(counts[1:].sum() == 0)
         image = sample.image
         mean, deviation = (f(axis=(0, 1), dtype=np.float64) for f in (image.mean, image.std))
-        self.moments.append((sample.mask.size, mean, deviation))
+        low, high = np.percentile(image[::2, ::2], (1, 99), axis=(0, 1))
+        self.moments.append([mean, deviation, low, high])
+        self.numbers.append(sample.mask.size)
         self.sizes.append(sample.mask.shape)
+        self.areas.append(areas(sample))
+        self.dtypes.add(image.dtype.name)
 
     def statistics(self) -> Statistics:
-        number = np.array([n for n, _, _ in self.moments])[:, None]
-        means, deviations = (np.array([row[k] for row in self.moments]) for k in (1, 2))
+        """The sums divided."""
+        number = np.array(self.numbers)[:, None]
+        means, deviations, lows, highs = (np.array(rows) for rows in zip(*self.moments, strict=True))
         mean = (number * means).sum(0) / number.sum()
         square = (number * (deviations**2 + means**2)).sum(0) / number.sum()
-        sizes = np.array(self.sizes)
+        sizes, found = np.array(self.sizes), np.concatenate(self.areas)
+        spread = np.percentile(found, (0, 50, 100)).astype(int).tolist() if len(found) else [0, 0, 0]
         return Statistics(
             images=len(self.sizes),
             channels=means.shape[1],
-            class_pixels=self.pixels.tolist(),
+            dtype=", ".join(sorted(self.dtypes)),
+            class_pixels=self.pixels[0].tolist(),
+            class_image_pixels=self.pixels[1].tolist(),
+            objects=[len(found), *spread],
             mean=mean.tolist(),
             deviation=np.sqrt((square - mean**2).clip(0)).tolist(),
+            low=lows.mean(0).tolist(),
+            high=highs.mean(0).tolist(),
             smallest=sizes.min(0).tolist(),
             largest=sizes.max(0).tolist(),
-            empty_share=float(self.empty / len(self.sizes)),
+            empty_share=self.empty / len(self.sizes),
         )
+
+
+def areas(sample: Sample) -> NDArray[Any]:
+    """(N,) pixels of each instance, or of each connected piece of foreground."""
+    if sample.instances is not None:
+        return np.unique(sample.instances[sample.instances > 0], return_counts=True)[1]
+    return cv2.connectedComponentsWithStats((sample.mask > 0).astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]

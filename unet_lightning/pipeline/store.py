@@ -1,23 +1,19 @@
 """Decoded samples, kept in memory as far as they fit; forked workers share them."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_lightning.normalize import Affine, Normalize
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
 PLACES = 4096
-Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
-Normalize = Callable[[NDArray[Any]], Affine]
 
 
 class Store:
     """Reads a data set's records. What was read is kept until `cache_gb` are full; the rest is read again.
 
-    normalize: a whole image (H, W, C) to its shift and scale, (C,) float32 each.
+    What is measured on whole images, once, is kept beside them.
     """
 
     def __init__(self, dataset: DataSet, normalize: Normalize, cache_gb: float) -> None:
@@ -25,6 +21,7 @@ class Store:
         self.free = int(cache_gb * 2**30)
         self.kept: dict[Record, Sample] = {}
         self.affines: dict[Record, Affine] = {}
+        self.spans: dict[Record, tuple[float, float]] = {}
         self.places: dict[Record, dict[int, NDArray[np.intp]]] = {}
 
     def __getitem__(self, record: Record) -> Sample:
@@ -42,6 +39,13 @@ class Store:
         if record not in self.affines:
             self.affines[record] = self.normalize(self[record].image)
         return self.affines[record]
+
+    def span(self, record: Record) -> tuple[float, float]:
+        """Smallest and largest value of a record's image."""
+        if record not in self.spans:
+            image = self[record].image
+            self.spans[record] = (float(image.min()), float(image.max()))
+        return self.spans[record]
 
     def foreground(self, record: Record) -> dict[int, NDArray[np.intp]]:
         """Where each class but 0 is: flat pixel positions, thinned evenly to a few thousand, found once."""

@@ -104,9 +104,10 @@ def read(array: NDArray[Any], where: Coordinates, interpolation: int) -> NDArray
     rows, columns = (where[k] - np.float32(low[k]) for k in (0, 1))
     if part.ndim == 2:
         result = cv2.remap(part, columns, rows, interpolation)
-    else:  # OpenCV takes four channels at once
-        fours = [part[..., c : c + 4] for c in range(0, part.shape[2], 4)]
-        pieces = [cv2.remap(np.ascontiguousarray(f), columns, rows, interpolation) for f in fours]
+    else:  # OpenCV takes up to four channels at once, and two with coarser coordinates than one, three and four
+        step = next(n for n in (4, 3, 1) if part.shape[2] % n != 2)
+        some = [part[..., c : c + step] for c in range(0, part.shape[2], step)]
+        pieces = [cv2.remap(np.ascontiguousarray(piece), columns, rows, interpolation) for piece in some]
         result = np.concatenate([np.atleast_3d(piece) for piece in pieces], axis=2)
     found: NDArray[Any] = result.astype(array.dtype, copy=False)
     return found

@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_lightning.weight import Weight
 
-class Uniform:
-    """Weight 1 everywhere. `reach`: how many pixels around a crop a weight looks at."""
 
-    reach = 0
+class Uniform(Weight):
+    """Weight 1 everywhere."""
 
-    def __call__(self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None) -> NDArray[np.float32]:
-        """mask (H, W) class ids to weights (H, W)."""
+    def __call__(
+        self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """mask (H, W) to ones (H, W)."""
         return np.ones(mask.shape, np.float32)

@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from tests.test_run import SMALL
+from unet_lightning import run
+from unet_lightning.config import compose
+from unet_lightning.error import InputError
+
+
+class Overflow(torch.nn.Module):
+    """A loss that is infinite at its third step; in float32 it is what it should be, or not."""
+
+    def __init__(self, only_in_half):
+        super().__init__()
+        self.calls, self.only_in_half = 0, only_in_half
+
+    def forward(self, logits, mask, weight):
+        self.calls += 1
+        loss = torch.nn.functional.cross_entropy(logits.float(), mask)
+        again = self.calls == 4  # the float32 recheck
+        return loss * float("inf") if self.calls == 3 or (again and not self.only_in_half) else loss
+
+
+@pytest.mark.parametrize("only_in_half", [True, False])
+def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(tmp_path, only_in_half):
+    built = run.build(compose(SMALL), tmp_path)
+    built.task.loss = Overflow(only_in_half)
+    before = {}
+
+    class Keep(run.L.Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            before.update({k: v.clone() for k, v in pl_module.state_dict().items() if "running" not in k})
+
+    built.trainer.callbacks.append(Keep())
+    with pytest.raises(InputError) as caught:
+        built.trainer.fit(built.task, built.data)
+    message = str(caught.value)
+    assert "the loss is inf at step 2" in message
+    assert ("trainer.precision=32-true" in message) == only_in_half
+    assert "optimizer.lr" in message
+    saved = torch.load(tmp_path / "not_finite.pt", weights_only=True)
+    assert saved["image"].shape == (4, 1, 32, 32)
+    assert all(name in message for name in saved["id"])
+    now = built.task.state_dict()
+    assert all(torch.equal(now[k], v) for k, v in before.items() if v.is_floating_point())

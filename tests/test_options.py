@@ -1,0 +1,80 @@
+"""Every pair of options together: composed, trained one step, used for one tiled prediction."""
+
+from itertools import combinations, product
+
+import pytest
+import torch
+
+from unet_lightning import run
+from unet_lightning.config import compose, groups
+
+KEYS = ("normalize", "weight", "augment", "loss", "optimizer", "schedule", "upsample", "fusion")
+OPTIONS = {key: groups()[key] for key in KEYS} | {
+    "model.convolution": ["same", "valid"],
+    "model.norm": ["batch", "instance", "group", "none"],
+    "data.ridge": ["0", "1"],
+}
+SMALL = [
+    "data=synthetic",
+    "data.number=5",
+    "data.height=40",
+    "data.width=36",
+    "data.cells=6",
+    "data.crop=24",
+    "data.batch_size=2",
+    "data.num_workers=0",
+    "tile=24",
+    "model.depth=1",
+    "model.base_channels=4",
+    "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false",
+]
+
+
+def covering_rows():
+    """Rows of options so that every pair of values of two keys is in one of them, greedily few."""
+    keys = list(OPTIONS)
+    open_pairs = {((a, x), (b, y)) for a, b in combinations(keys, 2) for x, y in product(OPTIONS[a], OPTIONS[b])}
+    while open_pairs:
+        row = dict(min(open_pairs))
+        for key in keys:
+            if key not in row:
+                row[key] = max(
+                    OPTIONS[key], key=lambda v: sum(_pair(keys, item, (key, v)) in open_pairs for item in row.items())
+                )
+        open_pairs -= set(combinations([(key, row[key]) for key in keys], 2))
+        yield [f"{key}={row[key]}" for key in keys]
+
+
+def _pair(keys, one, other):
+    return tuple(sorted((one, other), key=lambda item: keys.index(item[0])))
+
+
+ROWS = list(covering_rows())
+
+
+def test_the_rows_cover_every_pair():
+    for a, b in combinations(OPTIONS, 2):
+        for x, y in product(OPTIONS[a], OPTIONS[b]):
+            assert any(f"{a}={x}" in row and f"{b}={y}" in row for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: ",".join(part.split("=")[1] for part in row))
+@pytest.mark.filterwarnings("ignore:.*self.trainer. reference is not registered.*")
+def test_options_work_together(row):
+    built = run.build(compose([*SMALL, *row]))
+    batch = next(iter(built.data.train_dataloader()))
+    optimizer = built.task.optimizer(built.task.parameters())
+    schedule = built.task.schedule(optimizer, 10)
+    before = [parameter.detach().clone() for parameter in built.task.parameters()]
+    with built.trainer.precision_plugin.forward_context():
+        loss = built.task.training_step(batch, 0)
+    loss.backward()
+    optimizer.step()
+    schedule.step()
+    assert loss.isfinite()
+    assert any(not torch.equal(a, b) for a, b in zip(before, built.task.parameters(), strict=True))
+    sample = built.data.images("val")[0]
+    logits = built.task.predict(sample["image"])
+    assert logits.shape == (2, *sample["mask"].shape)
+    assert logits.isfinite().all()

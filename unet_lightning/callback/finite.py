@@ -1,0 +1,44 @@
+"""Stop at the first loss that is not finite, with what is needed to find out why."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from unet_lightning.error import InputError
+
+
+class Finite(L.Callback):
+    """Before the gradients of a loss that is nan or infinite reach the parameters: computes it again in float32, saves
+    the batch as `not_finite.pt` in the run's folder, and stops with an InputError.
+    """
+
+    def __init__(self) -> None:
+        self.batch: dict[str, Any] = {}
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Keep the batch until its loss is known."""
+        self.batch = batch
+
+    def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
+        """Look at the loss."""
+        if torch.isfinite(loss):
+            return
+        task: Any = pl_module
+        with torch.no_grad(), torch.autocast(loss.device.type, enabled=False):
+            again = task.loss(task.network(self.batch["image"]), self.batch["mask"], self.batch["weight"])
+        path = Path(trainer.default_root_dir) / "not_finite.pt"
+        torch.save(dict(self.batch.items()), path)
+        causes = ["a learning rate that is too high (optimizer.lr=… a tenth, trainer.gradient_clip_val=1)"]
+        if torch.isfinite(again):
+            causes.insert(0, "the range of half precision (trainer.precision=32-true)")
+        if not torch.isfinite(self.batch["image"]).all():
+            causes.insert(0, "an image that normalises to nan (normalize=image)")
+        raise InputError(
+            f"the loss is {loss.item()} at step {trainer.global_step}; in float32 it is {again.item():.4g}. Images: "
+            f"{', '.join(self.batch['id'])}; the batch is in {path}. Likely, in this order: {'; '.join(causes)}"
+        )

@@ -1,0 +1,110 @@
+"""How stored label values mean classes, and what to write when they don't."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.error import InputError
+
+Color = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What the values of a mask file stand for.
+
+    classes: their number K. ignore: a stored value that counts nowhere. values: stored value to class id; without it
+    they are the same. colors: RGB of every class, for colour-coded masks. threshold: everything above is class 1.
+    """
+
+    classes: int
+    ignore: int | None = None
+    values: Mapping[int, int] | None = None
+    colors: Sequence[Color] | None = None
+    threshold: float | None = None
+    table: dict[int, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """InputError for a coding that names classes which don't exist."""
+        if self.values is not None and not set(self.values.values()) <= set(range(self.classes)):
+            raise InputError(
+                f"data.label_values={dict(self.values)} names ids beyond the classes 0..{self.classes - 1}"
+            )
+        if self.colors is not None and len(self.colors) != self.classes:
+            raise InputError(
+                f"data.colors names {len(self.colors)} colours for {self.classes} classes; give one a class"
+            )
+        if self.colors is not None:
+            self.table.update({number(color): k for k, color in enumerate(self.colors)})
+        else:
+            self.table.update(self.values or {k: k for k in range(self.classes)})
+
+    def decode(self, stored: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Stored (H, W) values or (H, W, 3) colours to class ids and valid, (H, W); InputError for unknown ones."""
+        if stored.ndim == 3:
+            if self.colors is None:
+                raise InputError(self._colours_found(stored))
+            stored = numbers(stored)
+        if not np.issubdtype(stored.dtype, np.integer) and (stored != np.round(stored)).any():
+            fraction = stored[stored != np.round(stored)][0]
+            raise InputError(f"label holds {fraction:.4g}; expected whole numbers; store class ids as integers")
+        if self.threshold is not None:
+            return (stored > self.threshold).astype(np.uint8), np.ones(stored.shape, bool)
+        values, inverse = np.unique(stored, return_inverse=True)
+        unknown = [int(v) for v in values if int(v) not in self.table and int(v) != self.ignore]
+        if unknown:
+            raise InputError(self._unknown([int(v) for v in values], unknown))
+        ids = np.array([self.table.get(int(v), 0) for v in values], np.uint8)
+        valid = np.array([int(v) != self.ignore for v in values], bool)
+        return ids[inverse].reshape(stored.shape), valid[inverse].reshape(stored.shape)
+
+    def _unknown(self, values: list[int], unknown: list[int]) -> str:
+        """What came, what was expected, and the override that mends it."""
+        if self.colors is not None:
+            came = ", ".join(str(color(v)) for v in unknown[:4])
+            remedy = f"add them with their classes, or set data.ignore={unknown[0]} to ignore {color(unknown[0])}"
+            return f"mask holds the colours {came}, which data.colors doesn't name; {remedy}"
+        shown = ", ".join(str(v) for v in values[:8]) + (", …" if len(values) > 8 else "")
+        given = self.values is not None
+        expected = (
+            f"the keys of data.label_values {sorted(self.table)}" if given else f"class ids 0..{self.classes - 1}"
+        )
+        if len(values) == self.classes and not given:
+            mend = ",".join(f"{v}:{k}" for k, v in enumerate(values))
+            remedy = f"set 'data.label_values={{{mend}}}'"
+        elif unknown == [255]:
+            remedy = "set data.ignore=255 if 255 means unlabelled"
+        elif self.classes == 2 and len(values) > 2 and min(values) == 0 and max(values) == 255:
+            remedy = "it looks anti-aliased or compressed: set data.threshold=127, or export it without smoothing"
+        else:
+            remedy = "name all classes in data.classes, or map the values by data.label_values"
+        return f"mask holds values {{{shown}}}; expected {expected}; {remedy}"
+
+    def _colours_found(self, stored: NDArray[Any]) -> str:
+        """The line that maps the most frequent colours, in the order of their pixels."""
+        codes, counts = np.unique(numbers(stored), return_counts=True)
+        frequent = [list(color(int(c))) for c in codes[np.argsort(-counts)][: self.classes]]
+        line = str(frequent).replace(" ", "")
+        more = f" of {len(codes)} colours" if len(codes) > self.classes else ""
+        return f"mask is a colour picture; expected one class id a pixel; set 'data.colors={line}'{more}, class 0 first"
+
+
+def number(rgb: Color) -> int:
+    """One whole number for a colour."""
+    red, green, blue = rgb
+    return red << 16 | green << 8 | blue
+
+
+def color(code: int) -> tuple[int, int, int]:
+    """The colour of a number."""
+    return code >> 16 & 255, code >> 8 & 255, code & 255
+
+
+def numbers(picture: NDArray[Any]) -> NDArray[np.int32]:
+    """(H, W, 3) colours to (H, W) numbers."""
+    red, green, blue = (picture[..., k].astype(np.int32) for k in range(3))
+    codes: NDArray[np.int32] = red << 16 | green << 8 | blue
+    return codes

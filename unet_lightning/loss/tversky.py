@@ -1,0 +1,38 @@
+"""Tversky loss: 1 - (T + eps) / (T + alpha F+ + beta F- + eps) (Salehi et al., MLMI 2017).
+
+alpha = beta = 1/2 is Dice, with half the eps.
+"""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt
+from torch import Tensor, nn
+
+from unet_lightning.loss import overlaps
+
+
+class Tversky(nn.Module):
+    """Mean over classes of one minus the Tversky index of probabilities and labels.
+
+    alpha: price of invented pixels. beta: price of missed ones; beta > alpha favours recall.
+    reduction, background, smooth: as for Dice.
+    """
+
+    def __init__(
+        self,
+        alpha: Annotated[float, Ge(0)],
+        beta: Annotated[float, Ge(0)],
+        reduction: Literal["batch", "sample"],
+        background: bool,
+        smooth: Annotated[float, Gt(0)],
+    ) -> None:
+        super().__init__()
+        self.alpha, self.beta, self.smooth = alpha, beta, smooth
+        self.reduction, self.background = reduction, background
+
+    def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+        """Scalar float32; 0 when no pixel counts."""
+        hit, predicted, labelled = overlaps(logits, mask, weight, self.reduction, self.background)
+        invented, missed = predicted - hit, labelled - hit
+        denominator = hit + self.alpha * invented + self.beta * missed + self.smooth
+        return (1 - (hit + self.smooth) / denominator).mean()
