@@ -64,8 +64,9 @@ def _compose_and_train(config: DictConfig) -> float:
 
     hydra_config = HydraConfig.get()
     folder, overrides = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
+    choices = {key: name for key, name in hydra_config.runtime.choices.items() if key in config}
     try:
-        results = run.train(config, folder, overrides)
+        results = run.train(config, folder, overrides, choices)
     except InputError as error:
         if hydra_config.mode == RunMode.MULTIRUN:  # the other trials go on
             raise

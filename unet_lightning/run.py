@@ -9,7 +9,7 @@ import platform
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from unet_lightning.task import CHECKPOINT_KEY, SegmentationTask
 from unet_lightning.tiling import predict_tiled
 
 log = logging.getLogger(__name__)
-NAMED = ("loss", "weight", "normalize", "upsample", "fusion", "optimizer", "schedule")
+PARTS = ("augment", "fusion", "loss", "model", "normalize", "optimizer", "schedule", "upsample", "weight")
 PIPELINE = ("crop", "crops_per_image", "foreground", "ridge", "batch_size", "num_workers", "cache_gb")
 
 
@@ -52,11 +52,14 @@ class Run:
     trainer: L.Trainer
 
 
-def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) -> dict[str, Any]:
+def train(
+    config: DictConfig, folder: Path, overrides: Sequence[str] = (), choices: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Train, keep the best checkpoint by the validation split, score it once on the test split, write the report.
 
     Writes into `folder`: checkpoints/, TensorBoard events, split.csv, results.json, report.md and pictures/. Returns
-    what results.json holds. InputError for a config or data that can't be trained on.
+    what results.json holds. overrides, choices: what was typed, and which file each key chose, for the records.
+    InputError for a config or data that can't be trained on.
     """
     started = time.time()
     quieten()
@@ -69,7 +72,12 @@ def train(config: DictConfig, folder: Path, overrides: list[str] | None = None) 
     log.info(report.account(run.data, run.task, run.trainer.precision))
     run.trainer.fit(run.task, run.data)
     best = getattr(run.trainer.checkpoint_callback, "best_model_path", "")
-    results: dict[str, Any] = {"overrides": overrides or [], "tags": list(config.tags), "checkpoint": best}
+    results: dict[str, Any] = {
+        "overrides": list(overrides),
+        "choices": dict(choices or {}),
+        "tags": list(config.tags),
+        "checkpoint": best,
+    }
     results |= {k: run.task.identity[k] for k in ("split_hash", "config_hash", "precision", "versions")}
     results |= {"parameters": sum(p.numel() for p in run.task.parameters()), "epochs": run.trainer.current_epoch}
     if best:
@@ -96,12 +104,10 @@ def log_choices(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[s
         for score in ("dice", "iou")
         if split in results
     }
-    choices = {
-        key: plain[key].get("_target_", "").rsplit(".", 1)[-1] for key in NAMED if isinstance(plain[key], Mapping)
-    }
-    trainer.logger.log_hyperparams(
-        choices | flat({k: plain[k] for k in ("model", "loss", "weight", "optimizer", "data")}), scores
-    )
+    parts = {key: str(plain[key]["_target_"]).rsplit(".", 1)[-1] for key in PARTS}
+    values = flat({key: plain[key] for key in ("model", "loss", "weight", "optimizer")})
+    values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
+    trainer.logger.log_hyperparams(values | parts | results["choices"] | {"seed": plain["seed"]}, scores)
 
 
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:
