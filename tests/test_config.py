@@ -47,6 +47,8 @@ def test_what_cannot_be_composed_is_refused_with_the_nearest_right_word(override
         ("data.batch_size=true", "valid integer"),
         ("data=synthetic data.noise=-1", "data.noise=-1"),
         ("data=folder", "data.root is missing"),
+        ("augment=elastic augment.warp.scale=[1]", "at least 2 items"),
+        ("augment=elastic augment.warp.grid=2", "greater than or equal to 3"),
     ],
 )
 def test_what_a_part_does_not_take_is_refused_before_anything_is_built(override, words):
@@ -59,6 +61,22 @@ def test_what_a_part_does_not_take_is_refused_before_anything_is_built(override,
 def test_every_option_composes_and_fits_its_part(choice):
     root = ["data.root=."] if choice == "data=folder" else []
     check(plain_config(compose([choice, *root])))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "target"),
+    [
+        (["weight=border", "weight@weight.base=balanced"], "weight.base", "Balanced"),
+        (["weight=product", "weight@weight.factors.second=border"], "weight.factors.second", "Border"),
+        (["loss=ce_dice", "loss@loss.terms.dice=tversky"], "loss.terms.dice", "Tversky"),
+    ],
+)
+def test_a_part_inside_a_part_is_exchanged_by_an_override(overrides, key, target):
+    config = compose(overrides)
+    check(plain_config(config))
+    for name in key.split("."):
+        config = config[name]
+    assert config._target_.endswith(target)
 
 
 def test_sweeps_may_use_a_pattern():

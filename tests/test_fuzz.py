@@ -200,4 +200,6 @@ def test_a_spoilt_set_trains_a_step_or_is_refused_with_a_remedy(manifest, acts, 
         refusal = train_a_step([*SMALL, f"data.root='{root}'", *option.split()])
         lines = [line for line in refusal.splitlines() if not line.startswith("…")]
         assert all(any(word in line for word in REMEDIES) for line in lines), refusal
+        if not acts and option in ("", "data.ignore=255", "data.channels=1"):
+            assert not refusal
         assert fingerprint(root) == before

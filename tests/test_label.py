@@ -17,6 +17,11 @@ def test_values_are_mapped_and_ignored():
     assert (ids.tolist(), valid.tolist()) == ([[0, 1, 0]], [[True, True, False]])
 
 
+def test_a_threshold_leaves_the_ignored():
+    ids, valid = Coding(2, threshold=127, ignore=255).decode(np.array([[0, 128, 255]], np.uint8))
+    assert (ids.tolist(), valid.tolist()) == ([[0, 1, 0]], [[True, True, False]])
+
+
 def test_a_threshold():
     ids, valid = Coding(2, threshold=127).decode(np.array([[0, 127, 128, 255]], np.uint8))
     assert (ids.tolist(), valid.all()) == ([[0, 0, 1, 1]], True)
@@ -29,7 +34,7 @@ def test_a_threshold():
         ([0, 1, 255], 2, r"set data\.ignore=255 if 255 means unlabelled"),
         ([0, 13, 128, 200, 255], 2, r"anti-aliased or compressed: set data\.threshold=127"),
         ([0, 1, 7], 2, r"name all classes in data\.classes"),
-        ([0.0, 0.7], 2, r"label holds 0\.7; expected whole numbers"),
+        ([255], 2, r"data\.label_values=\{0:0,255:1\}' if 255 is the foreground; set data\.ignore=255"),
     ],
 )
 def test_values_without_a_meaning_come_with_the_line_that_mends_them(values, classes, words):
@@ -40,5 +45,9 @@ def test_values_without_a_meaning_come_with_the_line_that_mends_them(values, cla
 def test_a_coding_names_classes_that_exist():
     with pytest.raises(InputError, match=r"names ids beyond the classes 0\.\.1"):
         Coding(2, values={0: 7})
+    with pytest.raises(InputError, match="is also a key"):
+        Coding(2, ignore=255, values={0: 0, 255: 1})
+    with pytest.raises(InputError, match="gives two classes"):
+        Coding(3, threshold=9)
     with pytest.raises(InputError, match="names 1 colours for 2 classes"):
         Coding(2, colors=[[0, 0, 0]])

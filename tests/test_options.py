@@ -51,6 +51,10 @@ def _pair(keys, one, other):
 
 
 ROWS = list(covering_rows())
+NETWORKS = [
+    [f"model.convolution={c}", f"upsample={u}", f"fusion={f}"]
+    for c, u, f in product(OPTIONS["model.convolution"], OPTIONS["upsample"], OPTIONS["fusion"])
+]
 
 
 def test_the_rows_cover_every_pair():
@@ -59,7 +63,7 @@ def test_the_rows_cover_every_pair():
             assert any(f"{a}={x}" in row and f"{b}={y}" in row for row in ROWS)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: ",".join(part.split("=")[1] for part in row))
+@pytest.mark.parametrize("row", ROWS + NETWORKS, ids=lambda row: ",".join(part.split("=")[1] for part in row))
 @pytest.mark.filterwarnings("ignore:.*self.trainer. reference is not registered.*")
 def test_options_work_together(row):
     built = run.build(compose([*SMALL, *row]))

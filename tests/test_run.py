@@ -197,6 +197,8 @@ def test_precision_follows_the_processor(monkeypatch, supported, expected):
         ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1"),
         ("loss=ce_dice ~loss.factors.dice", "loss.factors names"),
         ("trainer.accelerator=foo", "lightning.pytorch.Trainer"),
+        ("normalize=percentile normalize.low=99 normalize.high=1", r"normalize\.low=99"),
+        ("weight=balanced weight.method=given", r"weight\.classes"),
     ],
 )
 def test_what_only_a_part_itself_can_refuse_is_an_input_error(override, words):

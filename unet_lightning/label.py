@@ -33,6 +33,12 @@ class Coding:
             raise InputError(
                 f"data.label_values={dict(self.values)} names ids beyond the classes 0..{self.classes - 1}"
             )
+        if self.values is not None and self.ignore in self.values:
+            raise InputError(f"data.ignore={self.ignore} is also a key of data.label_values; name it in one of them")
+        if self.threshold is not None and self.classes != 2:
+            raise InputError(
+                f"data.threshold gives two classes, data.classes names {self.classes}; correct one of them"
+            )
         if self.colors is not None and len(self.colors) != self.classes:
             raise InputError(
                 f"data.colors names {len(self.colors)} colours for {self.classes} classes; give one a class"
@@ -48,11 +54,9 @@ class Coding:
             if self.colors is None:
                 raise InputError(self._colours_found(stored))
             stored = numbers(stored)
-        if not np.issubdtype(stored.dtype, np.integer) and (stored != np.round(stored)).any():
-            fraction = stored[stored != np.round(stored)][0]
-            raise InputError(f"label holds {fraction:.4g}; expected whole numbers; store class ids as integers")
         if self.threshold is not None:
-            return (stored > self.threshold).astype(np.uint8), np.ones(stored.shape, bool)
+            valid = np.ones(stored.shape, bool) if self.ignore is None else stored != self.ignore
+            return ((stored > self.threshold) & valid).astype(np.uint8), valid
         values, inverse = np.unique(stored, return_inverse=True)
         unknown = [int(v) for v in values if int(v) not in self.table and int(v) != self.ignore]
         if unknown:
@@ -77,6 +81,8 @@ class Coding:
             remedy = f"set 'data.label_values={{{mend}}}'"
         elif unknown == [255]:
             remedy = "set data.ignore=255 if 255 means unlabelled"
+            if self.classes == 2 and 1 not in values:
+                remedy = "set 'data.label_values={0:0,255:1}' if 255 is the foreground; " + remedy
         elif self.classes == 2 and len(values) > 2 and min(values) == 0 and max(values) == 255:
             remedy = "it looks anti-aliased or compressed: set data.threshold=127, or export it without smoothing"
         else:

@@ -107,6 +107,7 @@ def log_choices(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[s
     parts = {key: str(plain[key]["_target_"]).rsplit(".", 1)[-1] for key in PARTS}
     values = flat({key: plain[key] for key in ("model", "loss", "weight", "optimizer")})
     values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
+    values["trainer.max_epochs"] = plain["trainer"]["max_epochs"]
     trainer.logger.log_hyperparams(values | parts | results["choices"] | {"seed": plain["seed"]}, scores)
 
 
@@ -189,20 +190,20 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
     found: DataSet = make(source)
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
+    findings = list(found.findings)
     for what, names in (("data.classes", found.classes), ("ids of records", [r.id for r in found.records])):
         twice = [name for name, number in Counter(names).items() if number > 1]
         if twice:
-            raise InputError(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
-    published = any(record.split for record in found.records)
+            findings.append(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
+    published, records = any(record.split for record in found.records), found.records
     try:
-        dataset = replace(found, records=assign_splits(found.records, plain["seed"]))
+        records = assign_splits(found.records, plain["seed"])
     except InputError as error:
-        raise InputError("\n".join([*found.findings, str(error)])) from None
+        findings.append(str(error))
+    dataset = replace(found, records=records, findings=tuple(findings))
     if not published:
         log.info("no published split: groups shared out 60/20/20 by a seeded hash, written to split.csv")
-    normalize, augment, weight = (
-        instantiate(plain[key], _convert_="all") for key in ("normalize", "augment", "weight")
-    )
+    normalize, augment, weight = (make(plain[key]) for key in ("normalize", "augment", "weight"))
     pipeline = {key: plain["data"][key] for key in PIPELINE}
     return DataModule(dataset, normalize, (augment, weight), plain["seed"], **pipeline)
 

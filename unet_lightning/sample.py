@@ -16,7 +16,7 @@ class Sample:
 
     image: (H, W, C) of the file's dtype, C >= 1, colour in RGB order, alpha dropped.
     mask: (H, W) uint8 class ids. valid: (H, W) bool, false where the label is to be ignored.
-    instances: (H, W) int32, 0 is background and k is object k; None where a set has classes only.
+    instances: (H, W) int32, 0 is background, 1, 2, … the objects; None where a set has classes only.
     """
 
     image: NDArray[Any]
@@ -42,7 +42,11 @@ def to_sample(
     label = instances if mask is None else mask
     if label is None:
         raise InputError("neither a mask nor instances; expected one label for every image; add it")
+    if instances is not None and instances.ndim != 2:
+        raise InputError("instances are a colour picture; expected one object number a pixel; store them so")
     for name, array in (("mask", mask), ("instances", instances)):
+        if array is not None:
+            check_whole(array, name)
         if array is not None and array.shape[:2] != image.shape[:2]:
             raise InputError(
                 f"{name} is {_size(array)}, its image is {_size(image)}; expected equal sizes; make both of one size"
@@ -56,8 +60,24 @@ def to_sample(
         ids = ((label > 0) & valid).astype(np.uint8)
     else:
         ids, valid = coding.decode(mask)
-    objects = None if instances is None else np.where(valid, instances, 0).astype(np.int32)
-    return Sample(image, ids, valid, objects)
+    return Sample(image, ids, valid, None if instances is None else renumbered(np.where(valid, instances, 0)))
+
+
+def check_whole(label: NDArray[Any], name: str) -> None:
+    """InputError unless a label holds whole, finite numbers, none below 0 for instances."""
+    if not np.issubdtype(label.dtype, np.integer):
+        strange = label[~np.isfinite(label) | (label != np.round(label))]
+        if strange.size:
+            raise InputError(f"{name} holds {strange[0]:.4g}; expected whole numbers; store them as integers")
+    if name == "instances" and label.size and label.min() < 0:
+        raise InputError(f"instances hold {label.min()}; expected 0 for background and numbers above; store them so")
+
+
+def renumbered(instances: NDArray[Any]) -> NDArray[np.int32]:
+    """(H, W) object numbers in their order as 0, 1, 2, …: however large they were, no two objects become one."""
+    consecutive = np.unique(np.append(0, instances), return_inverse=True)[1]
+    found: NDArray[np.int32] = consecutive[1:].reshape(instances.shape).astype(np.int32)
+    return found
 
 
 def _size(array: NDArray[Any]) -> str:

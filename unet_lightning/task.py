@@ -105,7 +105,7 @@ class SegmentationTask(L.LightningModule):
     def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
         """Add to `histograms[stage]` (K, 2, BINS): pixels by the probability of class k, of the rest and of k."""
         classes = logits.shape[0]
-        bins = (logits.softmax(0) * BINS).long().clamp_max(BINS - 1)
+        bins = (logits.softmax(0).nan_to_num(0) * BINS).long().clamp(0, BINS - 1)
         labelled = sample["mask"] == torch.arange(classes, device=logits.device)[:, None, None]
         place = (torch.arange(classes, device=logits.device)[:, None, None] * 2 + labelled) * BINS + bins
         counts = torch.bincount(place[:, sample["valid"]].flatten(), minlength=classes * 2 * BINS)

@@ -35,7 +35,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(tmp_path, o
     with pytest.raises(InputError) as caught:
         built.trainer.fit(built.task, built.data)
     message = str(caught.value)
-    assert "the loss is inf at step 2" in message
+    assert "the loss is inf at step 2; in float32" in message
     assert ("trainer.precision=32-true" in message) == only_in_half
     assert "optimizer.lr" in message
     saved = torch.load(tmp_path / "not_finite.pt", weights_only=True)
@@ -43,3 +43,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(tmp_path, o
     assert all(name in message for name in saved["id"])
     now = built.task.state_dict()
     assert all(torch.equal(now[k], v) for k, v in before.items() if v.is_floating_point())
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_too(tmp_path):
+    built = run.build(compose(SMALL), tmp_path)
+    built.task.network.head.weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(InputError, match="the gradient is not finite at step 0"):
+        built.trainer.fit(built.task, built.data)

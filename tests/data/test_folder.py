@@ -79,5 +79,13 @@ def test_a_manifest_without_the_needed_columns(tmp_path):
 
 def test_a_manifest_that_is_not_utf8(tmp_path):
     (tmp_path / "manifest.csv").write_bytes("image,mask\nä,b\n".encode("latin-1"))
-    with pytest.raises(InputError, match="not UTF-8"):
+    with pytest.raises(InputError, match="save it as CSV UTF-8"):
         find(str(tmp_path), CLASSES)
+
+
+@pytest.mark.parametrize("row", ["m.png,", "m.png"])
+def test_rows_that_are_no_records_are_findings(tmp_path, row):
+    (tmp_path / "manifest.csv").write_text(f"mask,image\nm.png,i.png\n{row}\n")
+    found = find(str(tmp_path), CLASSES)
+    assert "correct the row" in found.findings[0]
+    assert not found.records

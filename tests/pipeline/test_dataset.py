@@ -113,6 +113,7 @@ def test_rotation_keeps_image_and_mask_together():
 def test_a_rotated_crop_reads_true_neighbours_and_weighs_what_is_mirrored_zero():
     """A picture whose values are its own coordinates tells where every pixel was read."""
     dataset = crops(located(200, 200), side=64, margin=8, augment="rotate")
+    checked = 0
     for draw in range(30):
         item = dataset[0, draw, 0]
         rows, columns = (item["image"] * 255).numpy()
@@ -122,6 +123,8 @@ def test_a_rotated_crop_reads_true_neighbours_and_weighs_what_is_mirrored_zero()
             read = np.hypot(rows - centre[0], columns - centre[1])
             np.testing.assert_allclose(read, distance, atol=1.0)  # of rounding to whole grey values
             assert item["weight"].min() == 1
+            checked += 1
+    assert checked > 3
     dataset = crops(located(70, 70), side=64, augment="rotate")
     for draw in range(30):
         item = dataset[0, draw, 0]
@@ -199,6 +202,42 @@ def test_the_ridge_parts_the_target_and_leaves_the_original_labels_alone():
     assert sample.mask[10, 15] == 1
 
 
+def test_the_ridge_between_touching_cells_carries_their_border_weight():
+    sample = cells(48, 48, (8, 4, 40, 24), (8, 24, 40, 44))
+    item = crops(sample, 48, weight="border", ridge=1)[0, 0, 0]
+    assert item["mask"][24, 22:26].tolist() == [1, 0, 0, 1]
+    expected = 1 + 10 * np.exp(-((1 + 2) ** 2) / 50)  # one pixel from its own cell, two from the other
+    assert item["weight"][24, 23:25].tolist() == pytest.approx([expected, expected], abs=1e-4)
+    assert item["weight"][24, 22] == 1
+
+
+def test_without_instances_the_pieces_of_the_whole_picture_are_the_cells():
+    arms = np.zeros((64, 80), np.uint8)
+    arms[10:14, 4:60] = arms[50:54, 4:60] = arms[10:54, 4:8] = 1  # one cell whose arms join outside the crop
+    sample = Sample(arms[..., None] * 100, arms, arms < 2)
+    dataset = crops(sample, 32, weight="border")
+    dataset._place = lambda *_: (16, 30)
+    assert dataset[0, 0, 0]["weight"].max() == 1
+    edge = np.zeros((64, 64), np.uint8)
+    edge[:, 2:20] = 1
+    dataset = crops(Sample(edge[..., None], edge, edge < 2), 16, weight="border")
+    dataset._place = lambda *_: (20, 0)
+    assert dataset[0, 0, 0]["weight"].max() == 1
+    two = np.zeros((32, 32), np.uint8)
+    two[:, 4:12] = two[:, 16:24] = 1
+    assert crops(Sample(two[..., None], two, two < 2), 32, weight="border")[0, 0, 0]["weight"].max() > 6
+
+
+@pytest.mark.parametrize("augment", ["rotate", "elastic", "strong"])
+def test_the_weight_does_not_change_the_picture(augment):
+    sample = cells(90, 90, (5, 5, 40, 40), (50, 10, 80, 85), (10, 50, 40, 80))
+    plain, border = (crops(sample, 48, augment=augment, weight=weight) for weight in ("none", "border"))
+    for draw in range(10):
+        a, b = plain[0, draw, 0], border[0, draw, 0]
+        np.testing.assert_allclose(a["image"], b["image"], atol=0.01)
+        assert (a["mask"] == b["mask"]).float().mean() > 0.999
+
+
 def test_under_sampling_draws_anew_each_time_and_alike_for_the_same_draw():
     dataset = crops(cells(32, 32, (8, 8, 12, 12)), 32, weight="undersample")
     dataset.weight.fit({"class_pixels": [1008, 16]})
@@ -248,12 +287,20 @@ def test_transforms_are_drawn_independently_of_each_other():
 
 
 def test_instances_and_mask_stay_consistent_under_deformation():
-    sample = cells(90, 90, (5, 5, 40, 40), (50, 10, 80, 85), (10, 50, 40, 80))
+    sample = cells(260, 260, (80, 80, 130, 130), (140, 90, 180, 185), (90, 140, 130, 180))
     seen = []
     dataset = crops(sample, 64, augment="elastic")
+    dataset._place = lambda *_: (98, 98)  # far from the border, beyond which mirrored cells are no cells
     dataset.weight = type(
-        "Spy", (), {"reach": 0, "__call__": lambda self, m, i, r: seen.append((m, i)) or np.ones(m.shape)}
+        "Spy",
+        (),
+        {
+            "reach": 0,
+            "needs_objects": False,
+            "__call__": lambda self, m, i, r: seen.append((m, i)) or np.ones(m.shape),
+        },
     )()
     for draw in range(10):
         dataset[0, draw, 0]
-    assert all(np.array_equal(mask[instances > 0], np.ones((instances > 0).sum())) for mask, instances in seen)
+    assert len(seen) == 10
+    assert all(np.array_equal(mask > 0, instances > 0) for mask, instances in seen)

@@ -78,7 +78,7 @@ def test_a_palette_label_gives_its_indices(tmp_path):
     assert np.array_equal(read_label(tmp_path / "a.png"), label)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp"])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.95])
 @pytest.mark.parametrize("read", [read_image, read_label])
 def test_a_truncated_file_is_refused_by_name(tmp_path, suffix, share, read):
@@ -176,7 +176,7 @@ def test_an_ignored_value_is_invalid_everywhere(tmp_path):
 def test_instances_alone_are_class_one(tmp_path):
     record = write_pair(tmp_path, np.array([[0, 300], [7, 0]], np.uint16).repeat(4, 0)[:7].repeat(3, 1)[:, :5])
     sample = read_files(Record("a", record.image, instances=record.mask), Coding(2))
-    assert sorted(np.unique(sample.instances)) == [0, 7, 300]
+    assert sorted(np.unique(sample.instances)) == [0, 1, 2]
     assert np.array_equal(sample.mask, sample.instances > 0)
 
 
@@ -186,7 +186,7 @@ def test_an_ignored_instance_is_invalid_and_no_object(tmp_path):
     record = write_pair(tmp_path, labels)
     sample = read_files(Record("a", record.image, instances=record.mask), Coding(2, ignore=65535))
     assert (~sample.valid).sum() == 5
-    assert (sample.mask.sum(), sample.instances.max()) == (5, 3)
+    assert (sample.mask.sum(), sample.instances.max()) == (5, 1)
 
 
 def test_nan_and_infinity_are_refused(tmp_path):
@@ -272,3 +272,22 @@ def test_a_colour_coded_mask_prints_the_line_that_reads_it(tmp_path, kind):
         read_files(record, Coding(2, colors=colors[:2]))
     ignoring = read_files(record, Coding(2, colors=colors[:2], ignore=255 << 8))
     assert np.array_equal(ignoring.valid, ids < 2)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "jpeg"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.99])
+def test_a_truncated_tiff_of_any_compression(tmp_path, compression, share):
+    path = tmp_path / "a.tif"
+    image = RANDOM.integers(0, 255, (128, 64)).astype(np.uint8)
+    tifffile.imwrite(path, image, compression=compression, rowsperstrip=16)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=r"a\.tif: "):
+        read_image(path)
+
+
+def test_channels_that_cannot_be_made_alike(tmp_path):
+    tifffile.imwrite(tmp_path / "i.tif", array(6, np.uint8), photometric="minisblack", planarconfig="contig")
+    Image.fromarray(np.zeros((7, 5), np.uint8)).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match=r"6 channels can't become data\.channels=1; set data\.channels=null"):
+        read_files(Record("a", tmp_path / "i.tif", mask=tmp_path / "m.png"), Coding(2), 1)

@@ -76,15 +76,6 @@ def test_the_exponential_stands_on_background_only_and_adds_to_w_c():
     np.testing.assert_allclose(weight(mask, instances, RANDOM), expected, atol=1e-4)
 
 
-def test_without_instances_the_components_are_the_cells():
-    mask = np.zeros((9, 15), np.uint8)
-    mask[2:7, 1:5], mask[2:7, 9:13] = 1, 1
-    instances = mask.astype(np.int32)
-    instances[:, 9:] *= 2
-    weight = Border(Uniform(), w0=10, sigma=5)
-    assert np.array_equal(weight(mask, None, RANDOM), weight(mask, instances, RANDOM))
-
-
 def test_what_lies_beyond_the_reach_does_not_matter():
     instances = scattered(200, 200, 60, range(1, 50))
     weight = Border(Uniform(), w0=10, sigma=5)

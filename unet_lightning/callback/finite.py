@@ -11,8 +11,8 @@ from unet_lightning.error import InputError
 
 
 class Finite(L.Callback):
-    """Before the gradients of a loss that is nan or infinite reach the parameters: computes it again in float32, saves
-    the batch as `not_finite.pt` in the run's folder, and stops with an InputError.
+    """Before a loss or gradient that is nan or infinite reaches the parameters: computes the loss again in float32,
+    saves the batch as `not_finite.pt` in the run's folder, and stops with an InputError.
     """
 
     def __init__(self) -> None:
@@ -26,19 +26,32 @@ class Finite(L.Callback):
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
         """Look at the loss."""
-        if torch.isfinite(loss):
+        if not torch.isfinite(loss):
+            self._stop(trainer, pl_module, f"the loss is {loss.item()}")
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Look at the gradient, which may overflow where the loss did not; float16's scaler skips such steps itself."""
+        if trainer.precision == "16-mixed":
             return
+        gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
+        if gradients and not torch.isfinite(torch.stack(torch._foreach_norm(gradients))).all():
+            self._stop(trainer, pl_module, "the gradient is not finite")
+
+    def _stop(self, trainer: L.Trainer, pl_module: L.LightningModule, what: str) -> None:
         task: Any = pl_module
-        with torch.no_grad(), torch.autocast(loss.device.type, enabled=False):
+        task.network.eval()  # so that looking again moves no batch-norm statistics
+        with torch.no_grad(), torch.autocast(pl_module.device.type, enabled=False):
             again = task.loss(task.network(self.batch["image"]), self.batch["mask"], self.batch["weight"])
         path = Path(trainer.default_root_dir) / "not_finite.pt"
-        torch.save(dict(self.batch.items()), path)
+        torch.save(dict(self.batch), path)
         causes = ["a learning rate that is too high (optimizer.lr=… a tenth, trainer.gradient_clip_val=1)"]
         if torch.isfinite(again):
             causes.insert(0, "the range of half precision (trainer.precision=32-true)")
         if not torch.isfinite(self.batch["image"]).all():
             causes.insert(0, "an image that normalises to nan (normalize=image)")
         raise InputError(
-            f"the loss is {loss.item()} at step {trainer.global_step}; in float32 it is {again.item():.4g}. Images: "
+            f"{what} at step {trainer.global_step}; in float32 the loss is {again.item():.4g}. Images: "
             f"{', '.join(self.batch['id'])}; the batch is in {path}. Likely, in this order: {'; '.join(causes)}"
         )

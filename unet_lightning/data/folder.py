@@ -41,38 +41,35 @@ def find(
     table = folder / (manifest or "manifest.csv")
     if manifest and not table.is_file():
         raise InputError(f"data.manifest={manifest}: no such file in {folder}")
-    records, findings = (read_manifest(table), []) if table.is_file() else pair(folder)
+    records, findings = read_manifest(table) if table.is_file() else pair(folder)
     coding = Coding(len(classes), ignore, label_values, colors, threshold)
     return DataSet(records, tuple(classes), partial(read_files, coding=coding, channels=channels), tuple(findings))
 
 
-def read_manifest(table: Path) -> tuple[Record, ...]:
-    """The rows of a manifest CSV (UTF-8, comma) as records."""
+def read_manifest(table: Path) -> tuple[tuple[Record, ...], list[str]]:
+    """The rows of a manifest CSV (UTF-8, comma) as records, and a finding for every row that can't be one."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns, rows = set(reader.fieldnames or ()), list(reader)
-    except UnicodeDecodeError:
-        raise InputError(f"{table} is not UTF-8; save it as CSV UTF-8") from None
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise InputError(f"{table} can't be read ({error}); save it as CSV UTF-8") from None
     if "image" not in columns or not columns & {"mask", "instances"}:
-        raise InputError(
-            f"{table} has the columns {sorted(columns)}; expected image and mask or instances; name them so"
-        )
-    return tuple(_record(row, table.parent) for row in rows)
+        came = sorted(str(column) for column in columns)
+        raise InputError(f"{table} has the columns {came}; expected image and mask or instances; name them so")
+    findings = [
+        f"{table}, row {k}: no image, or a name that can't be one; correct the row"
+        for k, row in enumerate(rows, 2)
+        if not Path(row["image"] or "").name or any("\0" in str(value) for value in row.values())
+    ]
+    return tuple(_record(row, table.parent) for row in rows if not findings), findings
 
 
 def _record(row: dict[str, str], base: Path) -> Record:
     mask, instances = (base / row[name] if row.get(name) else None for name in ("mask", "instances"))
     split, group, kind = (row.get(name) or "" for name in ("split", "group", "kind"))
-    return Record(
-        row.get("id") or str(Path(row["image"]).with_suffix("")),
-        base / row["image"],
-        mask,
-        instances,
-        group,
-        split,
-        kind,
-    )
+    name = row.get("id") or str(Path(row["image"]).with_suffix(""))
+    return Record(name, base / row["image"], mask, instances, group, split, kind)
 
 
 def pair(folder: Path) -> tuple[tuple[Record, ...], list[str]]:

@@ -25,6 +25,7 @@ class Percentile(Normalize):
         return f"percentiles {self.percents[0]:g} and {self.percents[1]:g} of each channel of each image to 0 and 1"
 
     def __call__(self, image: NDArray[Any]) -> Affine:
-        """Percentiles over the whole image."""
+        """Percentiles over the whole image; up to its largest value where both percentiles are the same."""
         low, high = np.percentile(image, self.percents, axis=(0, 1))
-        return affine(low, high - low)
+        width = np.where(high > low, high - low, image.max(axis=(0, 1)).astype(np.float64) - low)
+        return affine(low, width)

@@ -19,6 +19,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it asks
 import albumentations as A
 
 Arrays = list[NDArray[Any]]
+Place = tuple[int, int, int]  # top, left, side
 
 
 class Augment:
@@ -42,24 +43,19 @@ class Augment:
         self.photometric = A.Compose(list(photometric.values())) if photometric else None
 
     def __call__(
-        self,
-        image: NDArray[Any],
-        labels: Sequence[NDArray[Any]],
-        place: tuple[int, int, int],
-        draw: tuple[int, int, int],
+        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], place: Place, rim: int, draw: tuple[int, int, int]
     ) -> tuple[NDArray[Any], Arrays]:
-        """Read a square (top, left, side) of an image (H, W, C) and its labels (H, W), augmented.
+        """Read a square and `rim` pixels around it, of an image (H, W, C) and its labels (H, W), augmented.
 
         Beyond the image everything is mirrored; a last label is added that is 1 inside it and 0 beyond.
-        draw: seed, epoch and number, which alone decide the transforms, in any process.
+        draw: seed, epoch and number, which with the place alone decide the transforms, in any process.
         """
-        top, left, side = place
-        rim = ceil(self.context * side) if self.spatial else 0
-        image, found = self._read(image, labels, (top - rim, left - rim, side + 2 * rim), draw)
+        context = ceil(self.context * (place[2] + 2 * rim)) if self.spatial else 0
+        image, found = self._read(image, labels, place, rim + context, draw)
         if self.spatial:
             seed(self.spatial, generator(Stream.SPATIAL, *draw))
             result = self.spatial(image=image, masks=found)
-            image, found = middle(result["image"], rim), [middle(label, rim) for label in result["masks"]]
+            image, found = middle(result["image"], context), [middle(label, context) for label in result["masks"]]
         return image, found
 
     def grey(self, image: NDArray[Any], span: tuple[float, float], draw: tuple[int, int, int]) -> NDArray[Any]:
@@ -74,19 +70,15 @@ class Augment:
         return changed
 
     def _read(
-        self,
-        image: NDArray[Any],
-        labels: Sequence[NDArray[Any]],
-        place: tuple[int, int, int],
-        draw: tuple[int, int, int],
+        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], place: Place, rim: int, draw: tuple[int, int, int]
     ) -> tuple[NDArray[Any], Arrays]:
         shape = (image.shape[0], image.shape[1])
         if self.warp is None:
             top, left, side = place
-            box = (top, left, side, side)
+            box = (top - rim, left - rim, side + 2 * rim, side + 2 * rim)
             found = [window(label, *box) for label in labels]
             return window(image, *box), [*found, inside(*box, shape).astype(np.uint8)]
-        where = self.warp(*place, generator(Stream.WARP, *draw))
+        where = self.warp(place, rim, generator(Stream.WARP, *draw))
         found = [read(label, where, cv2.INTER_NEAREST) for label in labels]
         return read(image, where, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
 

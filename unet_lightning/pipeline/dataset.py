@@ -78,8 +78,10 @@ class Crops(Dataset[dict[str, Any]]):
         top, left = self._place(record, sample, generator(Stream.PLACE, *key))
         rim = max(self.margin, self.weight.reach)
         labels: list[NDArray[Any]] = [sample.mask, sample.valid.astype(np.uint8)]
-        labels += [] if sample.instances is None else [sample.instances]
-        image, labels = self.augment(sample.image, labels, (top - rim, left - rim, self.side + 2 * rim), key)
+        if sample.instances is not None or self.weight.needs_objects:
+            labels.append(self.store.objects(record))
+        place = (top - self.margin, left - self.margin, self.side + 2 * self.margin)
+        image, labels = self.augment(sample.image, labels, place, rim - self.margin, key)
         mask, weight = self._target([middle(label, rim - self.weight.reach) for label in labels], key)
         image = self.augment.grey(middle(image, rim - self.margin), self.store.span(record), key)
         return {
@@ -111,6 +113,7 @@ class Crops(Dataset[dict[str, Any]]):
         objects = instances[0] * within if instances else None  # mirrored copies are no objects
         if objects is not None:
             mask = cut_ridge(mask, objects, self.ridge)
+            objects = np.where(mask > 0, objects, 0)  # what was cut is background to the weight too
         reach = self.weight.reach
         weight = self.weight(mask, objects, generator(Stream.WEIGHT, *key)) * (valid * within)
         return middle(mask, reach), np.ascontiguousarray(middle(weight, reach), np.float32)

@@ -16,7 +16,7 @@ MOST = 20
 def inspect(store: Store) -> Statistics:
     """Read every record of a data set; InputError with all findings, else the statistics of the training split."""
     dataset = store.dataset
-    findings = [*dataset.findings, *split_findings(dataset.records)]
+    findings = [*dataset.findings, *(() if dataset.findings else split_findings(dataset.records))]
     training = Sums(len(dataset.classes))
     channels: dict[int, list[Record]] = defaultdict(list)
     contents: dict[bytes, list[Record]] = defaultdict(list)
@@ -31,6 +31,8 @@ def inspect(store: Store) -> Statistics:
         if record.split == "train":
             training.add(sample)
     findings += [*channel_findings(channels), *content_findings(contents)]
+    if training.numbers and not training.pixels[0].any():
+        findings.append("no pixel of the training split counts; correct data.ignore or the labels")
     if findings:
         shown = findings[:MOST] + ([f"… and {len(findings) - MOST} more"] if len(findings) > MOST else [])
         raise InputError("\n".join(shown))

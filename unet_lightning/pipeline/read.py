@@ -32,22 +32,27 @@ def read_files(record: Record, coding: Coding, channels: int | None = None) -> S
 
     channels: 1 turns colour to grey, 3 repeats grey; None leaves the image as it is.
     """
-    image = as_channels(read_image(record.image), channels)
+    image = read_image(record.image)
     mask = None if record.mask is None else read_label(record.mask, in_color=coding.colors is not None)
     instances = None if record.instances is None else read_label(record.instances)
     try:
-        return to_sample(image, coding, mask, instances)
+        return to_sample(as_channels(image, channels), coding, mask, instances)
     except InputError as error:
         raise InputError(f"{record.mask or record.instances or record.image}: {error}") from None
 
 
 def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
     """(H, W, C) with as many channels as wanted: grey from colour by luminance, colour from grey by repetition."""
-    if channels is None or image.shape[2] == channels:
+    stored = image.shape[2]
+    if channels is None or stored == channels:
         return image
-    if channels == 1 and image.shape[2] == 3:
-        return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
-    return np.repeat(image, channels, 2) if image.shape[2] == 1 else image
+    if stored not in (1, 3):
+        raise InputError(f"{stored} channels can't become data.channels={channels}; set data.channels=null")
+    if stored == 1:
+        return np.repeat(image, channels, 2)
+    grey = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2GRAY)
+    whole = np.issubdtype(image.dtype, np.integer)
+    return (np.round(grey) if whole else grey).astype(image.dtype)[..., None]
 
 
 def read_image(path: Path) -> NDArray[Any]:
@@ -126,6 +131,10 @@ def _decode_tiff(path: Path) -> NDArray[Any]:
         with tifffile.TiffFile(path) as file:
             series = file.series[0]
             _refuse_claim(path, int(np.prod(series.shape[:])), path.stat().st_size)
+            pages = [page for page in series.pages if page is not None]
+            last = max(a + b for page in pages for a, b in zip(page.dataoffsets, page.databytecounts, strict=True))
+            if last > path.stat().st_size:
+                raise InputError(f"{path}: truncated after {path.stat().st_size} bytes of {last}; {BROKEN}")
             image, axes = series.asarray(), series.axes
             extra = tuple(series.keyframe.extrasamples)
     except InputError:

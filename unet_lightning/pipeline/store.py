@@ -1,5 +1,6 @@
 """Decoded samples, kept in memory as far as they fit; forked workers share them."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,7 @@ class Store:
         self.kept: dict[Record, Sample] = {}
         self.affines: dict[Record, Affine] = {}
         self.spans: dict[Record, tuple[float, float]] = {}
+        self.pieces: dict[Record, NDArray[np.int32]] = {}
         self.places: dict[Record, dict[int, NDArray[np.intp]]] = {}
 
     def __getitem__(self, record: Record) -> Sample:
@@ -39,6 +41,16 @@ class Store:
         if record not in self.affines:
             self.affines[record] = self.normalize(self[record].image)
         return self.affines[record]
+
+    def objects(self, record: Record) -> NDArray[np.int32]:
+        """(H, W) instances of a record, or of a set without them the connected pieces of its foreground."""
+        sample = self[record]
+        if sample.instances is not None:
+            return sample.instances
+        if record not in self.pieces:
+            found = cv2.connectedComponents((sample.mask > 0).astype(np.uint8))[1]
+            self.pieces[record] = found.astype(np.int32)
+        return self.pieces[record]
 
     def span(self, record: Record) -> tuple[float, float]:
         """Smallest and largest value of a record's image."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Len
 from numpy.typing import NDArray
 
 from unet_lightning.tiling import window
@@ -25,7 +25,7 @@ class Warp:
     mirror: whether a crop is mirrored, with probability 1/2 an axis.
     rotation: largest angle in degrees, drawn evenly. scale: smallest and largest magnification, drawn evenly in the
     logarithm. elastic: standard deviation in pixels of the normal displacements on a coarse `grid` x `grid` grid that
-    spans the crop, brought to pixels by bicubic interpolation (Ronneberger et al.: 10 px on 3x3).
+    spans the network's input, brought to pixels by bicubic interpolation (Ronneberger et al.: 10 px on 3x3).
     probability: share of the samples that are rotated, scaled and deformed.
     """
 
@@ -33,23 +33,23 @@ class Warp:
         self,
         mirror: bool,
         rotation: Annotated[float, Ge(0), Le(180)],
-        scale: Sequence[Annotated[float, Gt(0)]],
+        scale: Annotated[Sequence[Annotated[float, Gt(0)]], Len(2, 2)],
         elastic: Annotated[float, Ge(0)],
-        grid: Annotated[int, Ge(2)],
+        grid: Annotated[int, Ge(3)],
         probability: Probability,
     ) -> None:
         self.mirror, self.rotation, self.scale = mirror, rotation, tuple(scale)
         self.elastic, self.grid, self.probability = elastic, grid, probability
 
-    def __call__(self, top: int, left: int, side: int, random: np.random.Generator) -> Coordinates:
-        """Coordinates (2, side, side) for the crop whose first pixel is (top, left) when nothing is warped."""
+    def __call__(self, place: tuple[int, int, int], rim: int, random: np.random.Generator) -> Coordinates:
+        """Coordinates (2, side + 2 rim, side + 2 rim) for the square (top, left, side) and its surroundings."""
         flips = random.integers(2, size=2) if self.mirror else np.zeros(2, int)
         applied = random.uniform() < self.probability
         angle = np.deg2rad(random.uniform(-self.rotation, self.rotation)) * applied
         scale = np.exp(random.uniform(*np.log(self.scale))) if applied else 1.0
         shape = (2, self.grid, self.grid)
         offsets = random.normal(0, self.elastic, shape) * applied if self.elastic else None
-        return coordinates(top, left, side, _matrix(angle, scale, flips), offsets)
+        return coordinates(place, rim, _matrix(angle, scale, flips), offsets)
 
 
 def _matrix(angle: float, scale: float, flips: NDArray[Any]) -> NDArray[np.float64]:
@@ -60,31 +60,37 @@ def _matrix(angle: float, scale: float, flips: NDArray[Any]) -> NDArray[np.float
 
 
 def coordinates(
-    top: int, left: int, side: int, matrix: NDArray[np.float64], offsets: NDArray[np.float64] | None = None
+    place: tuple[int, int, int],
+    rim: int,
+    matrix: NDArray[np.float64],
+    offsets: NDArray[np.float64] | None = None,
 ) -> Coordinates:
-    """(2, side, side) float32 rows and columns: the crop turned about its centre by `matrix`, then displaced.
+    """(2, side + 2 rim, side + 2 rim) float32 rows and columns: a square turned about its centre, then displaced.
 
-    offsets: (2, n, n) displacements in pixels at the nodes of a grid whose corners are the crop's corner pixels.
+    offsets: (2, n, n) displacements in pixels at the nodes of a grid whose corners are the square's corner pixels.
     """
+    top, left, side = place
     centre = (side - 1) / 2
-    axis = np.arange(side, dtype=np.float32) - np.float32(centre)
-    result = np.empty((2, side, side), np.float32)
+    axis = np.arange(-rim, side + rim, dtype=np.float32) - np.float32(centre)
+    result = np.empty((2, len(axis), len(axis)), np.float32)
     for k, start in enumerate((top, left)):
         rows, columns = np.float32(matrix[k, 0]) * axis, np.float32(matrix[k, 1]) * axis + np.float32(start + centre)
         np.add(rows[:, None], columns[None], out=result[k])
         if offsets is not None:
-            weights = bicubic(len(offsets[k]), side)
+            weights = bicubic(len(offsets[k]), side, rim)
             result[k] += weights @ offsets[k].astype(np.float32) @ weights.T
     return result
 
 
 @cache
-def bicubic(number: int, side: int) -> NDArray[np.float32]:
-    """(side, number): from values at nodes, the first and last of which are end pixels, to values at every pixel.
+def bicubic(number: int, side: int, rim: int = 0) -> NDArray[np.float32]:
+    """(side + 2 rim, number): from values at nodes, the first and last of which are end pixels, to all pixels.
 
-    Keys' cubic convolution with a = -1/2; beyond the ends the values go on in a straight line.
+    Keys' cubic convolution with a = -1/2; beyond the ends, in the rim too, the values go on in a straight line.
     """
-    distance = np.abs(np.linspace(0, number - 1, side)[:, None] - np.arange(-2, number + 2))
+    step = (number - 1) / max(1, side - 1)
+    place = np.arange(-rim, side + rim) * step
+    distance = np.abs(place.clip(0, number - 1)[:, None] - np.arange(-2, number + 2))
     near = 1.5 * distance**3 - 2.5 * distance**2 + 1
     far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
     kernel = np.where(distance <= 1, near, np.where(distance < 2, far, 0))
@@ -92,6 +98,11 @@ def bicubic(number: int, side: int) -> NDArray[np.float32]:
     for outside, end, inner in ((0, 0, 2), (1, 0, 1), (-2, -1, -2), (-1, -1, -3)):  # v(-k) = 2 v(0) - v(k)
         matrix[:, end] += 2 * kernel[:, outside]
         matrix[:, inner] -= kernel[:, outside]
+    before, after = np.minimum(place, 0), np.maximum(place - (number - 1), 0)  # slope v(1) - v(0), and at the other end
+    matrix[:, 0] -= before
+    matrix[:, 1] += before
+    matrix[:, -1] += after
+    matrix[:, -2] -= after
     return matrix.astype(np.float32)
 
 

@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 
 class Weight:
-    """What every weight is. `reach`: how many pixels around a crop it looks at; `fit` sees the training statistics."""
+    """What every weight is.
+
+    reach: how many pixels around a crop it looks at. needs_objects: whether it wants instances; of a set without them
+    these are the connected pieces of foreground of the whole image.
+    """
 
     reach = 0
+    needs_objects = False
 
     def fit(self, statistics: Mapping[str, Any]) -> None:
         """Take what is needed from the plain statistics of the training records; nothing by default."""

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from math import ceil, log, sqrt
 from typing import Annotated, Any
 
-import cv2
 import numba
 import numpy as np
 from annotated_types import Ge, Gt
@@ -22,9 +21,10 @@ NEGLIGIBLE = 1e-5
 class Border(Weight):
     """w_c + w0 exp(-(d1 + d2)^2 / 2 sigma^2): pixels between two close cells count most.
 
-    base: the weight that gives w_c. w0: height. sigma: width in pixels. Without instances the connected components of
-    the foreground are the cells.
+    base: the weight that gives w_c. w0: height. sigma: width in pixels.
     """
+
+    needs_objects = True
 
     def __init__(self, base: Weight, w0: Annotated[float, Ge(0)], sigma: Annotated[float, Gt(0)]) -> None:
         self.base, self.w0, self.sigma = base, w0, sigma
@@ -44,9 +44,9 @@ class Border(Weight):
         self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator
     ) -> NDArray[np.float32]:
         """mask and instances (H, W) to weights (H, W)."""
-        cells = cv2.connectedComponents((mask > 0).astype(np.uint8))[1] if instances is None else instances
+        assert instances is not None
         weights: NDArray[np.float32] = self.base(mask, instances, random)
-        return weights + border_term(cells.astype(np.int32, copy=False), self.w0, self.sigma)
+        return weights + border_term(instances, self.w0, self.sigma)
 
 
 def border_term(instances: NDArray[np.int32], w0: float, sigma: float) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ class Product(Weight):
     def __init__(self, factors: Mapping[str, Weight]) -> None:
         self.factors = dict(factors)
         self.reach = max(weight.reach for weight in factors.values())
+        self.needs_objects = any(weight.needs_objects for weight in factors.values())
 
     def fit(self, statistics: Mapping[str, Any]) -> None:
         """Pass the statistics on to every factor."""

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from unet_lightning.error import InputError
+from unet_lightning.label import Coding
+from unet_lightning.sample import to_sample
+
+IMAGE = np.zeros((2, 3, 1), np.uint8)
+
+
+def instances(values, dtype):
+    return np.array(values, dtype).reshape(2, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.float64])
+def test_large_object_numbers_stay_apart(dtype):
+    labels = instances([0, 2**31 + 1, 16_777_216, 16_777_217, 5, 0], dtype)
+    sample = to_sample(IMAGE, Coding(2), instances=labels)
+    assert sample.instances.tolist() == [[0, 4, 2], [3, 1, 0]]
+    assert sample.mask.tolist() == [[0, 1, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (instances([0, 0.5, 0, 0, 0, 0], float), "instances holds 0.5; expected whole numbers"),
+        (instances([0, np.nan, 0, 0, 0, 0], float), "instances holds nan"),
+        (instances([0, -1, 0, 0, 0, 0], np.int16), "instances hold -1"),
+        (np.zeros((2, 3, 3), np.uint8), "colour picture"),
+    ],
+)
+def test_what_are_no_object_numbers(labels, words):
+    with pytest.raises(InputError, match=words):
+        to_sample(IMAGE, Coding(2), instances=labels)
+    with pytest.raises(InputError, match=words):
+        to_sample(IMAGE, Coding(2), mask=np.zeros((2, 3), np.uint8), instances=labels)
+
+
+def test_an_infinite_mask():
+    with pytest.raises(InputError, match="mask holds inf"):
+        to_sample(IMAGE, Coding(2), mask=instances([0, np.inf, 0, 0, 0, 0], float))
