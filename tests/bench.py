@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import torch
 
+from unet_lightning.build import build
 from unet_lightning.config import compose
-from unet_lightning.run import build, make, plain_config
+from unet_lightning.part import make, plain_config
 
 SHAPE = {"in_channels": 1, "classes": 2}
 

@@ -16,7 +16,7 @@ LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedu
 LAYERS = [
     {"error", "signature", "label", "sample", "tiling", "record", "picture", "baseline", *LEAVES},
     {"model", "data", "pipeline", "task", "callback", "report"},
-    {"config", "run"},
+    {"config", "part", "build", "checkpoint", "run"},
     {"cli", "train"},
 ]
 FILES = [*PACKAGE.rglob("*.py"), ROOT / "train.py"]
@@ -61,9 +61,11 @@ def test_imports_run_downward_and_leaves_know_no_sibling(path):
 def test_hydra_and_lightning_stay_in_their_rooms(path):
     for name in imports(path):
         if name.split(".")[0] in ("hydra", "omegaconf"):
-            assert part(path) in ("config", "run", "cli")
+            assert part(path) in ("config", "part", "build", "run", "cli")
         if name.split(".")[0] == "lightning":
-            assert part(path) in ("task", "callback", "run") or path == PACKAGE / "pipeline" / "module.py"
+            assert (
+                part(path) in ("task", "callback", "part", "build", "run") or path == PACKAGE / "pipeline" / "module.py"
+            )
 
 
 @pytest.mark.parametrize("group", LEAVES)

@@ -2,7 +2,7 @@ import pytest
 
 from unet_lightning.config import check_overrides, compose, folder_name, groups
 from unet_lightning.error import InputError
-from unet_lightning.run import check, plain_config
+from unet_lightning.part import check, plain_config
 
 
 @pytest.mark.parametrize(

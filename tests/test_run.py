@@ -7,9 +7,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from unet_lightning import run
+from unet_lightning.build import build_data, choose_precision
 from unet_lightning.config import compose
 from unet_lightning.error import InputError
 from unet_lightning.metric.semantic import summary
+from unet_lightning.part import plain_config
 from unet_lightning.picture import panel
 
 SMALL = [
@@ -178,15 +180,15 @@ def test_a_run_that_stops_half_way_is_not_called_finished(tmp_path, monkeypatch)
     ("wanted", "accelerator", "expected"), [("32-true", "cpu", "32-true"), ("bf16-mixed", "gpu", "bf16-mixed")]
 )
 def test_a_given_precision_is_kept(wanted, accelerator, expected):
-    assert run.choose_precision(wanted, accelerator, torch.nn.Identity()) == expected
+    assert choose_precision(wanted, accelerator, torch.nn.Identity()) == expected
 
 
 @pytest.mark.parametrize(("supported", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
 def test_precision_follows_the_processor(monkeypatch, supported, expected):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: supported)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert run.choose_precision("auto", "cpu", torch.nn.Identity()) == expected
-    assert run.choose_precision("auto", "cpu", torch.nn.InstanceNorm2d(3)) == "32-true"
+    assert choose_precision("auto", "cpu", torch.nn.Identity()) == expected
+    assert choose_precision("auto", "cpu", torch.nn.InstanceNorm2d(3)) == "32-true"
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,7 @@ def test_a_folder_of_ones_own_trains_to_the_end(tmp_path):
 
 def test_equal_names_in_the_split_folders_are_different_pictures(tmp_path):
     write_folder(tmp_path, ("train", "val", "test"))
-    data = run.build_data(run.plain_config(compose(["data=folder", f"data.root={tmp_path}"])))
+    data = build_data(plain_config(compose(["data=folder", f"data.root={tmp_path}"])))
     for n, split in enumerate(("train", "val", "test")):
         for record in data.dataset.split(split):
             assert data.store[record].image[0, 0, 0] == 10 * n + int(record.image.stem)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 
 from unet_lightning.config import compose, groups
-from unet_lightning.run import instantiate
 
 LOSSES = groups()["loss"]
 GENERATOR = torch.Generator().manual_seed(0)

@@ -2,13 +2,13 @@ import itertools
 
 import pytest
 import torch
+from hydra.utils import instantiate
 
 from tests.conftest import CONVOLUTIONS, UPSAMPLES, build_unet
 from unet_lightning.config import compose
 from unet_lightning.error import InputError
 from unet_lightning.fusion.add import Add
 from unet_lightning.fusion.concat import Concat
-from unet_lightning.run import instantiate
 
 
 @pytest.mark.parametrize(

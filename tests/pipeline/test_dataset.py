@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from tests.conftest import build_unet
+from unet_lightning.build import build_data
 from unet_lightning.config import compose
+from unet_lightning.part import plain_config
 from unet_lightning.pipeline.dataset import Crops, Draws
 from unet_lightning.pipeline.store import Store
 from unet_lightning.record import DataSet, Record
-from unet_lightning.run import build_data, plain_config
 from unet_lightning.sample import Sample
 
 
@@ -61,7 +62,7 @@ def test_an_epoch_draws_every_image_equally_often():
 
 
 def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="none", weight="none", ridge=0):
-    from unet_lightning.run import instantiate
+    from hydra.utils import instantiate
 
     config = compose([f"augment={augment}", f"normalize={normalize}", f"weight={weight}"])
     transforms = [instantiate(config[key], _convert_="all") for key in ("augment", "weight")]

@@ -1,0 +1,142 @@
+"""Config to run: data set → statistics → network → data module → task → trainer, each checked before the next."""
+
+import logging
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import albumentations
+import cv2
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from omegaconf import DictConfig
+from torch import nn
+
+from unet_lightning import __version__
+from unet_lightning.error import InputError
+from unet_lightning.model.geometry import Geometry
+from unet_lightning.part import PIPELINE, check, config_hash, make, plain_config
+from unet_lightning.pipeline.module import DataModule
+from unet_lightning.record import DataSet, assign_splits, split_hash
+from unet_lightning.task import SegmentationTask
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a config builds."""
+
+    data: DataModule
+    task: SegmentationTask
+    trainer: L.Trainer
+
+
+def build(config: DictConfig, folder: Path | None = None) -> Run:
+    """Dataset → statistics → network → data module → task → trainer, each checked before the next is built."""
+    plain = plain_config(config)
+    check(plain)
+    data = build_data(plain)
+    classes, statistics = data.dataset.classes, data.statistics
+    network = make(plain["model"], in_channels=statistics.channels, classes=len(classes))
+    fit_crop(data, network.geometry)
+    precision = choose_precision(plain["trainer"]["precision"], plain["trainer"]["accelerator"], network)
+    identity = {
+        "config": plain,
+        "config_hash": config_hash(plain),
+        "statistics": statistics.to_dict(),
+        "classes": list(classes),
+        "colors": [list(color) for color in data.dataset.colors],
+        "geometry": network.geometry.to_dict(),
+        "split_hash": split_hash(data.dataset.records),
+        "precision": precision,
+        "versions": versions(),
+    }
+    parts = {key: make(plain[key]) for key in ("loss", "optimizer", "schedule")}
+    task = SegmentationTask(network, **parts, tile=config.tile, identity=identity)
+    task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.compile:
+        task.training_forward = torch.compile(network.forward)
+    try:
+        task.optimizer(task.parameters())
+    except ValueError as error:  # a range that only the optimizer knows
+        raise InputError(f"optimizer: {error}; correct optimizer.…") from None
+    return Run(data, task, build_trainer(plain["trainer"], precision, folder))
+
+
+def fit_crop(data: DataModule, geometry: Geometry) -> None:
+    """Give the data module the network's margin, and round its crop up to an output the network can give."""
+    data.margin = geometry.margin
+    fitted = geometry.output_size(geometry.input_size(data.crop))
+    assert fitted is not None
+    if fitted != data.crop:
+        log.info(f"crop      {fitted}, the smallest output of this network that covers data.crop={data.crop}")
+    data.crop = fitted
+
+
+def build_data(plain: Mapping[str, Any]) -> DataModule:
+    """The data module of a plain config, every record read once."""
+    source = {key: value for key, value in plain["data"].items() if key not in PIPELINE}
+    found: DataSet = make(source)
+    if not 2 <= len(found.classes) <= 256:
+        raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
+    findings = list(found.findings)
+    for what, names in (("data.classes", found.classes), ("ids of records", [r.id for r in found.records])):
+        twice = [name for name, number in Counter(names).items() if number > 1]
+        if twice:
+            findings.append(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
+    published, records = any(record.split for record in found.records), found.records
+    try:
+        records = assign_splits(found.records, plain["seed"])
+    except InputError as error:
+        findings.append(str(error))
+    dataset = replace(found, records=records, findings=tuple(findings))
+    if not published:
+        log.info("no published split: groups shared out 60/20/20 by a seeded hash, written to split.csv")
+    normalize, augment, weight = (make(plain[key]) for key in ("normalize", "augment", "weight"))
+    pipeline = {key: plain["data"][key] for key in PIPELINE}
+    return DataModule(dataset, normalize, (augment, weight), plain["seed"], **pipeline)
+
+
+def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None) -> L.Trainer:
+    """Lightning's trainer with its callbacks and a TensorBoard logger in the run's folder."""
+    callbacks = [make(callback) for callback in node["callbacks"].values()]
+    if node["enable_progress_bar"]:
+        callbacks.append(RichProgressBar(leave=False))
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint) and folder:
+            callback.dirpath = str(folder / "checkpoints")
+    logger = TensorBoardLogger(str(folder), name="", version="", default_hp_metric=False) if folder else False
+    plain = {key: value for key, value in node.items() if key not in ("callbacks", "precision")}
+    parts = {"precision": precision, "callbacks": callbacks, "logger": logger, "default_root_dir": str(folder or ".")}
+    trainer: L.Trainer = make(plain, **parts)
+    return trainer
+
+
+def choose_precision(wanted: str, accelerator: str, network: nn.Module) -> str:
+    """`auto` is bf16 autocast where the processor or GPU multiplies bf16 in hardware, else float32.
+
+    On a processor instance norm is much slower in bf16 than in float32, which it then gets.
+    """
+    if wanted != "auto":
+        return wanted
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    if accelerator in ("auto", "cpu") and not torch.backends.mps.is_available():
+        hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        slow = any(isinstance(module, nn.InstanceNorm2d) for module in network.modules())
+        return "bf16-mixed" if hardware and not slow else "32-true"
+    return "32-true"
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with."""
+    modules = {"torch": torch, "lightning": L, "albumentations": albumentations, "numpy": np, "opencv": cv2}
+    found = {name: str(module.__version__) for name, module in modules.items()}
+    return {"unet-lightning": __version__, "python": platform.python_version()} | found

@@ -1,0 +1,78 @@
+"""From a config node to the part it describes: checked against the part's signature first, then built."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from unet_lightning import signature
+from unet_lightning.error import InputError
+from unet_lightning.pipeline.module import DataModule
+
+PIPELINE = ("crop", "crops_per_image", "foreground", "ridge", "batch_size", "num_workers", "cache_gb")
+
+
+def make(node: Mapping[str, Any], **arguments: Any) -> Any:
+    """What a config node describes; InputError with the reason where its part refuses the values."""
+    try:
+        return instantiate(node, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        if isinstance(cause, ValueError | TypeError | MisconfigurationException):
+            raise InputError(f"{node['_target_']}: {cause}") from None
+        raise
+
+
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """Resolved built-in containers without Hydra's own node."""
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    assert isinstance(plain, dict)
+    plain.pop("hydra", None)
+    return {str(key): value for key, value in plain.items()}
+
+
+def config_hash(plain: Mapping[str, Any]) -> str:
+    """12 hex digits of the resolved config."""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def check(plain: Mapping[str, Any]) -> None:
+    """InputError with every key of the config that its part doesn't know, whose value is out of range, or missing."""
+    found = signature.findings(DataModule, {k: plain["data"][k] for k in PIPELINE}, "data")
+    found += _findings({k: v for k, v in plain["data"].items() if k not in PIPELINE}, "data")
+    for key, node in plain.items():
+        if key != "data":
+            found += _findings(node, key)
+    for key, low, high in (("tile", 1, 2**20), ("seed", 0, 2**32 - 1)):
+        if not low <= plain[key] <= high:
+            found.append(f"{key}={plain[key]}: expected {low} to {high}")
+    if found:
+        raise InputError("\n".join(dict.fromkeys(found)))
+
+
+def _findings(node: Any, key: str) -> list[str]:
+    if not isinstance(node, Mapping):
+        return [f"{key} is missing: set {key}=…"] if node == "???" else []
+    found = []
+    if "_target_" in node:
+        arguments = {k: v for k, v in node.items() if not k.startswith("_") and v != "???"}
+        if arguments.get("precision") == "auto":  # ours, not Lightning's
+            del arguments["precision"]
+        found += signature.findings(locate(node["_target_"], key), arguments, key)
+    return found + [line for name, child in node.items() for line in _findings(child, f"{key}.{name}")]
+
+
+def locate(target: str, key: str) -> Callable[..., Any]:
+    """The class or function a `_target_` names."""
+    try:
+        found: Callable[..., Any] = get_object(target)
+    except Exception as error:  # whatever the module raises while it is imported
+        raise InputError(f"{key}._target_={target}: {error}") from None
+    return found
