@@ -12,7 +12,7 @@ from unet_lightning.config import CONF, groups
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "unet_lightning"
-LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule")
+LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess")
 LAYERS = [
     {"error", "signature", "label", "sample", "tiling", "record", "picture", "baseline", *LEAVES},
     {"model", "data", "pipeline", "task", "callback", "report"},

@@ -10,6 +10,7 @@ from unet_lightning import run
 from unet_lightning.build import build_data, choose_precision
 from unet_lightning.config import compose
 from unet_lightning.error import InputError
+from unet_lightning.metric.instance import aggregated_jaccard, overlaps
 from unet_lightning.metric.semantic import summary
 from unet_lightning.part import plain_config
 from unet_lightning.picture import panel
@@ -67,6 +68,21 @@ def test_the_report_shows_its_pictures(trained):
         assert f"(pictures/{name}.png)" in text
         assert (folder / "pictures" / f"{name}.png").stat().st_size > 1000
     assert "| test, cell |" in text
+
+
+def test_objects_are_scored_where_the_set_has_them(trained):
+    folder, results = trained
+    predictor = run.load(folder / "checkpoints" / "best.ckpt")
+    built = run.build(compose(SMALL))
+    tables = []
+    for record in built.data.dataset.split("test"):
+        sample = built.data.store[record]
+        tables.append(overlaps(sample.instances, built.task.postprocess(predictor.predict(sample.image))))
+    objects = results["test"]["objects"]
+    assert objects["image_mean"]["aji"] == pytest.approx(np.mean([aggregated_jaccard(table) for table in tables]))
+    assert objects["counts"]["references"] == sum(len(table.references) for table in tables)
+    assert 0 < objects["image_mean"]["aji"] < 1
+    assert "AJI" in (folder / "report.md").read_text()
 
 
 def test_the_split_is_written(trained):

@@ -37,6 +37,7 @@ class Config:
     upsample: Any = MISSING
     fusion: Any = MISSING
     loss: Any = MISSING
+    postprocess: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
     trainer: Any = MISSING

@@ -25,6 +25,7 @@ from unet_lightning.record import SPLITS, DataSet
 from unet_lightning.task import SegmentationTask
 
 COLUMNS = ("dice", "iou", "precision", "recall", "accuracy")
+NAMES = {"aji": "AJI", "pq": "PQ", "seg": "SEG", "ap50": "AP at 0.5", "ap": "AP at 0.5 to 0.95"}
 RULE = (
     "Pooled scores come from one confusion matrix of the whole split; the mean over images scores each image alone and "
     "leaves out, and counts, the images where a class is neither labelled nor predicted."
@@ -116,13 +117,24 @@ def rows(results: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
 
 def print_table(results: dict[str, Any]) -> None:
     """The final table on the terminal."""
+    console = Console()
     table = Table(title=f"pixel accuracy {results[_scored(results)]['pooled']['pixel_accuracy']['mean']:.4f}")
     table.add_column("pooled unless said otherwise")
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for label, values in rows(results):
         table.add_row(label, *(_number(values[name]) for name in COLUMNS))
-    Console().print(table)
+    console.print(table)
+    if "objects" in results[_scored(results)]:
+        console.print(objects_line(results), soft_wrap=True)
+
+
+def objects_line(results: dict[str, Any]) -> str:
+    """Object scores in a sentence."""
+    found = results[_scored(results)]["objects"]
+    means = ", ".join(f"{NAMES[name]} {_number(value)}" for name, value in found["image_mean"].items())
+    counts = ", ".join(f"{value} {name}" for name, value in found["counts"].items())
+    return f"Objects, mean over images: {means}. Counts: {counts}."
 
 
 def write(folder: Path, results: dict[str, Any], data: DataModule, task: SegmentationTask) -> None:
@@ -170,6 +182,7 @@ def markdown(results: dict[str, Any]) -> str:
         lines.append(f"| {label} | " + " | ".join(_number(values[name]) for name in COLUMNS) + " |")
     lines += ["", f"Pixel accuracy {_number(results[split]['pooled']['pixel_accuracy']['mean'])}. {RULE}"]
     absent = {k: int(v) for k, v in results[split]["image_mean"]["absent"].items() if v}
+    lines += [objects_line(results)] if "objects" in results[split] else []
     lines += [f"Absent from images: {absent or 'no class'}.", "", "Input, label, prediction, error"]
     lines += ["(missed blue, invented orange, confused classes pink):", ""]
     for entry in results["pictures"]:

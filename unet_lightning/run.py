@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from unet_lightning import report
 from unet_lightning.build import build
 from unet_lightning.checkpoint import load, load_weights
+from unet_lightning.metric import instance
 from unet_lightning.part import check, plain_config
 
 __all__ = ["build", "load", "train"]
@@ -59,6 +60,8 @@ def train(
             evaluate(run.task, run.data, verbose=False)
         if split in run.task.confusions:
             results[split] = report.scores(run.task.confusions[split], run.data, split)
+    if "test" in results and run.task.objects:
+        results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
     results["seconds"] = round(time.time() - started, 1)
     log_choices(run.trainer, run.task.identity["config"], results)
     report.write(folder, results, run.data, run.task)

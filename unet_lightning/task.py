@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unet_lightning.error import InputError
+from unet_lightning.metric.instance import Overlaps, overlaps
 from unet_lightning.metric.semantic import Semantic, summary
 from unet_lightning.tiling import predict_tiled
 
@@ -20,7 +23,7 @@ class SegmentationTask(L.LightningModule):
     """Trains a network on crops and scores it on whole images, predicted by tiles.
 
     optimizer: parameters to an optimizer. schedule: (optimizer, total steps) to a scheduler.
-    tile: side of a tile's output in pixels.
+    postprocess: class ids (H, W) to objects. tile: side of a tile's output in pixels.
     identity: plain containers that a checkpoint carries (config, statistics, classes, …).
     """
 
@@ -30,16 +33,18 @@ class SegmentationTask(L.LightningModule):
         loss: nn.Module,
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., Any],
+        postprocess: Callable[[NDArray[Any]], NDArray[np.int32]],
         tile: int,
         identity: dict[str, Any],
     ) -> None:
         super().__init__()
         self.network, self.loss = network, loss
         self.optimizer, self.schedule = optimizer, schedule
-        self.scores = Semantic()
+        self.scores, self.postprocess = Semantic(), postprocess
         self.tile, self.identity = tile, identity
         self.training_forward: Callable[[Tensor], Tensor] = network.forward  # or its compiled twin
         self.histograms: dict[str, Tensor] = {}
+        self.objects: dict[int, Overlaps] = {}  # by position in the test split
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
@@ -61,12 +66,18 @@ class SegmentationTask(L.LightningModule):
         self.log("val/loss", loss, batch_size=1, on_epoch=True)
 
     def test_step(self, sample: dict[str, Any], batch_idx: int) -> None:
-        """Score one whole image."""
-        self._score(sample)
+        """Score one whole image, its objects too where the set has them."""
+        logits = self._score(sample)
+        if sample["instances"] is not None:
+            self.objects[int(sample["index"])] = self._compare(logits, sample)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's probabilities."""
         self.histograms.clear()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the last test's objects."""
+        self.objects.clear()
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the whole split."""
@@ -101,6 +112,12 @@ class SegmentationTask(L.LightningModule):
         logits = self.predict(sample["image"])
         self.scores.update(logits, sample["mask"], sample["valid"], int(sample["index"]))
         return logits
+
+    def _compare(self, logits: Tensor, sample: dict[str, Any]) -> Overlaps:
+        """Predicted against labelled objects; ignored pixels belong to none."""
+        valid = sample["valid"].cpu().numpy()
+        predicted = self.postprocess(logits.argmax(0).cpu().numpy())
+        return overlaps(sample["instances"].cpu().numpy() * valid, predicted * valid)
 
     def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
         """Add to `histograms[stage]` (K, 2, BINS): pixels by the probability of class k, of the rest and of k."""

@@ -120,7 +120,9 @@ class Crops(Dataset[dict[str, Any]]):
 
 
 class Images(Dataset[dict[str, Any]]):
-    """Whole images, normalised: image (C, H, W) float32, mask (H, W) int64, valid (H, W) bool, and the position."""
+    """Whole images: normalised (C, H, W) float32, mask (H, W) int64, valid (H, W) bool, instances (H, W) int32 or None,
+    and the position in the split.
+    """
 
     def __init__(self, records: Sequence[Record], store: Store) -> None:
         self.records, self.store = list(records), store
@@ -135,6 +137,7 @@ class Images(Dataset[dict[str, Any]]):
             "image": normalised(sample.image, *self.store.affine(record)),
             "mask": torch.from_numpy(sample.mask.astype(np.int64)),
             "valid": torch.from_numpy(sample.valid),
+            "instances": None if sample.instances is None else torch.from_numpy(sample.instances),
             "index": index,
             "id": record.id,
         }

@@ -1,0 +1,132 @@
+"""Scores of objects: how well predicted instances match the labelled ones, from the table of their overlaps.
+
+reference, prediction: (H, W) integers, 0 is background and every other number an object, in any order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Every pair of objects that share a pixel; objects are numbered 0, 1, … in the order of their labels.
+
+    references, predictions: areas in pixels of all objects. rows, columns, shared: which reference and which prediction
+    meet, and in how many pixels. beside: pixels of each prediction on the reference's background.
+    """
+
+    references: NDArray[np.int64]
+    predictions: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    shared: NDArray[np.int64]
+
+    @cached_property
+    def iou(self) -> NDArray[np.float64]:
+        """Intersection over union of every pair that meets."""
+        return self.shared / (self.references[self.rows] + self.predictions[self.columns] - self.shared)
+
+
+def overlaps(reference: NDArray[Any], prediction: NDArray[Any]) -> Overlaps:
+    """The table of overlaps; time and memory grow with the pixels, not with the square of the objects."""
+    reference_ids, reference_of = np.unique(np.append(0, reference), return_inverse=True)
+    prediction_ids, prediction_of = np.unique(np.append(0, prediction), return_inverse=True)
+    width = len(prediction_ids)
+    pairs, counts = np.unique(reference_of[1:] * width + prediction_of[1:], return_counts=True)
+    rows, columns = pairs // width, pairs % width
+    references = np.bincount(rows, counts, minlength=len(reference_ids)).astype(np.int64)
+    predictions = np.bincount(columns, counts, minlength=width).astype(np.int64)
+    both = (rows > 0) & (columns > 0)
+    return Overlaps(references[1:], predictions[1:], rows[both] - 1, columns[both] - 1, counts[both])
+
+
+def aggregated_jaccard(found: Overlaps) -> float:
+    """AJI (Kumar et al., IEEE TMI 2017, algorithm 1): sum of intersections over sum of unions.
+
+    Each reference takes the prediction of highest IoU, one prediction may serve two references; a reference that meets
+    none adds its area to the union, and so does every prediction that serves none. nan without any object.
+    """
+    best = np.full(len(found.references), -1)
+    order = np.lexsort((-found.columns, found.iou))  # the last of a row wins: highest IoU, then lowest number
+    best[found.rows[order]] = order
+    met = best[best >= 0]
+    unions = found.references[found.rows[met]] + found.predictions[found.columns[met]] - found.shared[met]
+    unserved = np.setdiff1d(np.arange(len(found.predictions)), found.columns[met])
+    union = unions.sum() + found.references[best < 0].sum() + found.predictions[unserved].sum()
+    return float(found.shared[met].sum() / union) if union else float("nan")
+
+
+def panoptic_quality(found: Overlaps) -> float:
+    """PQ (Kirillov et al., CVPR 2019): sum of IoU of matches at IoU > 0.5 over TP + FP/2 + FN/2; nan without any."""
+    matched = found.iou[found.iou > 0.5]
+    total = (len(found.references) + len(found.predictions)) / 2  # TP + FP/2 + FN/2
+    return float(matched.sum() / total) if total else float("nan")
+
+
+def average_precision(found: Overlaps, threshold: float) -> float:
+    """TP / (TP + FP + FN) with a match at IoU > threshold >= 0.5, where it is unique (Data Science Bowl 2018)."""
+    if threshold < 0.5:
+        raise ValueError(f"threshold={threshold}: below 0.5 an object can have two matches")
+    hits = int((found.iou > threshold).sum())
+    total = len(found.references) + len(found.predictions) - hits
+    return hits / total if total else float("nan")
+
+
+def mean_average_precision(found: Overlaps) -> float:
+    """Mean of the average precision at IoU > 0.50, 0.55, …, 0.95."""
+    return float(np.mean([average_precision(found, threshold) for threshold in THRESHOLDS]))
+
+
+def seg(found: Overlaps) -> float:
+    """SEG (Cell Tracking Challenge): mean over references of the IoU with the prediction that covers more than half of
+    it, 0 where none does; nan without references.
+    """
+    covered = found.shared > 0.5 * found.references[found.rows]
+    return float(found.iou[covered].sum() / len(found.references)) if len(found.references) else float("nan")
+
+
+def errors(found: Overlaps) -> dict[str, int]:
+    """Counts of objects and of what went wrong with them.
+
+    merged: predictions that cover more than half of two references or more. split: references that hold more than half
+    of two predictions or more. missed: references of which no prediction covers half and which aren't split.
+    invented: predictions that cover more than half of no reference and lie by more than half in none.
+    """
+    covers = found.shared > 0.5 * found.references[found.rows]
+    inside = found.shared > 0.5 * found.predictions[found.columns]
+    covered_by = np.bincount(found.columns[covers], minlength=len(found.predictions))
+    pieces = np.bincount(found.rows[inside], minlength=len(found.references))
+    is_covered = np.bincount(found.rows[covers], minlength=len(found.references)) > 0
+    lies_inside = np.bincount(found.columns[inside], minlength=len(found.predictions)) > 0
+    return {
+        "references": len(found.references),
+        "predictions": len(found.predictions),
+        "merged": int((covered_by > 1).sum()),
+        "split": int((pieces > 1).sum()),
+        "missed": int((~is_covered & (pieces < 2)).sum()),
+        "invented": int((~lies_inside & (covered_by == 0)).sum()),
+    }
+
+
+def summary(tables: Sequence[Overlaps]) -> dict[str, Any]:
+    """Scores of many images: each score as mean over the images where it exists, the counts summed."""
+    scores = {
+        "aji": aggregated_jaccard,
+        "pq": panoptic_quality,
+        "seg": seg,
+        "ap50": lambda found: average_precision(found, 0.5),
+        "ap": mean_average_precision,
+    }
+    means = {}
+    for name, score in scores.items():
+        values = [value for value in map(score, tables) if not np.isnan(value)]
+        means[name] = float(np.mean(values)) if values else float("nan")
+    counted = [errors(found) for found in tables]
+    return {"image_mean": means, "counts": {key: sum(c[key] for c in counted) for key in counted[0]} if counted else {}}

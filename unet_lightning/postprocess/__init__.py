@@ -1,0 +1,1 @@
+"""Post-processing: from predicted classes to objects."""
