@@ -45,22 +45,22 @@ SMALL = [
 ]
 
 
-def write_set(root, manifest):
+def write_set(root, manifest, label):
     random = np.random.default_rng(0)
-    for folder in ("images", "masks"):
+    for folder in ("images", label):
         (root / folder).mkdir(parents=True)
     rows = []
     for k in range(6):
         mask = np.zeros((24, 20 + k), np.uint8)
         mask[4 + k : 14, 3:15] = 1
         image = (mask * 90 + random.integers(0, 60, mask.shape)).astype(np.uint8)
-        suffix = (".png", ".jpg", ".tif")[k % 3]
-        names = f"images/{k}{suffix}", f"masks/{k}.png"
+        suffix = (".png", ".jpg", ".tif", ".bmp")[k % 4]
+        names = f"images/{k}{suffix}", f"{label}/{k}.png"
         tifffile.imwrite(root / names[0], image) if suffix == ".tif" else cv2.imwrite(str(root / names[0]), image)
         cv2.imwrite(str(root / names[1]), mask)
         rows.append([f"r{k}", *names, ("train", "train", "train", "val", "test", "train")[k], f"g{k}"])
     if manifest:
-        write_manifest(root, rows)
+        write_manifest(root, rows, ("id", "image", {"masks": "mask"}.get(label, label), "split", "group"))
 
 
 def write_manifest(root, rows, header=("id", "image", "mask", "split", "group"), end="\n"):
@@ -134,6 +134,8 @@ def spoil_manifest(root, kind, which):
         rows.append(list(row))
     elif kind == "empty":
         rows = []
+    elif kind == "no ids":
+        header, rows = header[1:], [line[1:] for line in rows]
     elif kind == "column":
         header = ["picture", *header[1:]]
     elif kind == "short" and rows:
@@ -150,11 +152,19 @@ def spoil_manifest(root, kind, which):
 BYTES = ["truncate", "flip", "noise", "delete", "dangle", "rename", "swap", "folder"]
 PIXELS = ["size", "binary", "smooth", "rgb", "alpha", "deep", "single", "many", "nan"]
 FILE_KINDS = BYTES + PIXELS
-TABLE_KINDS = ["crlf", "duplicate", "empty", "column", "short", "blank", "split", "group"]
+TABLE_KINDS = ["crlf", "duplicate", "empty", "column", "no ids", "short", "blank", "split", "group"]
 FILE_ACTS = st.tuples(st.sampled_from(FILE_KINDS), st.integers(0, 30), st.floats(0, 1))
 TABLE_ACTS = st.tuples(st.sampled_from(TABLE_KINDS), st.integers(0, 30), st.just(0.0))
 OPTIONS = st.sampled_from(
-    ["", "data.ignore=255", "data.threshold=127", "data.channels=1", "data.label_values={0:0,255:1}"]
+    [
+        "",
+        "data.ignore=255",
+        "data.threshold=127",
+        "data.channels=1",
+        "data.label_values={0:0,255:1}",
+        "weight=border",
+        "weight=undersample",
+    ]
 )
 
 
@@ -172,7 +182,9 @@ def train_a_step(overrides):
         built = run.build(compose(overrides))
     except InputError as error:
         return str(error)
-    assert built.task.training_step(next(iter(built.data.train_dataloader())), 0).isfinite()
+    loss = built.task.training_step(next(iter(built.data.train_dataloader())), 0)
+    loss.backward()
+    assert loss.isfinite()
     return ""
 
 
@@ -183,13 +195,18 @@ def train_a_step(overrides):
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(manifest=st.booleans(), acts=st.lists(st.one_of(FILE_ACTS, TABLE_ACTS), max_size=3), option=OPTIONS)
+@given(
+    manifest=st.booleans(),
+    label=st.sampled_from(["masks", "instances"]),
+    acts=st.lists(st.one_of(FILE_ACTS, TABLE_ACTS), max_size=3),
+    option=OPTIONS,
+)
 @pytest.mark.filterwarnings("ignore:.*self.trainer. reference is not registered.*")
 @pytest.mark.timeout(3600)
-def test_a_spoilt_set_trains_a_step_or_is_refused_with_a_remedy(manifest, acts, option):
+def test_a_spoilt_set_trains_a_step_or_is_refused_with_a_remedy(manifest, label, acts, option):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "a sét"
-        write_set(root, manifest)
+        write_set(root, manifest, label)
         for kind, which, where in acts:
             if kind in FILE_KINDS:
                 if list(root.glob("*/*")):
