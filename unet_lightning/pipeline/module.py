@@ -4,6 +4,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import lightning as L
+import torch
 from annotated_types import Ge, Le
 from torch.utils.data import DataLoader
 
@@ -76,5 +77,5 @@ class DataModule(L.LightningDataModule):
         return self._loader(self.images(split), batch_size=None)
 
     def _loader(self, dataset: Any, **options: Any) -> DataLoader[dict[str, Any]]:
-        loader = partial(DataLoader, dataset, num_workers=self.num_workers, pin_memory=False)
+        loader = partial(DataLoader, dataset, num_workers=self.num_workers, pin_memory=torch.cuda.is_available())
         return loader(persistent_workers=self.num_workers > 0, **options)
