@@ -1,6 +1,7 @@
 """From a config node to the part it describes: checked against the part's signature first, then built."""
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from unet_lightning import signature
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.module import DataModule
 
-PIPELINE = ("crop", "crops_per_image", "foreground", "ridge", "batch_size", "num_workers", "cache_gb")
+PIPELINE = tuple(p.name for p in inspect.signature(DataModule).parameters.values() if p.kind is p.KEYWORD_ONLY)
 
 
 def make(node: Mapping[str, Any], **arguments: Any) -> Any:

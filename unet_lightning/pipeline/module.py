@@ -33,6 +33,7 @@ class DataModule(L.LightningDataModule):
         normalize: Normalize,
         transforms: tuple[Augment, Weight],
         seed: int,
+        *,
         crop: Positive,
         crops_per_image: Positive,
         foreground: Annotated[float, Ge(0), Le(1)],
