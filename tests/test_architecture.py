@@ -16,7 +16,7 @@ LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedu
 LAYERS = [
     {"error", "signature", "label", "sample", "tiling", "record", "picture", "baseline", *LEAVES},
     {"model", "data", "pipeline", "task", "callback", "report"},
-    {"config", "part", "build", "checkpoint", "run"},
+    {"arguments", "config", "part", "build", "checkpoint", "run"},
     {"cli", "train"},
 ]
 FILES = [*PACKAGE.rglob("*.py"), ROOT / "train.py"]

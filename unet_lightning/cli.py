@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +18,9 @@ from omegaconf import DictConfig
 from unet_lightning.config import CONF, check_overrides, explain, groups, register
 from unet_lightning.error import InputError, nearest
 
+VERBS = {
+    "train": "train and score a network; python train.py is the same",
+}
 USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 
   {program} loss=focal upsample=bilinear
@@ -29,16 +33,23 @@ USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 
 
 def main() -> None:
-    """The console script."""
-    verbs = {"train": train}
+    """The console script: `main(arguments) -> exit code` of the module named like the verb."""
     verb, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
     if verb in ("", "-h", "--help"):
-        print(f"unet-lightning VERB FILES… key=value…\n\nVerbs: {', '.join(verbs)}. More: unet-lightning train --help")
+        lines = [f"  {name:<14} {text}" for name, text in VERBS.items()]
+        print("\n".join(["unet-lightning VERB FILES… key=value…\n", *lines, "\nMore: unet-lightning VERB --help"]))
         sys.exit(0 if verb else 2)
-    if verb not in verbs:
-        refuse(f"{verb} is not a verb; {nearest(verb, verbs)}")
-    sys.argv = [f"unet-lightning {verb}", *rest]
-    verbs[verb]()
+    if verb not in VERBS:
+        refuse(f"{verb} is not a verb; {nearest(verb, VERBS)}")
+    if verb == "train":
+        sys.argv = ["unet-lightning train", *rest]
+        train()
+        return
+    try:
+        code = import_module(f"unet_lightning.{verb.replace('-', '_')}").main(rest)
+    except InputError as error:
+        refuse(str(error))
+    sys.exit(code)
 
 
 def train() -> None:
