@@ -53,8 +53,10 @@ class Shortened:
     def geometry(self):
         return _ShortGeometry(self.network.geometry)
 
-    def __call__(self, batch):
-        return self.network(batch)
+    def interior(self, batch):
+        rim = self.geometry.halo - self.geometry.margin
+        logits = self.network(batch)
+        return logits[..., rim : logits.shape[-2] - rim, rim : logits.shape[-1] - rim]
 
 
 class _ShortGeometry:

@@ -5,7 +5,9 @@ with that much context, true neighbours first and mirrored ones beyond the image
 side. Stitched tiles equal one pass over the mirror-padded image.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, Protocol
 
@@ -13,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from unet_lightning.ahead import ahead
 
 
 class Geometry(Protocol):
@@ -25,6 +29,9 @@ class Geometry(Protocol):
 
     def input_size(self, output: int) -> int:
         """The smallest side the network takes whose output is at least `output`."""
+
+
+Pieces = Iterator[tuple["Box", Tensor]]
 
 
 def round_up(size: int, multiple: int) -> int:
@@ -43,16 +50,18 @@ def mirror_index(start: int, stop: int, size: int) -> NDArray[np.intp]:
 
 
 def window(array: Any, top: int, left: int, height: int, width: int, channels_first: bool = False) -> Any:
-    """A rectangle of an image that may reach beyond it, where it is mirrored.
+    """A rectangle of an image that may reach beyond it, where it is mirrored; of the image only the rectangle is read.
 
-    array: NumPy array or tensor, (H, W) or (H, W, C), or (..., H, W) with `channels_first`.
+    array: NumPy array, tensor or whatever is read by slices, (H, W) or (H, W, C), or (..., H, W) with `channels_first`.
     """
-    first = array.ndim - 2 if channels_first else 0
-    for axis, start, length in ((first, top, height), (first + 1, left, width)):
-        size = array.shape[axis]
-        inside = start >= 0 and start + length <= size
-        index = slice(start, start + length) if inside else mirror_index(start, start + length, size)
-        array = array[(slice(None),) * axis + (index,)]
+    lead = (slice(None),) * (array.ndim - 2 if channels_first else 0)
+    axes = list(zip((top, left), (height, width), array.shape[len(lead) :], strict=False))
+    indices = [mirror_index(start, start + length, size) for start, length, size in axes]
+    firsts = [int(index.min()) for index in indices]
+    array = array[lead + tuple(slice(first, int(i.max()) + 1) for first, i in zip(firsts, indices, strict=True))]
+    for axis, (start, length, size) in enumerate(axes):
+        if start < 0 or start + length > size:
+            array = array[(slice(None),) * (len(lead) + axis) + (indices[axis] - firsts[axis],)]
     return array
 
 
@@ -74,53 +83,123 @@ def gaussian(height: int, width: int) -> Tensor:
     return torch.outer(*axes).clamp_min(1e-4)
 
 
-@torch.inference_mode()
-def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, start: int = 0) -> Tensor:
-    """Logits of a whole image, (K, H, W) on the image's device, float32 (float64 of a float64 network).
+Read = Callable[[int, int, int, int], Tensor]
+Box = tuple[int, int, int, int]
 
-    network: maps (B, C, h, w) to logits (B, K, h - 2 margin, w - 2 margin) and states its `geometry`.
-    image: (C, H, W), normalised. tile: side of a tile's output in pixels, rounded to the network's `multiple`.
-    batch: tiles at once. start: moves the grid up and left; any multiple of `multiple` gives the same logits.
-    Of networks that look at the whole tile (instance and group norm) half-overlapping tiles are blended.
+
+@dataclass(frozen=True)
+class Eye:
+    """A network that looks at one image.
+
+    read: (top, left, height, width) to what lies there, (C, height, width) normalised, mirrored beyond the image.
+    score: (B, C, h, w) to scores (B, K, h - 2 halo, w - 2 halo).
     """
-    geometry: Geometry = network.geometry
-    shape = tuple(image.shape[-2:])
-    sides = [tile_side(size + start, tile, geometry.multiple) for size in shape]
-    steps = [side if geometry.exact else round_up(side // 2, geometry.multiple) for side in sides]
-    reads = [geometry.input_size(side + 2 * (geometry.halo - geometry.margin)) for side in sides]
-    blend = torch.ones(sides) if geometry.exact else gaussian(sides[0], sides[1])
-    blend = blend.to(image.device)
-    origins = list(product(*(range(-start, size, step) for size, step in zip(shape, steps, strict=True))))
+
+    geometry: Geometry
+    read: Read
+    score: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How an image is cut: tiles of equal `sides` whose origins lie `steps` apart, beginning at -start."""
+
+    shape: tuple[int, int]
+    sides: tuple[int, int]
+    steps: tuple[int, int]
+    start: int = 0
+
+    @property
+    def origins(self) -> list[tuple[int, int]]:
+        """Top left corners, row by row."""
+        rows, columns = (range(-self.start, size, step) for size, step in zip(self.shape, self.steps, strict=True))
+        return list(product(rows, columns))
+
+    @property
+    def blended(self) -> bool:
+        """Whether tiles overlap by half."""
+        return self.steps != self.sides
+
+
+def cut(shape: tuple[int, int], geometries: Sequence[Geometry], tile: int, start: int = 0) -> Grid:
+    """The grid for networks that look at an image together; tiles overlap where one of them isn't exact."""
+    multiple = max(geometry.multiple for geometry in geometries)
+    parts = 1 if all(geometry.exact for geometry in geometries) else 2
+    height, width = (tile_side(size + start, tile, multiple * parts) for size in shape)
+    return Grid(shape, (height, width), (height // parts, width // parts), start)
+
+
+def predict_tiles(eyes: Sequence[Eye], shape: tuple[int, int], tile: int, batch: int = 1, start: int = 0) -> Pieces:
+    """Scores of an image in pieces that cover it once, row by row: ((top, left, bottom, right), (K, h, w) float32).
+
+    The scores of several eyes are averaged. tile: side of a tile's output in pixels, rounded to the networks'
+    `multiple`. batch: tiles at once. start: moves the grid up and left; any multiple of `multiple` gives the same
+    scores. Memory is that of a batch of tiles, and of one row of tiles where they are blended.
+    """
+    grid = cut(shape, [eye.geometry for eye in eyes], tile, start)
+    return _blend(grid, _tiles(eyes, grid, batch)) if grid.blended else _clip(grid, _tiles(eyes, grid, batch))
+
+
+def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, start: int = 0) -> Tensor:
+    """Logits of a whole image (C, H, W), normalised: (K, H, W) on its device, float32 (float64 of a float64 network).
+
+    network: states its `geometry` and maps (B, C, h, w) to logits by `interior`. The rest as in `predict_tiles`.
+    """
+    eye = Eye(network.geometry, partial(window, image, channels_first=True), network.interior)
     logits: Tensor | None = None
-    total = torch.zeros(shape, device=image.device)
-    for some in _batches(origins, batch):
-        output: Tensor = network(torch.stack([_read(image, y, x, geometry.halo, reads) for y, x in some]))
-        output = output.to(torch.promote_types(output.dtype, torch.float32))
-        if logits is None:
-            logits = output.new_zeros((output.shape[1], *shape))
-        for (y, x), tile_logits in zip(some, output, strict=True):
-            _add(logits, total, tile_logits, blend, (y, x), geometry.halo - geometry.margin)
+    height, width = image.shape[-2:]
+    for (top, left, bottom, right), piece in predict_tiles([eye], (height, width), tile, batch, start):
+        logits = piece.new_empty((len(piece), height, width)) if logits is None else logits
+        logits[:, top:bottom, left:right] = piece
     assert logits is not None
-    return logits if geometry.exact else logits / total
+    return logits
 
 
-def _read(image: Tensor, y: int, x: int, halo: int, sides: list[int]) -> Tensor:
-    """A tile's input: `halo` pixels of context before its origin, and as much after it as the network takes."""
-    read: Tensor = window(image, y - halo, x - halo, sides[0], sides[1], channels_first=True)
-    return read
+@torch.inference_mode()
+def _tiles(eyes: Sequence[Eye], grid: Grid, batch: int) -> Iterator[tuple[tuple[int, int], Tensor]]:
+    """Origin and mean scores (K, *grid.sides) of every tile, read while the tiles before it are computed."""
+    for origins, inputs in ahead(_inputs(eyes, grid, batch)):
+        total: Tensor | None = None
+        for eye, input in zip(eyes, inputs, strict=True):
+            scores = eye.score(input)[..., : grid.sides[0], : grid.sides[1]]
+            scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+            total = scores if total is None else total + scores
+        assert total is not None
+        yield from zip(origins, total / len(eyes) if len(eyes) > 1 else total, strict=True)
 
 
-def _batches(items: list[tuple[int, ...]], size: int) -> Iterator[list[tuple[int, ...]]]:
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
+def _inputs(eyes: Sequence[Eye], grid: Grid, batch: int) -> Iterator[tuple[list[tuple[int, int]], list[Tensor]]]:
+    """Origins of a batch of tiles, and of every eye its input: `halo` pixels of context on each side."""
+    for first in range(0, len(grid.origins), batch):
+        origins = grid.origins[first : first + batch]
+        yield origins, [torch.stack([_look(eye, grid, *origin) for origin in origins]) for eye in eyes]
 
 
-def _add(logits: Tensor, total: Tensor, tile: Tensor, blend: Tensor, origin: tuple[int, ...], rim: int) -> None:
-    """Add the exact middle of a tile's output, weighted, to where it lies in the image."""
-    (y, x), (height, width) = origin, blend.shape
-    top, left = max(0, -y), max(0, -x)
-    bottom, right = min(height, logits.shape[1] - y), min(width, logits.shape[2] - x)
-    here = np.s_[..., y + top : y + bottom, x + left : x + right]
-    weight = blend[top:bottom, left:right]
-    logits[here] += weight * tile[:, rim + top : rim + bottom, rim + left : rim + right]
-    total[here] += weight
+def _look(eye: Eye, grid: Grid, y: int, x: int) -> Tensor:
+    geometry = eye.geometry
+    height, width = (geometry.input_size(side + 2 * (geometry.halo - geometry.margin)) for side in grid.sides)
+    return eye.read(y - geometry.halo, x - geometry.halo, height, width)
+
+
+def _clip(grid: Grid, tiles: Iterable[tuple[tuple[int, int], Tensor]]) -> Pieces:
+    """Tiles side by side: what of them lies in the image."""
+    (rows, columns), (height, width) = grid.shape, grid.sides
+    for (y, x), scores in tiles:
+        top, left, bottom, right = max(0, y), max(0, x), min(rows, y + height), min(columns, x + width)
+        yield (top, left, bottom, right), scores[:, top - y : bottom - y, left - x : right - x]
+
+
+def _blend(grid: Grid, tiles: Iterable[tuple[tuple[int, int], Tensor]]) -> Pieces:
+    """Half-overlapping tiles, weighted: a quarter of a tile is done when the tile that begins there was added."""
+    (rows, columns), (height, width) = grid.shape, grid.steps
+    waiting: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+    quarters = Grid(grid.shape, grid.steps, grid.steps, grid.start)
+    for (y, x), scores in tiles:
+        weights = gaussian(*grid.sides).to(scores.device)
+        for v, u in product((0, height), (0, width)):
+            if y + v < rows and x + u < columns:
+                here = np.s_[..., v : v + height, u : u + width]
+                total, weight = waiting.get((y + v, x + u), (0, 0))
+                waiting[y + v, x + u] = (total + weights[here] * scores[here], weight + weights[here])
+        total, weight = waiting.pop((y, x))
+        yield from _clip(quarters, [((y, x), total / weight)])

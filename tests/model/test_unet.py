@@ -4,7 +4,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from tests.conftest import CONVOLUTIONS, UPSAMPLES, build_unet
+from tests.conftest import CONVOLUTIONS, UPSAMPLES, build_unet, randomise
 from unet_lightning.config import compose
 from unet_lightning.error import InputError
 from unet_lightning.fusion.add import Add
@@ -24,6 +24,20 @@ def test_every_convolution_upsample_and_fusion_trains_a_step(convolution, upsamp
     optimizer.step()
     moved = [not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True)]
     assert sum(moved) > 0.8 * len(moved)  # a bias before batch norm has no gradient
+
+
+@pytest.mark.parametrize("upsample", UPSAMPLES)
+@pytest.mark.parametrize("convolution", CONVOLUTIONS)
+def test_the_interior_is_the_middle_of_a_whole_pass(convolution, upsample):
+    network = randomise(build_unet(upsample, convolution=convolution, depth=3)).double()
+    geometry = network.geometry
+    size = geometry.input_size(40 + 2 * (geometry.halo - geometry.margin))
+    image = torch.randn(1, 1, size, size, dtype=torch.float64)
+    with torch.inference_mode():
+        whole, interior = network(image), network.interior(image)
+    rim = (whole.shape[-1] - interior.shape[-1]) // 2
+    assert interior.shape[-1] == size - 2 * geometry.halo
+    torch.testing.assert_close(interior, whole[..., rim : rim + interior.shape[-1], rim : rim + interior.shape[-1]])
 
 
 @pytest.mark.parametrize(("upsample", "fusion"), itertools.product(UPSAMPLES, [Concat, Add]))

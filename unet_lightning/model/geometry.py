@@ -55,6 +55,14 @@ class Geometry:
             position = 2 * position - 2
         return -position
 
+    @property
+    def rims(self) -> tuple[int, ...]:
+        """How far beyond the output the decoder's features are needed, in pixels of each level from fine to coarse."""
+        rims = [0]
+        for _ in range(self.depth):  # a block of two 3x3 convolutions, fed by an up-sampling
+            rims.append(-(-(rims[-1] + 2 + self.reach) // 2))
+        return tuple(rims)
+
     def output_size(self, size: int) -> int | None:
         """Side of the output for an input of this side, or None when the network can't take it."""
         if self.convolution == "same":

@@ -62,6 +62,19 @@ class UNet(nn.Module):
             logits = logits[..., : image.shape[-2], : image.shape[-1]]
         return logits
 
+    def interior(self, image: Tensor) -> Tensor:
+        """Logits (B, K, h - 2 halo, w - 2 halo): those an image's surroundings can't change, and nothing else computed.
+
+        Same networks: sides of `geometry.multiple`. Their decoder, most of the work, leaves the halo out.
+        """
+        geometry = self.geometry
+        if geometry.convolution == "valid":
+            return self.forward(image)
+        height, width = (side - 2 * geometry.halo for side in image.shape[-2:])
+        sizes = [((height >> k) + 2 * rim, (width >> k) + 2 * rim) for k, rim in enumerate(geometry.rims)]
+        logits: Tensor = self.head(self.decoder(*self.encoder(image), sizes))
+        return logits
+
     def _fit(self, image: Tensor) -> Tensor:
         """Same: pad right and bottom to whole poolings. Valid: refuse what would pool an odd side."""
         height, width = image.shape[-2:]
@@ -113,15 +126,25 @@ class Decoder(nn.Module):
         self.ups, self.fusions, self.blocks = nn.ModuleList(ups), nn.ModuleList(fusions), nn.ModuleList(blocks)
         self.trim = trim
 
-    def forward(self, features: Tensor, skips: Sequence[Tensor], indices: Sequence[Tensor | None]) -> Tensor:
-        """Features of the bottom and the skips to features at the finest level."""
+    def forward(
+        self,
+        features: Tensor,
+        skips: Sequence[Tensor],
+        indices: Sequence[Tensor | None],
+        sizes: Sequence[tuple[int, int]] | None = None,
+    ) -> Tensor:
+        """Features of the bottom and the skips to features at the finest level.
+
+        sizes: of each level from fine to coarse the middle (height, width) of the features that is wanted.
+        """
         for level in reversed(range(len(self.blocks))):
+            features = centre(features, *sizes[level + 1]) if sizes else features
             features = self.ups[level](features, indices[level])
             height, width = (side - 2 * self.trim for side in features.shape[-2:])
             features = centre(features, height, width)
             features = self.fusions[level](centre(skips[level], height, width), features)
             features = self.blocks[level](features)
-        return features
+        return centre(features, *sizes[0]) if sizes else features
 
 
 def centre(features: Tensor, height: int, width: int) -> Tensor:
