@@ -5,7 +5,7 @@ from unet_lightning.error import InputError
 from unet_lightning.normalize.dataset import Dataset
 from unet_lightning.normalize.image import Image
 from unet_lightning.normalize.none import Unchanged
-from unet_lightning.normalize.percentile import Percentile
+from unet_lightning.normalize.percentile import Percentile, percentiles
 from unet_lightning.normalize.range import Range
 
 IMAGE = np.random.default_rng(0).integers(0, 4000, (30, 20, 3)).astype(np.uint16)
@@ -55,3 +55,20 @@ def test_a_constant_image_stays_finite(normalize):
 def test_low_must_be_below_high(build):
     with pytest.raises(InputError, match=r"is not below normalize\.high"):
         build()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+@pytest.mark.parametrize("percents", [(0, 100), (1, 99.8), (33.3, 50)])
+def test_percentiles_by_counting_are_numpys(dtype, percents, monkeypatch):
+    monkeypatch.setattr("unet_lightning.normalize.BAND", 100)
+    image = (np.random.default_rng(0).normal(0, 90, (37, 21, 2))).astype(dtype)
+    expected = np.percentile(image.astype(np.float64), percents, axis=(0, 1))
+    np.testing.assert_allclose(percentiles(image, percents), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("normalize", [Image(), Percentile(1, 99)])
+def test_bands_of_a_large_image_give_what_the_whole_gives(normalize, monkeypatch):
+    whole = normalize(IMAGE)
+    monkeypatch.setattr("unet_lightning.normalize.BAND", 7 * 20 * 3)
+    for expected, found in zip(whole, normalize(IMAGE), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -1,12 +1,13 @@
 """Normalisation: a shift and a scale for each channel, from the whole image or the training set, never from a tile."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
+BAND = 1 << 22  # values that are looked at together
 
 
 class Normalize:
@@ -20,8 +21,19 @@ class Normalize:
         raise NotImplementedError
 
     def __call__(self, image: NDArray[Any]) -> Affine:
-        """image (H, W, C) native, whole, to (shift, scale), each (C,) float32."""
+        """image (H, W, C) native, whole, to (shift, scale), each (C,) float32.
+
+        An array or whatever has a shape and is read by slices: larger images than memory are read in bands of rows.
+        """
         raise NotImplementedError
+
+
+def bands(image: Any) -> Iterator[NDArray[Any]]:
+    """An image (H, W, C) as bands of whole rows, each of about four million values; most images are one."""
+    height, width, channels = image.shape
+    rows = max(1, BAND // (width * channels))
+    for top in range(0, height, rows):
+        yield np.asarray(image[top : top + rows])
 
 
 def affine(shift: NDArray[Any], scale: NDArray[Any]) -> Affine:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.normalize import Affine, Normalize, affine
+from unet_lightning.normalize import Affine, Normalize, affine, bands
 
 
 class Image(Normalize):
@@ -16,5 +16,13 @@ class Image(Normalize):
         return "each channel of each image to mean 0 and standard deviation 1"
 
     def __call__(self, image: NDArray[Any]) -> Affine:
-        """Mean and standard deviation over the whole image."""
-        return affine(image.mean(axis=(0, 1), dtype=np.float64), image.std(axis=(0, 1), dtype=np.float64))
+        """Mean and standard deviation over the whole image.
+
+        Bands are put together by their moments: the variance is the mean of their variances and of the squared
+        distances of their means.
+        """
+        parts = [(b.shape[0], b.mean((0, 1), np.float64), b.std((0, 1), np.float64)) for b in bands(image)]
+        rows, means, deviations = (np.array(column) for column in zip(*parts, strict=True))
+        mean = np.average(means, axis=0, weights=rows)
+        variance = np.average(deviations**2 + (means - mean) ** 2, axis=0, weights=rows)
+        return affine(mean, np.sqrt(variance))

@@ -1,5 +1,6 @@
 """Normalisation by percentiles of the image: robust against a few very bright or dark pixels."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.normalize import Affine, Normalize, affine
+from unet_lightning.normalize import Affine, Normalize, affine, bands
 
 Percent = Annotated[float, Ge(0), Le(100)]
 
@@ -26,6 +27,44 @@ class Percentile(Normalize):
 
     def __call__(self, image: NDArray[Any]) -> Affine:
         """Percentiles over the whole image; up to its largest value where both percentiles are the same."""
-        low, high = np.percentile(image, self.percents, axis=(0, 1))
-        width = np.where(high > low, high - low, image.max(axis=(0, 1)).astype(np.float64) - low)
-        return affine(low, width)
+        low, high, largest = percentiles(image, (*self.percents, 100))
+        return affine(low, np.where(high > low, high - low, largest - low))
+
+
+def percentiles(image: Any, percents: Sequence[float]) -> NDArray[np.float64]:
+    """(P, C) percentiles of each channel, between two values by straight lines; of an image of any size, exactly."""
+    height, width, channels = image.shape
+    places = np.array(percents) / 100 * (height * width - 1)
+    below = np.floor(places).astype(np.int64)
+    above = np.minimum(below + 1, height * width - 1)
+    found = np.empty((len(places), channels))
+    for channel in range(channels):
+        values = dict(zip((*below, *above), _ranked(image, channel, [*below, *above]), strict=True))
+        low, high = (np.array([values[k] for k in ranks]) for ranks in (below, above))
+        found[:, channel] = low + (places - below) * (high - low)
+    return found
+
+
+def _ranked(image: Any, channel: int, ranks: Sequence[int]) -> NDArray[np.float64]:
+    """The values at these places of the sorted channel: by counting the upper, then the lower half of their bits."""
+    upper = sum(np.bincount(_ordered(b[..., channel]) >> 16, minlength=1 << 16) for b in bands(image))
+    ends = np.cumsum(upper)
+    halves = [int(np.searchsorted(ends, rank, side="right")) for rank in ranks]
+    counts = {half: np.zeros(1 << 16, np.int64) for half in halves}
+    for band in bands(image):
+        keys = _ordered(band[..., channel])
+        for half, count in counts.items():
+            count += np.bincount(keys[keys >> 16 == half] & 0xFFFF, minlength=1 << 16)
+    lowers = [
+        np.searchsorted(np.cumsum(counts[half]), rank - (ends[half] - upper[half]), side="right")
+        for half, rank in zip(halves, ranks, strict=True)
+    ]
+    keys = (np.array(halves, np.uint32) << 16) | np.array(lowers, np.uint32)
+    bits = np.where(keys >> 31 == 1, keys & 0x7FFFFFFF, ~keys).astype(np.uint32)
+    return bits.view(np.float32).astype(np.float64)
+
+
+def _ordered(values: NDArray[Any]) -> NDArray[np.uint32]:
+    """The bits of float32 numbers as whole numbers in the same order; 8 and 16 bit images fit in exactly."""
+    bits = np.ascontiguousarray(values, np.float32).ravel().view(np.uint32)
+    return np.where(bits >> 31 == 1, ~bits, bits | 0x80000000).astype(np.uint32)
