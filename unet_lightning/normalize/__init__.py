@@ -32,7 +32,7 @@ def bands(image: Any) -> Iterator[NDArray[Any]]:
     """An image (H, W, C) as bands of whole rows, each of about four million values; most images are one."""
     height, width, channels = image.shape
     rows = max(1, BAND // (width * channels))
-    for top in range(0, height, rows):
+    for top in np.arange(0, height, rows):  # `range` is a module of this package
         yield np.asarray(image[top : top + rows])
 
 

@@ -47,7 +47,9 @@ def percentiles(image: Any, percents: Sequence[float]) -> NDArray[np.float64]:
 
 def _ranked(image: Any, channel: int, ranks: Sequence[int]) -> NDArray[np.float64]:
     """The values at these places of the sorted channel: by counting the upper, then the lower half of their bits."""
-    upper = sum(np.bincount(_ordered(b[..., channel]) >> 16, minlength=1 << 16) for b in bands(image))
+    upper = np.zeros(1 << 16, np.int64)
+    for band in bands(image):
+        upper += np.bincount(_ordered(band[..., channel]) >> 16, minlength=1 << 16)
     ends = np.cumsum(upper)
     halves = [int(np.searchsorted(ends, rank, side="right")) for rank in ranks]
     counts = {half: np.zeros(1 << 16, np.int64) for half in halves}
@@ -59,8 +61,8 @@ def _ranked(image: Any, channel: int, ranks: Sequence[int]) -> NDArray[np.float6
         np.searchsorted(np.cumsum(counts[half]), rank - (ends[half] - upper[half]), side="right")
         for half, rank in zip(halves, ranks, strict=True)
     ]
-    keys = (np.array(halves, np.uint32) << 16) | np.array(lowers, np.uint32)
-    bits = np.where(keys >> 31 == 1, keys & 0x7FFFFFFF, ~keys).astype(np.uint32)
+    ordered = (np.array(halves, np.uint32) << 16) | np.array(lowers, np.uint32)
+    bits = np.where(ordered >> 31 == 1, ordered & 0x7FFFFFFF, ~ordered).astype(np.uint32)
     return bits.view(np.float32).astype(np.float64)
 
 
