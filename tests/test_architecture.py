@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "unet_lightning"
 LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess")
 LAYERS = [
-    {"error", "signature", "label", "sample", "tiling", "record", "picture", "baseline", *LEAVES},
+    {"error", "signature", "label", "sample", "ahead", "labelling", "tiling", "record", "picture", "baseline", *LEAVES},
     {"model", "data", "pipeline", "task", "callback", "report"},
     {"arguments", "config", "part", "build", "checkpoint", "run"},
     {"cli", "train"},

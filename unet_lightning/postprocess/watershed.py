@@ -1,0 +1,75 @@
+"""Objects as connected pieces, cut at their necks by a watershed of the distance to their border."""
+
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+from annotated_types import Gt
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects, label  # type: ignore[attr-defined]
+from skimage.morphology import local_maxima, reconstruction
+from skimage.segmentation import watershed
+
+from unet_lightning.labelling import Labels, bands
+from unet_lightning.postprocess import Objects, Pixels
+
+
+class Watershed(Objects):
+    """A piece becomes as many objects as its distance to its border has maxima that rise `neck` pixels above the
+    saddle between them; the rest is as for components.
+    """
+
+    def __init__(
+        self,
+        neck: Annotated[float, Gt(0)],
+        smallest: Pixels,
+        fill_holes: bool,
+        largest: bool,
+        ridge: Pixels,
+        masks: bool,
+    ) -> None:
+        super().__init__(smallest, fill_holes, largest, ridge, masks)
+        self.neck = neck
+
+    def _split(
+        self, objects: Any, roots: NDArray[np.int32], first: NDArray[np.int32], labels: Labels, rows: int | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        areas, kinds = super()._split(objects, roots, first, labels, rows)
+        all_areas, all_kinds = list(areas), list(kinds)
+        for number, here in enumerate(boxes(objects, len(areas), rows), 1):
+            block = np.asarray(objects[here])
+            parts = cut(block == number, self.neck)
+            for part in range(2, parts.max() + 1):
+                block = np.where(parts == part, len(all_areas), block)
+                all_areas.append((parts == part).sum())
+                all_kinds.append(kinds[number])
+            all_areas[number] = (parts == 1).sum()
+            objects[here] = block
+        return np.array(all_areas), np.array(all_kinds, np.uint8)
+
+
+def cut(piece: NDArray[np.bool_], neck: float) -> NDArray[np.int32]:
+    """(h, w) bool to its parts 1, 2, …; a piece without a neck is part 1."""
+    distance = cv2.distanceTransform(np.pad(piece, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    peaks, number = label(local_maxima(reconstruction(distance - neck, distance)), np.ones((3, 3)))
+    if number < 2:
+        return piece.astype(np.int32)
+    parts: NDArray[np.int32] = watershed(-distance, peaks, mask=distance > 0)[1:-1, 1:-1].astype(np.int32)
+    return parts
+
+
+def boxes(objects: Any, number: int, rows: int | None) -> list[tuple[slice, slice]]:
+    """The bounding box of objects 1, 2, … number - 1."""
+    found = np.tile([objects.shape[0], 0, objects.shape[1], 0], (number, 1))
+    for here in bands(objects.shape, rows):
+        for piece, box in enumerate(find_objects(np.asarray(objects[here])), 1):
+            if box is not None:
+                (y, x), low = box, here.start
+                old = found[piece]
+                found[piece] = [
+                    min(old[0], low + y.start),
+                    max(old[1], low + y.stop),
+                    min(old[2], x.start),
+                    max(old[3], x.stop),
+                ]
+    return [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in found[1:]]
