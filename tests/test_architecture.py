@@ -12,12 +12,12 @@ from unet_lightning.config import CONF, groups
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "unet_lightning"
-LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess")
+LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess", "tta")
 LAYERS = [
     {"error", "signature", "label", "sample", "ahead", "labelling", "tiling", "record", "picture", "baseline", *LEAVES},
     {"model", "data", "pipeline", "task", "callback", "report"},
-    {"arguments", "config", "part", "build", "checkpoint", "run"},
-    {"cli", "train"},
+    {"arguments", "config", "part", "build", "checkpoint", "predictor", "run"},
+    {"cli", "train", "predict", "tune", "evaluate", "compare", "export"},
 ]
 FILES = [*PACKAGE.rglob("*.py"), ROOT / "train.py"]
 

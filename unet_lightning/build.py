@@ -58,7 +58,7 @@ def build(config: DictConfig, folder: Path | None = None) -> Run:
         "precision": precision,
         "versions": versions(),
     }
-    parts = {key: make(plain[key]) for key in ("loss", "optimizer", "schedule", "postprocess")}
+    parts = {key: make(plain[key]) for key in ("loss", "optimizer", "schedule", "postprocess", "tta")}
     task = SegmentationTask(network, **parts, tile=config.tile, identity=identity)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.compile:

@@ -2,7 +2,8 @@
 
 import inspect
 import pickle
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,101 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from unet_lightning.error import InputError
 from unet_lightning.normalize import Normalize
 from unet_lightning.part import locate, make
 from unet_lightning.pipeline.dataset import normalised
 from unet_lightning.task import CHECKPOINT_KEY, SegmentationTask
-from unet_lightning.tiling import predict_tiled
+
+BROKEN = (KeyError, TypeError, AttributeError, RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError)
+TRUSTED = ("unet_lightning.", "torch.nn.")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, the normalisation of its images, and what its checkpoint says of itself."""
+
+    path: Path
+    network: Any
+    normalize: Normalize
+    identity: dict[str, Any]
+
+    @property
+    def channels(self) -> int:
+        """Of an image."""
+        return int(self.identity["statistics"]["channels"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names, background first."""
+        return tuple(self.identity["classes"])
+
+    def normalised(self, window: NDArray[Any], affine: tuple[NDArray[np.float32], NDArray[np.float32]]) -> Tensor:
+        """A part (h, w, C) of an image to (C, h, w) float32, with the shift and scale of the whole image."""
+        if not np.issubdtype(window.dtype, np.integer) and not np.isfinite(window).all():
+            raise InputError("the image holds values that are NaN or infinite; replace them")
+        return normalised(window, *affine)
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """What a checkpoint holds; nothing is unpickled but tensors and plain containers."""
+    try:
+        _refuse_bomb(Path(path))
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        identity, state = content[CHECKPOINT_KEY], content["state_dict"]
+        if not isinstance(identity["config"], Mapping) or not isinstance(state, Mapping):
+            raise TypeError("its parts are no mappings")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give the checkpoints/best.ckpt of a run") from None
+    except InputError:
+        raise
+    except BROKEN as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{path}: not a checkpoint of unet-lightning ({reason}); give the checkpoints/best.ckpt of a run"
+        ) from None
+    assert isinstance(content, dict)
+    return content
+
+
+def _refuse_bomb(path: Path) -> None:
+    """InputError for an archive that claims more than the file holds: checkpoints are not compressed."""
+    if not zipfile.is_zipfile(path) and path.is_file():
+        raise InputError(f"{path}: not a checkpoint of unet-lightning; give the checkpoints/best.ckpt of a run")
+    with zipfile.ZipFile(path) as archive:
+        claimed = sum(entry.file_size for entry in archive.infolist())
+    if claimed > path.stat().st_size:
+        raise InputError(f"{path}: claims {claimed:,} bytes in a file of {path.stat().st_size:,}; train it again")
+
+
+def load_model(path: str | Path, trust: Sequence[str] = ()) -> Model:
+    """Network and normalisation of a checkpoint, on the CPU, in evaluation mode.
+
+    Nothing is built but classes of this package, of torch.nn and of the packages in `trust`; InputError for a file
+    that is no such checkpoint, or whose tensors don't fit the network its config describes.
+    """
+    content = read(path)
+    identity = content[CHECKPOINT_KEY]
+    config = identity["config"]
+    for key in ("model", "normalize"):
+        check_targets(config[key], key, trust)
+    with torch.device("meta"):  # takes no memory, however large the config says the network is
+        shape = {"in_channels": identity["statistics"]["channels"], "classes": len(identity["classes"])}
+        network = make(config["model"], **shape)
+    prefix = "network."
+    state = {k[len(prefix) :]: v for k, v in content["state_dict"].items() if k.startswith(prefix)}
+    if sum(tensor.numel() * tensor.element_size() for tensor in state.values()) > Path(path).stat().st_size:
+        raise InputError(f"{path}: its tensors claim more values than the file holds; train it again")
+    try:
+        network.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        reason = " ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise InputError(f"{path}: its tensors don't fit its config ({reason}); train it again") from None
+    normalize: Normalize = make(config["normalize"])
+    normalize.fit(identity["statistics"])
+    return Model(Path(path), network.requires_grad_(False).eval(), normalize, identity)
 
 
 def load_weights(task: SegmentationTask, checkpoint: str) -> None:
@@ -26,69 +114,28 @@ def load_weights(task: SegmentationTask, checkpoint: str) -> None:
     task.load_state_dict(content["state_dict"])
 
 
-@dataclass(frozen=True)
-class Predictor:
-    """A trained network with what it needs to be used on native images."""
+def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
+    """InputError unless every `_target_` below a node is a class of this package, of torch.nn or of a trusted package.
 
-    network: nn.Module
-    normalize: Normalize
-    classes: tuple[str, ...]
-    identity: dict[str, Any]
-
-    def logits(self, image: NDArray[Any]) -> Tensor:
-        """(H, W, C) as read from a file to (K, H, W) float32, as validation computed them."""
-        channels = self.identity["statistics"]["channels"]
-        if image.ndim != 3 or image.shape[2] != channels:
-            raise InputError(f"image of shape {image.shape}; expected (H, W, {channels}) as in training")
-        device = next(self.network.parameters()).device
-        half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(self.identity["precision"])
-        array = normalised(image, *self.normalize(image)).to(device)
-        with torch.autocast(device.type, half or torch.bfloat16, enabled=half is not None):
-            return predict_tiled(self.network, array, self.identity["config"]["tile"])
-
-    def predict(self, image: NDArray[Any]) -> NDArray[np.uint8]:
-        """(H, W, C) as read from a file to (H, W) class ids."""
-        ids: NDArray[np.uint8] = self.logits(image).argmax(0).cpu().numpy().astype(np.uint8)
-        return ids
-
-
-def load(checkpoint: str | Path, device: str = "cpu") -> Predictor:
-    """A checkpoint's network and normalisation, ready to predict.
-
-    Nothing is unpickled, and nothing is built but classes of this package and of torch.nn: InputError for a file that
-    is not such a checkpoint.
+    A function counts only where it finds a data set: in unet_lightning.data or in a trusted package.
     """
-    try:
-        content = torch.load(checkpoint, map_location=device, weights_only=True)
-        identity = content[CHECKPOINT_KEY]
-        config = identity["config"]
-    except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{checkpoint}: not a checkpoint of unet-lightning ({reason}); give checkpoints/best.ckpt"
-        ) from None
-    for key in ("model", "normalize"):
-        check_targets(config[key], key)
-    network = make(config["model"], in_channels=identity["statistics"]["channels"], classes=len(identity["classes"]))
-    prefix = "network."
-    network.load_state_dict({k[len(prefix) :]: v for k, v in content["state_dict"].items() if k.startswith(prefix)})
-    network = network.to(device, memory_format=torch.channels_last).eval()
-    normalize: Normalize = make(config["normalize"])
-    normalize.fit(identity["statistics"])
-    return Predictor(network, normalize, tuple(identity["classes"]), identity)
-
-
-def check_targets(node: Any, key: str) -> None:
-    """InputError unless every `_target_` below a node of a checkpoint is a class of this package or of torch.nn."""
     if isinstance(node, list):
         node = dict(enumerate(node))
     if not isinstance(node, Mapping):
         return
     for name, child in node.items():
-        check_targets(child, f"{key}.{name}")
+        check_targets(child, f"{key}.{name}", trust)
     target = node.get("_target_")
     if target is not None:
-        trusted = isinstance(target, str) and target.startswith(("unet_lightning.", "torch.nn."))
+        packages = (*TRUSTED, *(f"{package.removesuffix('.')}." for package in trust))
+        trusted = isinstance(target, str) and target.startswith(packages)
         found = locate(target, key) if trusted else None
-        if not inspect.isclass(found) or not found.__module__.startswith(("unet_lightning.", "torch.nn.")):
-            raise InputError(f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn")
+        finders = ("unet_lightning.data.", *packages[len(TRUSTED) :])
+        if not (
+            (inspect.isclass(found) and found.__module__.startswith(packages))
+            or (inspect.isfunction(found) and found.__module__.startswith(finders))
+        ):
+            raise InputError(
+                f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn; if you know and "
+                "trust its package, say --trust PACKAGE"
+            )

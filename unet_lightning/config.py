@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from unet_lightning.error import InputError, nearest
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+
+TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Config:
     fusion: Any = MISSING
     loss: Any = MISSING
     postprocess: Any = MISSING
+    tta: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
     trainer: Any = MISSING
@@ -67,6 +71,51 @@ def compose(overrides: list[str] | None = None, name: str = "train") -> DictConf
             raise InputError(explain(error)) from None
 
 
+def over(plain: Mapping[str, Any], overrides: list[str], extra: str = "") -> DictConfig:
+    """A checkpoint's config with overrides composed over it; InputError where they would change what was trained.
+
+    extra: a yaml of conf/ with the keys that a verb adds.
+    """
+    added = OmegaConf.load(CONF / f"{extra}.yaml") if extra else OmegaConf.create()
+    defaults = {key: node for key, node in _unresolved(compose()).items() if key not in plain}
+    config = OmegaConf.create({**defaults, **plain, **_unresolved(added)})
+    check_overrides(overrides, keys=[str(key) for key in added])
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key, value = override.key_or_group, override.value()
+        if key.split(".")[0].split("@")[0] in TRAINED:
+            raise InputError(f"{override.input_line}: training fixed {key}; leave it out, or train with it")
+        if override.is_sweep_override() or override.is_delete() or "@" in key:
+            raise InputError(f"{override.input_line}: expected key=value")
+        if key in groups():
+            config[key] = _unresolved(compose([f"{key}={value}"])[key]) | _pipeline(plain, key)
+        else:
+            _set(config, override, value)
+    return config
+
+
+def _unresolved(config: Any) -> dict[str, Any]:
+    found = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+def _pipeline(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What belongs to the pipeline and not to one data set stays as it was."""
+    names = OmegaConf.load(CONF / "train.yaml").data if key == "data" else ()
+    return {name: plain[key][name] for name in names if name in plain[key]}
+
+
+def _set(config: DictConfig, override: Override, value: Any) -> None:
+    parent, _, name = override.key_or_group.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else config
+    if not OmegaConf.is_dict(node):
+        raise InputError(f"{override.input_line}: the checkpoint's config has no {parent}")
+    if name not in node and not override.is_add():
+        names = [str(key) for key in node]
+        raise InputError(f"{override.input_line}: {override.key_or_group} is not a key; {nearest(name, names)}")
+    node[name] = value
+
+
 def groups(*folders: Path) -> dict[str, list[str]]:
     """Every key that chooses a file, and the names of its files."""
     found: dict[str, set[str]] = {}
@@ -76,23 +125,26 @@ def groups(*folders: Path) -> dict[str, list[str]]:
     return {group: sorted(names) for group, names in sorted(found.items())}
 
 
-def check_overrides(overrides: list[str], *folders: Path) -> None:
-    """Refuse what Hydra would misread: unknown keys, unknown files of a group, a list where one name belongs."""
+def check_overrides(overrides: list[str], *folders: Path, keys: Collection[str] = ()) -> None:
+    """Refuse what Hydra would misread: unknown keys, unknown files of a group, a list where one name belongs.
+
+    keys: those known beside the schema's.
+    """
     known = groups(*folders)
     try:
         parsed = OverridesParser.create().parse_overrides(overrides)
     except HydraException as error:
         raise InputError(f"{str(error).splitlines()[0]}; quote values with brackets or spaces: 'key=[a,b]'") from None
     for override in parsed:
-        _check_override(override, known)
+        _check_override(override, known, keys)
 
 
-def _check_override(override: Override, known: dict[str, list[str]]) -> None:
+def _check_override(override: Override, known: dict[str, list[str]], more: Collection[str]) -> None:
     key = override.key_or_group
     if key == "hydra" or key.startswith(("hydra.", "hydra/")):
         return
     top = key.split(".")[0].split("/")[0].split("@")[0]
-    keys = known.keys() | Config.__dataclass_fields__.keys()
+    keys = known.keys() | Config.__dataclass_fields__.keys() | set(more)
     if top not in keys:
         raise InputError(f"{override.input_line}: {top} is not a key; {nearest(top, keys)}")
     if key not in known or override.is_delete():

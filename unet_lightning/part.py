@@ -47,10 +47,10 @@ def config_hash(plain: Mapping[str, Any]) -> str:
 def check(plain: Mapping[str, Any]) -> None:
     """InputError with every key of the config that its part doesn't know, whose value is out of range, or missing."""
     found = signature.findings(DataModule, {k: plain["data"][k] for k in PIPELINE}, "data")
-    found += _findings({k: v for k, v in plain["data"].items() if k not in PIPELINE}, "data")
+    found += findings({k: v for k, v in plain["data"].items() if k not in PIPELINE}, "data")
     for key, node in plain.items():
         if key != "data":
-            found += _findings(node, key)
+            found += findings(node, key)
     for key, low, high in (("tile", 1, 2**20), ("seed", 0, 2**32 - 1)):
         if not low <= plain[key] <= high:
             found.append(f"{key}={plain[key]}: expected {low} to {high}")
@@ -58,7 +58,8 @@ def check(plain: Mapping[str, Any]) -> None:
         raise InputError("\n".join(dict.fromkeys(found)))
 
 
-def _findings(node: Any, key: str) -> list[str]:
+def findings(node: Any, key: str) -> list[str]:
+    """A sentence for everything that the parts below a node don't know, or whose value is wrong."""
     if not isinstance(node, Mapping):
         return [f"{key} is missing: set {key}=…"] if node == "???" else []
     found = []
@@ -67,7 +68,7 @@ def _findings(node: Any, key: str) -> list[str]:
         if arguments.get("precision") == "auto":  # ours, not Lightning's
             del arguments["precision"]
         found += signature.findings(locate(node["_target_"], key), arguments, key)
-    return found + [line for name, child in node.items() for line in _findings(child, f"{key}.{name}")]
+    return found + [line for name, child in node.items() for line in findings(child, f"{key}.{name}")]
 
 
 def locate(target: str, key: str) -> Callable[..., Any]:

@@ -14,9 +14,10 @@ from omegaconf import DictConfig
 
 from unet_lightning import report
 from unet_lightning.build import build
-from unet_lightning.checkpoint import load, load_weights
+from unet_lightning.checkpoint import load_weights
 from unet_lightning.metric import instance
 from unet_lightning.part import check, plain_config
+from unet_lightning.predictor import load
 
 __all__ = ["build", "load", "train"]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unet_lightning.error import InputError
 from unet_lightning.metric.instance import Overlaps, overlaps
 from unet_lightning.metric.semantic import Semantic, summary
-from unet_lightning.tiling import predict_tiled
+from unet_lightning.tiling import Views, predict_tiled
 
 CHECKPOINT_KEY = "unet_lightning"
 BINS = 100  # of the probabilities behind a precision-recall curve
@@ -23,8 +23,8 @@ class SegmentationTask(L.LightningModule):
     """Trains a network on crops and scores it on whole images, predicted by tiles.
 
     optimizer: parameters to an optimizer. schedule: (optimizer, total steps) to a scheduler.
-    postprocess: class ids (H, W) to objects. tile: side of a tile's output in pixels.
-    identity: plain containers that a checkpoint carries (config, statistics, classes, …).
+    postprocess: class ids (H, W) to objects. tta: the views from which an image is predicted. tile: side of a tile's
+    output in pixels. identity: plain containers that a checkpoint carries (config, statistics, classes, …).
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class SegmentationTask(L.LightningModule):
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., Any],
         postprocess: Callable[[NDArray[Any]], NDArray[np.int32]],
+        tta: Views,
         tile: int,
         identity: dict[str, Any],
     ) -> None:
@@ -41,7 +42,7 @@ class SegmentationTask(L.LightningModule):
         self.network, self.loss = network, loss
         self.optimizer, self.schedule = optimizer, schedule
         self.scores, self.postprocess = Semantic(), postprocess
-        self.tile, self.identity = tile, identity
+        self.tta, self.tile, self.identity = tta, tile, identity
         self.training_forward: Callable[[Tensor], Tensor] = network.forward  # or its compiled twin
         self.histograms: dict[str, Tensor] = {}
         self.objects: dict[int, Overlaps] = {}  # by position in the test split
@@ -97,10 +98,13 @@ class SegmentationTask(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def predict(self, image: Tensor) -> Tensor:
-        """Logits (K, H, W) float32 of a normalised image (C, H, W), in evaluation mode whatever the mode was."""
+        """Logits (K, H, W) float32 of a normalised image (C, H, W), in evaluation mode whatever the mode was.
+
+        With several views the logarithm of their mean probabilities.
+        """
         training = self.network.training
         self.network.eval()
-        logits = predict_tiled(self.network, image, self.tile)
+        logits = predict_tiled(self.network, image, self.tile, views=self.tta)
         self.network.train(training)
         return logits
 

@@ -84,6 +84,7 @@ def gaussian(height: int, width: int) -> Tensor:
 
 
 Read = Callable[[int, int, int, int], Tensor]
+Views = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
 Box = tuple[int, int, int, int]
 
 
@@ -140,12 +141,16 @@ def predict_tiles(eyes: Sequence[Eye], shape: tuple[int, int], tile: int, batch:
     return _blend(grid, _tiles(eyes, grid, batch)) if grid.blended else _clip(grid, _tiles(eyes, grid, batch))
 
 
-def predict_tiled(network: Any, image: Tensor, tile: int = 512, batch: int = 1, start: int = 0) -> Tensor:
+def predict_tiled(
+    network: Any, image: Tensor, tile: int = 512, batch: int = 1, start: int = 0, views: Views | None = None
+) -> Tensor:
     """Logits of a whole image (C, H, W), normalised: (K, H, W) on its device, float32 (float64 of a float64 network).
 
-    network: states its `geometry` and maps (B, C, h, w) to logits by `interior`. The rest as in `predict_tiles`.
+    network: states its `geometry` and maps (B, C, h, w) to logits by `interior`. views: how a tile is looked at, given
+    `interior` and the tile; once as it is by default. The rest as in `predict_tiles`.
     """
-    eye = Eye(network.geometry, partial(window, image, channels_first=True), network.interior)
+    score = partial(views, network.interior) if views else network.interior
+    eye = Eye(network.geometry, partial(window, image, channels_first=True), score)
     logits: Tensor | None = None
     height, width = image.shape[-2:]
     for (top, left, bottom, right), piece in predict_tiles([eye], (height, width), tile, batch, start):

@@ -1,0 +1,1 @@
+"""Test-time augmentation: an image seen several times, its probabilities averaged."""
