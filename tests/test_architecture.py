@@ -15,7 +15,7 @@ PACKAGE = ROOT / "unet_lightning"
 LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess", "tta")
 LAYERS = [
     {"error", "signature", "label", "sample", "ahead", "labelling", "tiling", "record", "picture", "baseline", *LEAVES},
-    {"model", "data", "pipeline", "task", "callback", "report"},
+    {"model", "data", "pipeline", "task", "callback", "report", "output"},
     {"arguments", "config", "part", "build", "checkpoint", "predictor", "run"},
     {"cli", "train", "predict", "tune", "evaluate", "compare", "export"},
 ]

@@ -1,8 +1,14 @@
 """What is typed after a verb: files, flags for files, and overrides."""
 
+import glob
+import os
+import re
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from unet_lightning.error import InputError
+from unet_lightning.pipeline.source import PICTURES, is_zarr
 
 
 def parser(verb: str, description: str) -> ArgumentParser:
@@ -24,3 +30,33 @@ def is_override(argument: str) -> bool:
         return "/" not in argument
     key, equals, _ = argument.partition("=")
     return bool(equals) and not key.startswith("-") and "/" not in key and not Path(argument).exists()
+
+
+def find_inputs(inputs: Sequence[str], output: Path) -> dict[Path, Path]:
+    """Every input file, and its name relative to what was typed; InputError where a name leads to nothing."""
+    found: dict[Path, Path] = {}
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir() and not is_zarr(path):
+            files = {file: file.relative_to(path) for file in _walk(path, output)}
+        elif path.exists():
+            files = {path: Path(path.name)}
+        else:
+            root = os.path.dirname(re.split(r"[*?\[]", text)[0])
+            matches = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+            files = {file: file.relative_to(root) for file in matches if file.is_file() or is_zarr(file)}
+        if not files:
+            raise InputError(f"{text}: no picture there; expected {' '.join(PICTURES)} or .zarr")
+        found |= files
+    return found
+
+
+def _walk(folder: Path, output: Path) -> Iterator[Path]:
+    """Pictures and Zarr arrays below a folder; what lies in the output folder is no input."""
+    for path in sorted(folder.iterdir()):
+        if path.resolve() == output.resolve() or path.name.startswith("."):
+            continue
+        if is_zarr(path) or (path.is_file() and path.suffix.lower() in PICTURES):
+            yield path
+        elif path.is_dir():
+            yield from _walk(path, output)

@@ -11,10 +11,13 @@ Color = tuple[int, int, int]
 MISSED, INVENTED, CONFUSED = (0, 114, 178), (213, 94, 0), (204, 121, 167)
 
 
-def displayable(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """(H, W, C) of any dtype to (H, W, 3) uint8: 1st to 99.8th percentile of the first channels, one or three."""
+def displayable(image: NDArray[Any], limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
+    """(H, W, C) of any dtype to (H, W, 3) uint8, of the first channels, one or three.
+
+    limits: values that become black and white; the 1st and the 99.8th percentile by default.
+    """
     shown = image[..., :3] if image.shape[2] >= 3 else image[..., :1]
-    low, high = np.percentile(shown, (1, 99.8))
+    low, high = limits or np.percentile(shown, (1, 99.8))
     scaled = (shown.astype(np.float32) - low) / max(high - low, 1e-6) * 255
     return np.broadcast_to(scaled.clip(0, 255).astype(np.uint8), (*image.shape[:2], 3)).copy()
 
@@ -26,6 +29,16 @@ def labels_over(
     table = np.array(colors, np.float32)
     mixed = (1 - opacity) * picture + opacity * table[mask]
     return np.where((mask > 0)[..., None], mixed, picture).astype(np.uint8)
+
+
+def outlines_over(picture: NDArray[np.uint8], objects: NDArray[Any]) -> NDArray[np.uint8]:
+    """The inner border of every object in white over a picture (H, W, 3)."""
+    border = np.zeros(objects.shape, bool)
+    border[:-1] |= objects[:-1] != objects[1:]
+    border[1:] |= objects[1:] != objects[:-1]
+    border[:, :-1] |= objects[:, :-1] != objects[:, 1:]
+    border[:, 1:] |= objects[:, 1:] != objects[:, :-1]
+    return np.where((border & (objects > 0))[..., None], 255, picture).astype(np.uint8)
 
 
 def errors_over(

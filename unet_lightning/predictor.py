@@ -63,6 +63,15 @@ class Predictor:
             except torch.OutOfMemoryError:
                 self._shrink()
 
+    def working_bytes(self, maps: int) -> int:
+        """About what a tile takes on the way through the largest network: so many float32 maps of its finest level."""
+        sizes = []
+        for model in self.models:
+            geometry = model.network.geometry
+            side = geometry.input_size(self.tile + 2 * (geometry.halo - geometry.margin))
+            sizes.append(maps * 4 * model.network.head.in_channels * side**2)
+        return self.batch * int(max(sizes))
+
     def logits(self, image: NDArray[Any]) -> Tensor:
         """(H, W, C) to (K, H, W) float32."""
         logits = torch.empty(len(self.classes), *image.shape[:2])

@@ -127,20 +127,13 @@ def _decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
 
 def _decode_tiff(path: Path) -> NDArray[Any]:
     """The first series of a TIFF, its channels last; stacks of pictures are refused."""
-    try:
-        with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            _refuse_claim(path, int(np.prod(series.shape[:])), path.stat().st_size)
-            pages = [page for page in series.pages if page is not None]
-            last = max(a + b for page in pages for a, b in zip(page.dataoffsets, page.databytecounts, strict=True))
-            if last > path.stat().st_size:
-                raise InputError(f"{path}: truncated after {path.stat().st_size} bytes of {last}; {BROKEN}")
+    with check_tiff(path) as file:
+        series = file.series[0]
+        try:
             image, axes = series.asarray(), series.axes
-            extra = tuple(series.keyframe.extrasamples)
-    except InputError:
-        raise
-    except Exception as error:  # tifffile raises many kinds for a broken file
-        raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
+        except Exception as error:  # tifffile raises many kinds for a broken file
+            raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
+        alpha = alphas(series.keyframe)
     kept = [k for k, name in enumerate(axes) if name in "YXCS" or image.shape[k] > 1]
     image, axes = image.reshape([image.shape[k] for k in kept]), "".join(axes[k] for k in kept)
     channels = [k for k, name in enumerate(axes) if name in "CS"]
@@ -150,8 +143,29 @@ def _decode_tiff(path: Path) -> NDArray[Any]:
             "channels (CYX, YXS); write each picture of a stack to a file of its own"
         )
     image = np.moveaxis(image, channels[0], -1) if channels else image[..., None]
-    alpha = sum(kind in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA) for kind in extra)
     return image[..., : image.shape[2] - alpha]
+
+
+def check_tiff(path: Path) -> tifffile.TiffFile:
+    """A TIFF, opened; InputError where it is none, is truncated or claims more pixels than it can hold."""
+    try:
+        file = tifffile.TiffFile(path)
+        series = file.series[0]
+        refuse_claim(path, int(np.prod(series.shape, dtype=object)), path.stat().st_size)
+        pages = [page for page in series.pages if page is not None]
+        last = max(a + b for page in pages for a, b in zip(page.dataoffsets, page.databytecounts, strict=True))
+        if last > path.stat().st_size:
+            raise InputError(f"{path}: truncated after {path.stat().st_size} bytes of {last}; {BROKEN}")
+    except InputError:
+        raise
+    except Exception as error:  # tifffile raises many kinds for a broken file
+        raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
+    return file
+
+
+def alphas(page: Any) -> int:
+    """How many channels a page of a TIFF declares as alpha."""
+    return sum(kind in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA) for kind in page.extrasamples)
 
 
 def _bytes(path: Path) -> bytes:
@@ -188,10 +202,11 @@ def _check_claim(path: Path, data: bytes) -> None:
             width, height = picture.size
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
-    _refuse_claim(path, width * height, len(data))
+    refuse_claim(path, width * height, len(data))
 
 
-def _refuse_claim(path: Path, pixels: int, size: int) -> None:
+def refuse_claim(path: Path, pixels: int, size: int) -> None:
+    """InputError for more pixels than a file of this size can hold."""
     if pixels > MOST_PIXELS_A_BYTE * size:
         raise InputError(f"{path}: claims {pixels:,} pixels in {size:,} bytes, which no picture holds; {BROKEN}")
 
