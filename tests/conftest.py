@@ -68,3 +68,19 @@ def real_data():
     if not folder:
         pytest.skip("UNET_LIGHTNING_DATA doesn't point at real data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of a short run on synthetic cells, grey images, in float32."""
+    from tests.test_run import train
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("finished")
+    train(folder, "trainer.precision=32-true")
+    return folder
+
+
+@pytest.fixture
+def checkpoint(finished):
+    return finished / "checkpoints" / "best.ckpt"

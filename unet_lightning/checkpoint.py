@@ -127,13 +127,13 @@ def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
         check_targets(child, f"{key}.{name}", trust)
     target = node.get("_target_")
     if target is not None:
-        packages = (*TRUSTED, *(f"{package.removesuffix('.')}." for package in trust))
-        trusted = isinstance(target, str) and target.startswith(packages)
+        trusted = isinstance(target, str) and f"{target}.".startswith((*TRUSTED, *(f"{name}." for name in trust)))
         found = locate(target, key) if trusted else None
-        finders = ("unet_lightning.data.", *packages[len(TRUSTED) :])
+        module = f"{getattr(found, '__module__', '')}."
+        own = module.startswith(tuple(f"{name}." for name in trust))
         if not (
-            (inspect.isclass(found) and found.__module__.startswith(packages))
-            or (inspect.isfunction(found) and found.__module__.startswith(finders))
+            (inspect.isclass(found) and (own or module.startswith(TRUSTED)))
+            or (inspect.isfunction(found) and (own or module.startswith("unet_lightning.data.")))
         ):
             raise InputError(
                 f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn; if you know and "

@@ -17,6 +17,7 @@ from unet_lightning.pipeline.read import BROKEN, KEPT, TIFF, alphas, as_channels
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF)
 TIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transformation, keys
 CHANNEL_AXES = "CS"
+SHARE = 0.25  # of the free memory: a larger page is read in parts
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _open_tiff(path: Path, wanted: int | None) -> Source:
     stack = [size for name, size in zip(axes, array.shape, strict=True) if name.islower()]
     numbers = list(np.ndindex(*stack))
     planes = [Plane(array, axes, number, alphas(series.keyframe)) for number in numbers]
-    lazy = bool(np.prod(planes[0].shape) * array.dtype.itemsize > psutil.virtual_memory().available / 4)
+    lazy = bool(np.prod(planes[0].shape) * array.dtype.itemsize > psutil.virtual_memory().available * SHARE)
 
     def page(number: int) -> Any:
         return planes[number] if lazy else as_channels(planes[number][:, :], wanted)
