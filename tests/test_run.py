@@ -10,7 +10,8 @@ from unet_lightning import run
 from unet_lightning.build import build_data, choose_precision
 from unet_lightning.config import compose
 from unet_lightning.error import InputError
-from unet_lightning.metric.instance import aggregated_jaccard, overlaps
+from unet_lightning.metric import overlaps
+from unet_lightning.metric.instance import aggregated_jaccard
 from unet_lightning.metric.semantic import summary
 from unet_lightning.part import plain_config
 from unet_lightning.picture import panel

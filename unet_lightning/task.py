@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unet_lightning.error import InputError
-from unet_lightning.metric.instance import Overlaps, overlaps
+from unet_lightning.metric import Overlaps, overlaps
 from unet_lightning.metric.semantic import Semantic, summary
 from unet_lightning.tiling import Views, predict_tiled
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import tifffile
 
+from unet_lightning.metric import overlaps
 from unet_lightning.metric.instance import (
     THRESHOLDS,
     aggregated_jaccard,
     average_precision,
     errors,
     mean_average_precision,
-    overlaps,
     panoptic_quality,
     seg,
 )

@@ -1,0 +1,55 @@
+"""Scores of borders, from distances to the nearest border pixel: time and memory grow with the pixels."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def border(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) bool to its inner border: pixels with a neighbour, left, right, above or below, outside of the region.
+
+    What lies beyond the image belongs to the region, so that the image's edge is no border.
+    """
+    inside = np.pad(region, 1, mode="edge")
+    inner = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
+    found: NDArray[np.bool_] = region & ~inner
+    return found
+
+
+def distances(
+    reference: NDArray[np.bool_], prediction: NDArray[np.bool_], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of every border pixel of the reference that counts the distance to the prediction's border, in pixels, and the
+    other way round; infinite where there is no other border.
+    """
+    borders = [border(region) & valid for region in (reference, prediction)]
+    found = [_distance_to(other)[own] for own, other in zip(borders, borders[::-1], strict=True)]
+    return found[0], found[1]
+
+
+def boundary_f1(to_prediction: NDArray[Any], to_reference: NDArray[Any], tolerance: float) -> float:
+    """F1 of border pixels that have the other border within `tolerance` pixels (Csurka et al., BMVC 2013).
+
+    Recall over the reference's border, precision over the prediction's. nan where neither has a border, 0 where one.
+    """
+    if not len(to_prediction) and not len(to_reference):
+        return float("nan")
+    if not len(to_prediction) or not len(to_reference):
+        return 0.0
+    recall, precision = (float((d <= tolerance).mean()) for d in (to_prediction, to_reference))
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def hausdorff95(to_prediction: NDArray[Any], to_reference: NDArray[Any]) -> float:
+    """The larger of the two 95th percentiles of the distances, in pixels; nan where a border is missing on a side."""
+    if not len(to_prediction) or not len(to_reference):
+        return float("nan")
+    return float(max(np.percentile(d, 95) for d in (to_prediction, to_reference)))
+
+
+def _distance_to(pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if not pixels.any():
+        return np.full(pixels.shape, np.inf, np.float32)
+    return cv2.distanceTransform((~pixels).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(np.float32)
