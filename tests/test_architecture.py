@@ -15,8 +15,8 @@ PACKAGE = ROOT / "unet_lightning"
 LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess", "tta")
 LAYERS = [
     {"error", "signature", "label", "sample", "ahead", "labelling", "tiling", "record", "picture", "baseline", *LEAVES},
-    {"model", "data", "pipeline", "task", "callback", "report", "output"},
-    {"arguments", "config", "part", "build", "checkpoint", "predictor", "run"},
+    {"model", "data", "pipeline", "task", "callback", "report", "output", "page"},
+    {"arguments", "config", "part", "build", "checkpoint", "predictor", "evaluation", "run"},
     {"cli", "train", "predict", "tune", "evaluate", "compare", "export"},
 ]
 FILES = [*PACKAGE.rglob("*.py"), ROOT / "train.py"]

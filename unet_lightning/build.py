@@ -80,8 +80,8 @@ def fit_crop(data: DataModule, geometry: Geometry) -> None:
     data.crop = fitted
 
 
-def build_data(plain: Mapping[str, Any]) -> DataModule:
-    """The data module of a plain config, every record read once."""
+def find_data(plain: Mapping[str, Any]) -> DataSet:
+    """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings."""
     source = {key: value for key, value in plain["data"].items() if key not in PIPELINE}
     found: DataSet = make(source)
     if not 2 <= len(found.classes) <= 256:
@@ -96,9 +96,14 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
         records = assign_splits(found.records, plain["seed"])
     except InputError as error:
         findings.append(str(error))
-    dataset = replace(found, records=records, findings=tuple(findings))
     if not published:
         log.info("no published split: groups shared out 60/20/20 by a seeded hash, written to split.csv")
+    return replace(found, records=records, findings=tuple(findings))
+
+
+def build_data(plain: Mapping[str, Any]) -> DataModule:
+    """The data module of a plain config, every record read once."""
+    dataset = find_data(plain)
     normalize, augment, weight = (make(plain[key]) for key in ("normalize", "augment", "weight"))
     pipeline = {key: plain["data"][key] for key in PIPELINE}
     return DataModule(dataset, normalize, (augment, weight), plain["seed"], **pipeline)

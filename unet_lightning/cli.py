@@ -21,6 +21,7 @@ from unet_lightning.error import InputError, nearest
 VERBS = {
     "train": "train and score a network; python train.py is the same",
     "predict": "label images of any size with a checkpoint or an ensemble",
+    "evaluate": "score a checkpoint on whole images, with intervals and a report",
 }
 USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 

@@ -202,11 +202,11 @@ def write_split(folder: Path, dataset: DataSet) -> None:
         writer.writerows([r.id, r.split, r.group, r.kind] for r in dataset.records)
 
 
-def write_json(folder: Path, results: dict[str, Any]) -> None:
-    """results.json, replaced whole; nan becomes null."""
-    temporary = folder / "results.json.part"
+def write_json(folder: Path, results: dict[str, Any], name: str = "results.json") -> None:
+    """The file, replaced whole; nan becomes null."""
+    temporary = folder / f"{name}.part"
     temporary.write_text(json.dumps(_nulls(results), indent=1), encoding="utf-8")
-    os.replace(temporary, folder / "results.json")
+    os.replace(temporary, folder / name)
 
 
 def _nulls(value: Any) -> Any:

@@ -1,0 +1,159 @@
+"""Every score of an image and of a set of images, with intervals: what `evaluate` writes and `compare` reads."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unet_lightning.metric import Overlaps, instance, overlaps, partition
+from unet_lightning.metric.boundary import boundary_f1, distances, hausdorff95
+from unet_lightning.metric.instance import (
+    aggregated_jaccard,
+    average_precision,
+    mean_average_precision,
+    panoptic_quality,
+)
+from unet_lightning.metric.interval import interval, weighted_mean
+from unet_lightning.metric.semantic import class_scores, confusion_matrix
+from unet_lightning.metric.semantic import summary as semantic_summary
+from unet_lightning.postprocess import Objects
+from unet_lightning.record import Record
+from unet_lightning.sample import Sample
+
+SEMANTIC = ("dice", "iou", "precision", "recall", "accuracy")
+BOUNDARY = ("boundary_f1", "hausdorff95")
+OBJECTS: dict[str, Callable[[Overlaps], float]] = {
+    "aji": aggregated_jaccard,
+    "pq": panoptic_quality,
+    "seg": instance.seg,
+    "ap50": lambda found: average_precision(found, 0.5),
+    "ap": mean_average_precision,
+    "adapted_rand_error": partition.adapted_rand_error,
+}
+PARTITION: dict[str, Callable[[Overlaps], float]] = {"v_rand": partition.v_rand, "v_info": partition.v_info}
+CUTS = tuple(
+    round(0.1 * k, 1) for k in range(1, 10)
+)  # probabilities of foreground at which V_rand and V_info are tried
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One image. confusion: (K, K). classes: {score: {class: value}}. objects: {score: value}, counts: {error: number},
+    cuts: {score: one value a probability of CUTS}, all empty where the set has no instances.
+    """
+
+    id: str
+    group: str
+    kind: str
+    confusion: NDArray[np.int64]
+    classes: dict[str, dict[str, float]]
+    objects: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    cuts: dict[str, list[float]] = field(default_factory=dict)
+
+
+def score(
+    record: Record, sample: Sample, logits: Tensor, classes: Sequence[str], postprocess: Objects, tolerance: float
+) -> tuple[Scored, NDArray[np.uint8], NDArray[np.int32]]:
+    """The scores of one image given its logits (K, H, W), its predicted classes (H, W) and its objects (H, W)."""
+    predicted = logits.argmax(0).numpy().astype(np.uint8)
+    objects = np.zeros(predicted.shape, np.int32)
+    kinds = postprocess.write(predicted, objects)
+    predicted = postprocess.masked(objects, kinds) if postprocess.masks else predicted
+    mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.from_numpy(sample.valid)
+    confusion = confusion_matrix(torch.from_numpy(predicted.astype(np.int64)), mask, valid, len(classes))
+    by_class = {
+        name: dict(zip(classes, values.tolist(), strict=True)) for name, values in class_scores(confusion).items()
+    }
+    by_class |= _boundary(sample, predicted, classes, tolerance)
+    scored = Scored(record.id, record.group or record.id, record.kind, confusion.numpy(), by_class)
+    if sample.instances is not None:
+        found = overlaps(sample.instances * sample.valid, objects * sample.valid)
+        scored.objects.update({name: function(found) for name, function in OBJECTS.items()})
+        scored.counts.update(instance.errors(found))
+        if len(classes) == 2:
+            scored.cuts.update(_cuts(sample, logits.softmax(0)[1].numpy(), postprocess))
+    return scored, predicted, objects
+
+
+def _boundary(
+    sample: Sample, predicted: NDArray[np.uint8], classes: Sequence[str], tolerance: float
+) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {name: {} for name in BOUNDARY}
+    for k, name in enumerate(classes):
+        apart = distances(sample.mask == k, predicted == k, sample.valid)
+        found["boundary_f1"][name] = boundary_f1(*apart, tolerance)
+        found["hausdorff95"][name] = hausdorff95(*apart)
+    return found
+
+
+def _cuts(sample: Sample, probability: NDArray[np.float32], postprocess: Objects) -> dict[str, list[float]]:
+    """V_rand and V_info of the objects above each probability, their borders thinned."""
+    assert sample.instances is not None
+    tables = []
+    for cut in CUTS:
+        objects = partition.thinned(postprocess((probability > cut).astype(np.uint8)))
+        tables.append(overlaps(sample.instances * sample.valid, objects * sample.valid))
+    return {name: [function(table) for table in tables] for name, function in PARTITION.items()}
+
+
+def summary(images: Sequence[Scored], classes: Sequence[str], resamples: int) -> dict[str, Any]:
+    """All scores of a set: semantic ones pooled and as means over images, the rest as means, with 95 % intervals.
+
+    {pooled | image_mean: {score: {classes | foreground | mean …}}, objects: {…}, counts: {…}, intervals: {…}}
+    """
+    confusions = torch.from_numpy(np.stack([image.confusion for image in images]))
+    groups = [image.group for image in images]
+    result: dict[str, Any] = semantic_summary(confusions, classes)
+    for name in BOUNDARY:
+        result["image_mean"][name] = _named({c: _mean([i.classes[name][c] for i in images]) for c in classes}, classes)
+    values = per_image(images, classes)
+    intervals = {name: interval(weighted_mean(column), groups, resamples) for name, column in values.items()}
+    for name in ("dice", "iou"):
+        intervals[f"pooled {name}"] = interval(_pooled(confusions, name), groups, resamples)
+    with_objects = [image for image in images if image.objects]
+    if with_objects:
+        result["objects"] = {name: _mean([image.objects[name] for image in with_objects]) for name in OBJECTS}
+        result["counts"] = {name: sum(i.counts[name] for i in with_objects) for name in with_objects[0].counts}
+    if any(image.cuts for image in images):
+        for name in PARTITION:
+            curve = np.nanmean([image.cuts[name] for image in images if image.cuts], axis=0)
+            best = int(np.nanargmax(curve)) if not np.isnan(curve).all() else 0
+            result["objects"] |= {name: float(curve[best]), f"{name}_cut": CUTS[best]}
+    return result | {"intervals": intervals, "images": len(images), "groups": len(set(groups))}
+
+
+def per_image(images: Sequence[Scored], classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """Every score that an image has alone, (N,): of semantic ones the mean over the foreground's classes."""
+    columns: dict[str, list[float]] = {}
+    for name in (*SEMANTIC, *BOUNDARY):
+        columns[name] = [_mean([image.classes[name][c] for c in classes[1:]]) for image in images]
+    if any(image.objects for image in images):
+        for name in OBJECTS:
+            columns[name] = [image.objects.get(name, float("nan")) for image in images]
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def _pooled(confusions: Tensor, name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """The foreground's pooled score of drawn images."""
+
+    def scores(counts: NDArray[Any]) -> NDArray[Any]:
+        summed = torch.einsum("rn,nkl->rkl", torch.from_numpy(counts).double(), confusions.double())
+        found: NDArray[Any] = class_scores(summed)[name][:, 1:].nanmean(1).numpy()
+        return found
+
+    return scores
+
+
+def _mean(values: Sequence[float]) -> float:
+    there = [value for value in values if not np.isnan(value)]
+    return float(np.mean(there)) if there else float("nan")
+
+
+def _named(by_class: Mapping[str, float], classes: Sequence[str]) -> dict[str, Any]:
+    values = [by_class[name] for name in classes]
+    return {"classes": dict(by_class), "mean": _mean(values), "foreground": _mean(values[1:])}
