@@ -22,6 +22,8 @@ VERBS = {
     "train": "train and score a network; python train.py is the same",
     "predict": "label images of any size with a checkpoint or an ensemble",
     "evaluate": "score a checkpoint on whole images, with intervals and a report",
+    "compare": "tell which of several evaluated runs is better, on the same images",
+    "tune": "choose the post-processing on the validation split",
 }
 USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 
