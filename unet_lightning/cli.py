@@ -24,6 +24,7 @@ VERBS = {
     "evaluate": "score a checkpoint on whole images, with intervals and a report",
     "compare": "tell which of several evaluated runs is better, on the same images",
     "tune": "choose the post-processing on the validation split",
+    "export": "write a network that runs without torch, with an example that does",
 }
 USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 

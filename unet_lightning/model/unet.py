@@ -150,7 +150,7 @@ class Decoder(nn.Module):
 def centre(features: Tensor, height: int, width: int) -> Tensor:
     """The middle (height, width) of a map whose sides exceed them by even numbers."""
     top, left = (features.shape[-2] - height) // 2, (features.shape[-1] - width) // 2
-    return features[..., top : top + height, left : left + width]
+    return features.narrow(-2, top, height).narrow(-1, left, width)
 
 
 @torch.no_grad()

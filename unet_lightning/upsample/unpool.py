@@ -30,6 +30,7 @@ def rebase(indices: Tensor, height: int, width: int) -> Tensor:
     top, left = (pooled_height - height) // 2, (pooled_width - width) // 2
     if (pooled_height, pooled_width) == (height, width):
         return indices
-    middle = indices[..., top : top + height, left : left + width]
-    row, column = middle // (2 * pooled_width), middle % (2 * pooled_width)
+    middle = indices.narrow(-2, top, height).narrow(-1, left, width)
+    row = middle // (2 * pooled_width)
+    column = middle - row * (2 * pooled_width)
     return (row - 2 * top) * (2 * width) + column - 2 * left
