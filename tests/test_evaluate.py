@@ -197,7 +197,7 @@ def test_compare_writes_paired_differences(evaluated, tmp_path, capsys):
 
 def test_paired_statistics_worked_by_hand():
     one = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    two = one + [0.01, 0.02, 0.03, 0.04, 0.05, np.nan]
+    two = one + np.array([0.01, 0.02, 0.03, 0.04, 0.05, np.nan])
     row = compare.paired(one, two, list("abcdef"), 2000)
     assert row["images"] == 5
     assert row["difference"] == pytest.approx(0.03)
