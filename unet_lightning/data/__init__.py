@@ -68,8 +68,8 @@ def in_blocks(items: Sequence[Item]) -> Iterable[tuple[Item, int, str]]:
         yield item, int(share * BLOCKS), "train" if share < 0.6 else "val" if share < 0.8 else "test"
 
 
-def from_train(splits: dict[str, str]) -> dict[str, str]:
-    """Published lists as splits. Where no test labels are published the val list is test, so that a score compares with
+def val_is_test(splits: dict[str, str]) -> dict[str, str]:
+    """Published splits by name. Where no test labels are published the val list is test, so that a score compares with
     published ones and is read once; `assign_splits` then takes val from the training groups.
     """
     return splits if "test" in splits.values() else {k: "test" if s == "val" else s for k, s in splits.items()}

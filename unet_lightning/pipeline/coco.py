@@ -96,6 +96,11 @@ def find_images(
     return records, findings, texts
 
 
+def has_objects(text: str, class_ids: Mapping[Any, int]) -> bool:
+    """Whether an image has an object of any class."""
+    return any(annotation["category_id"] in class_ids for annotation in json.loads(text)["annotations"])
+
+
 def read(
     record: Record,
     texts: Texts,

@@ -36,8 +36,19 @@ def read_files(record: Record, coding: Coding, channels: int | None = None, vari
     in_color = coding.colors is not None
     mask = None if record.mask is None else read_label(record.mask, in_color, record.page, variable)
     instances = None if record.instances is None else read_label(record.instances, False, record.page, variable)
+    return labelled(record, as_channels(image, channels), coding, mask, instances)
+
+
+def labelled(
+    record: Record,
+    image: NDArray[Any],
+    coding: Coding,
+    mask: NDArray[Any] | None = None,
+    instances: NDArray[Any] | None = None,
+) -> Sample:
+    """`to_sample`, with the label's file named in its InputError."""
     try:
-        return to_sample(as_channels(image, channels), coding, mask, instances)
+        return to_sample(image, coding, mask, instances)
     except InputError as error:
         page = "" if record.page is None else f", slice {record.page}"
         raise InputError(f"{record.mask or record.instances or record.image}{page}: {error}") from None
