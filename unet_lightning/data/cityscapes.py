@@ -22,8 +22,8 @@ SOURCE = "download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip from
 NAMES = (
     "unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground", "road", "sidewalk",
     "parking", "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel", "pole", "polegroup",
-    "traffic light", "traffic sign", "vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus", "caravan",
-    "trailer", "train", "motorcycle", "bicycle",
+    "traffic light", "traffic sign", "vegetation", "terrain", "sky", "person", "rider", "car", "truck", "bus",
+    "caravan", "trailer", "train", "motorcycle", "bicycle",
 )  # label ids 0 to 33
 # fmt: on
 TRAIN_IDS = np.full(len(NAMES), IGNORED)

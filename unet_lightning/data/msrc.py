@@ -88,5 +88,5 @@ def _regions(path: Path) -> NDArray[Any]:
     regions, kinds = (np.asarray(content.get(name, [])) for name in ("newseg", "newlabels"))
     if regions.ndim != 2 or regions.min() < 1 or regions.max() > kinds.size + 1 or not 0 < kinds.max() <= len(CLASSES):
         raise InputError("no newseg of regions 1, 2, … with a class in newlabels for each; copy the file again")
-    table: NDArray[Any] = np.array([0, *kinds.ravel(), 0])
-    return table[regions]
+    found: NDArray[Any] = np.array([0, *kinds.ravel(), 0])[regions]
+    return found
