@@ -14,7 +14,7 @@ from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
 SOURCE = "register for DRIVE at https://drive.grand-challenge.org, download training.zip and test.zip and unpack them"
-STORED = Coding(2, values={0: 0, 255: 1})
+STORED = Coding(2, colors=[(0, 0, 0), (255, 255, 255)])  # the numbers of a GIF are no grey values
 
 
 def find(root: str | None, classes: Sequence[str]) -> DataSet:
@@ -41,9 +41,9 @@ def find(root: str | None, classes: Sequence[str]) -> DataSet:
 def read(record: Record, classes: int) -> Sample:
     """The sample of a picture; outside the field of view of its `parts` nothing counts."""
     assert record.mask is not None
-    image, field = read_image(record.image), read_label(record.parts[0])
+    image, field = read_image(record.image), read_label(record.parts[0], in_color=True)[..., 0]
     try:
-        mask = STORED.decode(read_label(record.mask))[0].astype(np.int32)
+        mask = STORED.decode(read_label(record.mask, in_color=True))[0].astype(np.int32)
         if field.shape != mask.shape:
             raise InputError(f"{mask.shape}, its field of view {record.parts[0]} is {field.shape}; copy both again")
     except InputError as error:
