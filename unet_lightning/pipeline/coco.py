@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError, nearest
 from unet_lightning.pipeline.objects import IGNORED, Object, boxed, outline, to_objects_sample
-from unet_lightning.pipeline.optional import needed
 from unet_lightning.pipeline.read import as_channels, read_image
 from unet_lightning.pipeline.text import Texts, read_json
 from unet_lightning.record import Record
@@ -43,7 +42,7 @@ class Description:
         """
         for name in classes[1:]:
             if name not in self.classes:
-                raise InputError(f"{self.path}: no category is called {name}; {nearest(name, self.classes[1:])}")
+                raise InputError(f"{self.path} has no {name}; correct the name: {nearest(name, self.classes[1:])}")
         used = {annotation["category_id"] for found in self.annotations.values() for annotation in found}
         lacking = sorted(self.categories[k] for k in used if self.categories[k] not in (*classes[1:], *BACKGROUND))
         if strict and lacking:
@@ -145,19 +144,29 @@ def decode(segmentation: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
     counts, size = segmentation["counts"], segmentation["size"]
     if size != list(shape):
         raise InputError(f"run lengths for {size}; expected {list(shape)} as the image; give the image of their size")
-    coco = needed("pycocotools.mask", "coco")
-    try:
-        if isinstance(counts, list):
-            whole = all(isinstance(count, int) and count >= 0 for count in counts)
-            if not whole or sum(counts) != shape[0] * shape[1]:
-                raise ValueError(f"runs of {sum(counts) if whole else 'strange'} pixels for {shape[0] * shape[1]}")
-            segmentation = coco.frPyObjects(segmentation, *shape)
-        elif not counts:
-            raise ValueError("no runs")
-        found: NDArray[np.bool_] = coco.decode(segmentation).astype(bool)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"damaged run lengths ({error}); correct the object, or take it out") from None
+    counts = _counts(counts) if isinstance(counts, str) else counts
+    whole = isinstance(counts, list) and all(isinstance(count, int) and count >= 0 for count in counts)
+    if not whole or sum(counts) != shape[0] * shape[1]:
+        raise InputError(f"damaged run lengths, which don't add up to {shape[0] * shape[1]} pixels; correct the object")
+    found: NDArray[np.bool_] = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(shape, order="F")
     return found
+
+
+def _counts(text: str) -> list[int]:
+    """Compressed run lengths: a number is 5 bits a character from "0", the lowest first, while bit 5 is set, with a
+    sign; from the fourth on it is the difference to the number two before (`rleFrString` of the COCO API).
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        code = ord(character) - 48
+        value |= (code & 31) << shift
+        shift += 5
+        if not code & 32:
+            value -= (code & 16) and 1 << shift
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value = shift = 0
+    return counts
 
 
 def _corners(polygon: Any) -> Any:
