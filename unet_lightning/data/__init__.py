@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline.array import is_nifti, slices
+from unet_lightning.pipeline.array import is_nifti, same_size, slices
 from unet_lightning.record import Record
 
 Item = TypeVar("Item")
@@ -53,7 +53,11 @@ def expanded(record: Record) -> Iterator[Record]:
     number = slices(record.image) if is_nifti(record.image) else None
     if number is None:
         yield record
-    for page in range(number or 0):
+        return
+    for label in record.files[1:]:
+        if is_nifti(label) and not same_size(record.image, label):
+            raise InputError(f"{label} is of another size than {record.image}; make both of one size")
+    for page in range(number):
         yield replace(record, id=f"{record.id}/{page:04d}", page=page, group=record.group or record.id)
 
 

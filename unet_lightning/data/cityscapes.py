@@ -12,7 +12,7 @@ from unet_lightning.data import by_name, located, paired, val_is_test
 from unet_lightning.error import InputError
 from unet_lightning.label import Coding
 from unet_lightning.pipeline.objects import IGNORED, outline
-from unet_lightning.pipeline.read import labelled, read_image, read_label
+from unet_lightning.pipeline.read import decoded, labelled, read_image, read_label
 from unet_lightning.pipeline.text import read_json
 from unet_lightning.record import SPLITS, DataSet, Record
 from unet_lightning.sample import Sample
@@ -83,11 +83,7 @@ def read(record: Record, classes: int, instances: bool) -> Sample:
     if record.mask.suffix == ".json":
         mask, objects = _drawn(record.mask)
     else:
-        stored = read_label(record.mask)
-        try:
-            ids, valid = STORED.decode(stored)
-        except InputError as error:
-            raise InputError(f"{record.mask}: {error}") from None
+        ids, valid = decoded(record.mask, STORED)
         mask = np.where(valid, TRAIN_IDS[ids], IGNORED)
         objects = np.zeros((1, 1)) if record.instances is None else read_label(record.instances)
         objects = np.where(objects < 1000, 0, objects)  # smaller numbers are no single things

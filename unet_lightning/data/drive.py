@@ -9,7 +9,7 @@ from unet_lightning.data import by_name, located, paired
 from unet_lightning.error import InputError
 from unet_lightning.label import Coding
 from unet_lightning.pipeline.objects import IGNORED
-from unet_lightning.pipeline.read import labelled, read_image, read_label
+from unet_lightning.pipeline.read import decoded, labelled, read_image, read_label
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -42,10 +42,7 @@ def read(record: Record, classes: int) -> Sample:
     """The sample of a picture; outside the field of view of its `parts` nothing counts."""
     assert record.mask is not None
     image, field = read_image(record.image), read_label(record.parts[0], in_color=True)[..., 0]
-    try:
-        mask = STORED.decode(read_label(record.mask, in_color=True))[0].astype(np.int32)
-        if field.shape != mask.shape:
-            raise InputError(f"{mask.shape}, its field of view {record.parts[0]} is {field.shape}; copy both again")
-    except InputError as error:
-        raise InputError(f"{record.mask}: {error}") from None
+    mask = decoded(record.mask, STORED)[0].astype(np.int32)
+    if field.shape != mask.shape:
+        raise InputError(f"{record.mask} and {record.parts[0]} are of two sizes; copy both again from their source")
     return labelled(record, image, Coding(classes, ignore=IGNORED), np.where(field > 0, mask, IGNORED))

@@ -12,7 +12,7 @@ from unet_lightning.error import InputError
 from unet_lightning.label import Coding, color
 from unet_lightning.pipeline.array import mat_variables
 from unet_lightning.pipeline.objects import IGNORED
-from unet_lightning.pipeline.read import labelled, read_image, read_label
+from unet_lightning.pipeline.read import decoded, labelled, read_image
 from unet_lightning.pipeline.text import read_list
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
@@ -74,11 +74,7 @@ def find(root: str | None, labels: Literal["colors", "regions"], rare: bool) -> 
 def read(record: Record, table: tuple[int, ...], classes: int) -> Sample:
     """The sample of a picture and its colours or regions. table: what the publisher's classes 0 (void) to 23 become."""
     assert record.mask is not None
-    try:
-        is_mat = record.mask.suffix == ".mat"
-        stored = _regions(record.mask) if is_mat else STORED.decode(read_label(record.mask, in_color=True))[0]
-    except InputError as error:
-        raise InputError(f"{record.mask}: {error}") from None
+    stored = _regions(record.mask) if record.mask.suffix == ".mat" else decoded(record.mask, STORED)[0]
     return labelled(record, read_image(record.image), Coding(classes, ignore=IGNORED), np.array(table)[stored])
 
 
@@ -87,6 +83,8 @@ def _regions(path: Path) -> NDArray[Any]:
     content = mat_variables(path)
     regions, kinds = (np.asarray(content.get(name, [])) for name in ("newseg", "newlabels"))
     if regions.ndim != 2 or regions.min() < 1 or regions.max() > kinds.size + 1 or not 0 < kinds.max() <= len(CLASSES):
-        raise InputError("no newseg of regions 1, 2, … with a class in newlabels for each; copy the file again")
+        raise InputError(
+            f"{path}: no newseg of regions 1, 2, … with a class in newlabels for each; copy the file again"
+        )
     found: NDArray[Any] = np.array([0, *kinds.ravel(), 0])[regions]
     return found

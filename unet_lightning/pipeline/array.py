@@ -81,9 +81,17 @@ def slices(path: Path) -> int | None:
     return int(image.shape[_axis(image)]) if len(image.shape) > 2 else None
 
 
+def same_size(volume: Path, label: Path) -> bool:
+    """Whether a label fits a volume, a fourth axis of which holds its channels. Reads the headers alone."""
+    return bool(_open(volume).shape[:3] == _open(label).shape)
+
+
 def _slice(path: Path, page: int | None) -> NDArray[Any]:
     """Slice `page` across the body's axis, rows and columns as stored, the fourth axis of a series as channels."""
-    volume, axis = _volume(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    opened = _volume(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    if isinstance(opened, InputError):
+        raise opened
+    volume, axis = opened
     if volume.ndim == 2:
         return np.array(volume)
     if page is None or page >= volume.shape[axis]:
@@ -93,15 +101,17 @@ def _slice(path: Path, page: int | None) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=2)  # an image and its label: slices are read in turn, and each process opens a volume once
-def _volume(path: Path, changed: int) -> tuple[NDArray[Any], int]:
-    """A volume in the type it is stored in, mapped or decoded whole, and its axis from foot to head."""
-    image = _open(path)
+def _volume(path: Path, changed: int) -> tuple[NDArray[Any], int] | InputError:
+    """A volume in the type it is stored in, mapped or decoded whole, and its axis from foot to head, or why not."""
     try:
+        image = _open(path)
         proxy = image.dataobj
         plain = (proxy.slope, proxy.inter) == (1, 0)
         return proxy.get_unscaled() if plain else proxy.get_scaled(dtype=np.float32), _axis(image)
+    except InputError as error:
+        return error
     except Exception as error:  # nibabel and gzip raise many kinds for a broken file
-        raise InputError(f"{path}: {_first_line(error)}; {BROKEN}") from None
+        return InputError(f"{path}: {_first_line(error)}; {BROKEN}")
 
 
 def _open(path: Path) -> Any:

@@ -34,6 +34,7 @@ def inspect(store: Store) -> Statistics:
     findings += [*channel_findings(channels), *content_findings(contents)]
     if training.numbers and not training.pixels[0].any():
         findings.append("no pixel of the training split counts; correct data.ignore or the labels")
+    findings = list(dict.fromkeys(findings))  # a broken volume is found with each of its slices
     if findings:
         shown = findings[:MOST] + ([f"… and {len(findings) - MOST} more"] if len(findings) > MOST else [])
         raise InputError("\n".join(shown))

@@ -39,6 +39,15 @@ def read_files(record: Record, coding: Coding, channels: int | None = None, vari
     return labelled(record, as_channels(image, channels), coding, mask, instances)
 
 
+def decoded(path: Path, coding: Coding) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Class ids and valid (H, W) of a mask file, which is named where it holds what the coding doesn't know."""
+    stored = read_label(path, in_color=coding.colors is not None)
+    try:
+        return coding.decode(stored)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
 def labelled(
     record: Record,
     image: NDArray[Any],
