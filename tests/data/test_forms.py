@@ -63,20 +63,37 @@ def test_a_polygon_off_the_pixel_edges_is_right_within_a_pixel_of_its_border(tmp
     assert (drawn ^ inside).sum() < 0.1 * inside.sum()
 
 
-def test_overlapping_objects_the_smaller_lies_on_top(tmp_path):
-    mask = np.zeros((20, 20), np.uint8)
-    forms.images(tmp_path, [(mask, None)], ".")
-    box = {"shape_type": "rectangle", "group_id": None}
-    small, large = (
-        box | {"label": "cell", "points": [[8, 8], [12, 12]]},
-        box | {"label": "debris", "points": [[2, 2], [18, 18]]},
-    )
-    for shapes in ([small, large], [large, small]):
-        (tmp_path / "0.json").write_text(json.dumps({"shapes": shapes, "imagePath": "0.png"}))
-        found = find(str(tmp_path), forms.CLASSES)
-        sample = found.read(found.records[0])
-        assert (sample.mask[8:12, 8:12] == 1).all()
-        assert (sample.mask == 2).sum() == 16 * 16 - 16
+def boxes(*corners, shape=(20, 20)):
+    """Two overlapping objects and their order in the file."""
+    mask = np.zeros(shape, bool)
+    for top, left, bottom, right in corners:
+        mask[top:bottom, left:right] = True
+    return mask
+
+
+SMALL, LARGE = boxes((8, 8, 12, 12)), boxes((2, 2, 18, 18))
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_of_overlapping_objects_in_a_table_the_smaller_lies_on_top(tmp_path, order):
+    forms.images(tmp_path, [(np.zeros((20, 20), np.uint8), None)])
+    rows = {1: f"0,cell,{forms.down_the_columns(SMALL)}", 2: f"0,debris,{forms.down_the_columns(LARGE)}"}
+    (tmp_path / "manifest.csv").write_text("\n".join(["ImageId,ClassId,EncodedPixels", *(rows[k] for k in order)]))
+    found = find(str(tmp_path), forms.CLASSES)
+    assert np.array_equal(found.read(found.records[0]).mask, 2 * LARGE.astype(int) - SMALL)
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_of_overlapping_shapes_of_labelme_the_later_lies_on_top(tmp_path, order):
+    forms.images(tmp_path, [(np.zeros((20, 20), np.uint8), None)], ".")
+    shapes = {
+        1: {"label": "cell", "shape_type": "rectangle", "points": [[8, 8], [12, 12]]},
+        2: {"label": "debris", "shape_type": "rectangle", "points": [[18, 18], [2, 2]]},
+    }
+    (tmp_path / "0.json").write_text(json.dumps({"shapes": [shapes[k] for k in order], "imagePath": "0.png"}))
+    found = find(str(tmp_path), forms.CLASSES)
+    expected = 2 * LARGE.astype(int) - SMALL if order == (2, 1) else 2 * LARGE.astype(int)
+    assert np.array_equal(found.read(found.records[0]).mask, expected)
 
 
 def test_labelmes_own_words_groups_and_circles(tmp_path):

@@ -7,7 +7,7 @@ from typing import Literal
 from unet_lightning.data import located
 from unet_lightning.error import InputError
 from unet_lightning.pipeline import runs
-from unet_lightning.pipeline.objects import Object, boxed, to_objects_sample
+from unet_lightning.pipeline.objects import Object, boxed, smallest_last, to_objects_sample
 from unet_lightning.pipeline.read import read_image, read_label
 from unet_lightning.pipeline.text import Texts
 from unet_lightning.record import DataSet, Record
@@ -36,7 +36,7 @@ def find(root: str | None, classes: Sequence[str], labels: Literal["masks", "tab
 def read(record: Record, classes: int) -> Sample:
     """The sample of an image whose parts are the masks of its nuclei; where two overlap the smaller lies on top."""
     image = read_image(record.image)
-    return to_objects_sample(image, _nuclei(record, image.shape[:2]), classes)
+    return to_objects_sample(image, smallest_last(_nuclei(record, image.shape[:2])), classes)
 
 
 def _nuclei(record: Record, shape: tuple[int, ...]) -> Iterator[Object]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError, nearest
-from unet_lightning.pipeline.objects import IGNORED, Object, boxed, outline, to_objects_sample
+from unet_lightning.pipeline.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
 from unet_lightning.pipeline.read import as_channels, read_image
 from unet_lightning.pipeline.text import Texts, read_json
 from unet_lightning.record import Record
@@ -118,7 +118,7 @@ def read(
             f"{image.shape[0]}x{image.shape[1]}; give the image the objects were drawn on"
         )
     objects = _objects(record, entry["annotations"], class_ids, image.shape[:2])
-    return to_objects_sample(image, objects, classes, instances)
+    return to_objects_sample(image, smallest_last(objects), classes, instances)
 
 
 def _objects(

@@ -35,7 +35,7 @@ def image_of(path: Path) -> Path:
 
 def read(record: Record, classes: Sequence[str], channels: int | None) -> Sample:
     """The sample of a picture and its JSON. Shapes of one label and one group are one object; `__ignore__` counts
-    nowhere. The smaller of two overlapping objects lies on top.
+    nowhere. A later shape lies on top of an earlier one, as labelme's own exports have it.
     """
     assert record.mask is not None
     image = as_channels(read_image(record.image), channels)
@@ -67,8 +67,7 @@ def _objects(content: dict[str, Any], classes: Sequence[str], shape: tuple[int, 
         mask = _mask(drawn, (shape[0], shape[1]))
         groups[key] = groups[key] | mask if key in groups else mask
     for key, mask in groups.items():
-        if kinds[key[0]] != 0:
-            yield from boxed(kinds[key[0]], mask)
+        yield from boxed(kinds[key[0]], mask)
 
 
 def _mask(drawn: dict[str, Any], shape: tuple[int, int]) -> NDArray[np.bool_]:

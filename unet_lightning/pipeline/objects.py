@@ -18,7 +18,7 @@ BEYOND = 1.0  # pixels an outline may reach beyond its image; annotators' roundi
 
 @dataclass(frozen=True)
 class Object:
-    """Class id or IGNORED, and pixels: the top left corner of the object's box, and a mask (h, w) of the box."""
+    """Class id, 0 for background or IGNORED, and where: the top left corner of a box, and a mask (h, w) of the box."""
 
     kind: int
     corner: tuple[int, int]
@@ -34,18 +34,19 @@ def boxed(kind: int, mask: NDArray[np.bool_]) -> Iterable[Object]:
 
 
 def to_objects_sample(image: NDArray[Any], objects: Iterable[Object], classes: int, instances: bool = True) -> Sample:
-    """The sample of an image (H, W, C) and its objects.
-
-    Where objects overlap the smaller lies on top, of equal ones the later; ignored regions lie beneath all objects.
-    """
+    """The sample of an image (H, W, C) and its objects, of which a later one lies on top of an earlier one."""
     mask, numbers = np.zeros((2, *image.shape[:2]), np.int32)
-    order = sorted(objects, key=lambda found: (found.kind != IGNORED, -int(found.mask.sum())))
-    for number, found in enumerate(order, 1):
+    for number, found in enumerate(objects, 1):
         (top, left), (height, width) = found.corner, found.mask.shape
         place = np.s_[top : top + height, left : left + width]
         mask[place][found.mask] = found.kind
-        numbers[place][found.mask] = 0 if found.kind == IGNORED else number
+        numbers[place][found.mask] = number if found.kind > 0 else 0
     return to_sample(image, Coding(classes, ignore=IGNORED), mask, numbers if instances else None)
+
+
+def smallest_last(objects: Iterable[Object]) -> list[Object]:
+    """Objects whose file gives them no order: the smaller lies on top of the larger, regions to ignore beneath all."""
+    return sorted(objects, key=lambda found: (found.kind != IGNORED, -int(found.mask.sum())))
 
 
 def outline(polygons: Sequence[ArrayLike], shape: tuple[int, int]) -> NDArray[np.bool_]:

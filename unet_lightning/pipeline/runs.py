@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline.objects import Object, boxed, run_lengths, to_objects_sample
+from unet_lightning.pipeline.objects import Object, boxed, run_lengths, smallest_last, to_objects_sample
 from unet_lightning.pipeline.read import as_channels, read_image
 from unet_lightning.pipeline.text import Texts, read_table
 from unet_lightning.record import Record
@@ -47,7 +47,7 @@ def find_images(
 def read(record: Record, texts: Texts, classes: int, channels: int | None = None) -> Sample:
     """The sample of an image and its rows; where objects overlap the smaller lies on top."""
     image = as_channels(read_image(record.image), channels)
-    return to_objects_sample(image, _objects(record, texts, image.shape[:2]), classes)
+    return to_objects_sample(image, smallest_last(_objects(record, texts, image.shape[:2])), classes)
 
 
 def _objects(record: Record, texts: Texts, shape: tuple[int, ...]) -> Iterator[Object]:
