@@ -43,6 +43,14 @@ def test_every_published_set_has_a_layout_here():
     assert set(layouts.WRITERS) == set(groups()["data"]) - OWN
 
 
+def test_every_set_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for name in groups()["data"]:
+        assert f"## {name}\n" in text or f"`{name}`" in text
+        if name in layouts.WRITERS:
+            assert f"`python train.py data={name} data.root=FOLDER" in text
+
+
 @pytest.mark.parametrize(
     ("written", "overrides"),
     [(name, ()) for name in layouts.WRITERS]

@@ -16,7 +16,8 @@ from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
 SOURCE = (
-    "download Barcelona.zip (or SiftFlowDataset.zip) from http://www.cs.unc.edu/~jtighe/Papers/ECCV10/ and unpack it"
+    "download the full data set Barcelona, or Sift Flow, from "
+    "https://jovapo.github.io/publications/2010-10-ECCV-Superparsing/eccv10.html and unpack it"
 )
 UNLABELLED = 0
 
