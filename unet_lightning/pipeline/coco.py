@@ -23,7 +23,7 @@ BACKGROUND = ("_background_", "background", "__background__")
 
 @dataclass(frozen=True)
 class Description:
-    """A COCO file: its images and annotations by image id, and the names of its categories by their ids."""
+    """A COCO file: images and annotations by image id, and names of categories in the order of their ids."""
 
     path: Path
     images: dict[Any, dict[str, Any]]
@@ -33,7 +33,7 @@ class Description:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Background and the names of all categories, in the order of their ids."""
-        names = [name for _, name in sorted(self.categories.items()) if name not in BACKGROUND]
+        names = [name for name in self.categories.values() if name not in BACKGROUND]
         return ("background", *dict.fromkeys(names))
 
     def class_ids(self, classes: Sequence[str], strict: bool) -> dict[Any, int]:
@@ -61,7 +61,7 @@ def describe(path: Path) -> Description:
         images = {
             image["id"]: {k: image.get(k) for k in ("file_name", "height", "width")} for image in content["images"]
         }
-        categories = {category["id"]: str(category["name"]) for category in content["categories"]}
+        categories = dict(sorted((category["id"], str(category["name"])) for category in content["categories"]))
         annotations: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
             kept = {key: annotation.get(key) for key in ("id", "category_id", "segmentation", "iscrowd")}

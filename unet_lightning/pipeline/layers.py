@@ -4,9 +4,9 @@ import numpy as np
 
 from unet_lightning.error import InputError
 from unet_lightning.label import Coding
-from unet_lightning.pipeline.read import as_channels, read_image, read_label
+from unet_lightning.pipeline.read import as_channels, labelled, read_image, read_label
 from unet_lightning.record import Record
-from unet_lightning.sample import Sample, check_whole, to_sample
+from unet_lightning.sample import Sample, check_whole
 
 
 def read(record: Record, classes: int, channels: int | None, threshold: float | None, variable: str | None) -> Sample:
@@ -30,4 +30,5 @@ def read(record: Record, classes: int, channels: int | None, threshold: float | 
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         mask[stored > (threshold or 0)] = k
-    return to_sample(image, Coding(classes), mask)
+    instances = None if record.instances is None else read_label(record.instances, False, record.page, variable)
+    return labelled(record, image, Coding(classes), mask, instances)

@@ -27,13 +27,13 @@ class Texts:
 
 def read_list(path: Path) -> list[str]:
     """The lines of a list, stripped, without empty ones; Windows line ends and a byte order mark do no harm."""
-    return [line.strip() for line in _text(path).splitlines() if line.strip()]
+    return [line.strip() for line in _text(path, "text in UTF-8").splitlines() if line.strip()]
 
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """The columns and rows of a CSV file (UTF-8, comma)."""
     try:
-        reader = csv.DictReader(_text(path).splitlines(keepends=True))
+        reader = csv.DictReader(_text(path, "CSV UTF-8").splitlines(keepends=True))
         return list(reader.fieldnames or ()), list(reader)
     except csv.Error as error:
         raise InputError(f"{path} can't be read ({error}); save it as CSV UTF-8") from None
@@ -50,7 +50,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _text(path: Path, kind: str = "CSV UTF-8") -> str:
+def _text(path: Path, kind: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
