@@ -151,3 +151,14 @@ def test_numbers_of_objects_over_65535_stay_apart(tmp_path):
     np.save(tmp_path / "instances" / "a.npy", objects * 10**9)
     found = find(str(tmp_path), ["background", "cell"])
     assert np.array_equal(found.read(found.records[0]).instances, objects)
+
+
+def test_one_mask_a_class_beside_instances(tmp_path):
+    forms.one_a_class(tmp_path, PAIRS)
+    (tmp_path / "instances").mkdir()
+    for k, (_, objects) in enumerate(PAIRS):
+        cv2.imwrite(str(tmp_path / "instances" / f"{k}.png"), objects.astype(np.uint16))
+    samples = read_all(tmp_path)
+    for k, (mask, objects) in enumerate(PAIRS):
+        assert np.array_equal(samples[str(k)].mask, mask)
+        assert forms.same_objects(samples[str(k)].instances, objects)

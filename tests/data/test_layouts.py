@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from tests.data import forms, layouts
 from unet_lightning import run
 from unet_lightning.config import compose, groups
 from unet_lightning.error import InputError
+from unet_lightning.metric import counting, instance, overlaps
 from unet_lightning.part import PIPELINE, SPLITTING, make, plain_config
 
 REAL = os.environ.get("UNET_LIGHTNING_DATA")
@@ -186,3 +188,16 @@ def test_every_name_trains_one_step_and_predicts_one_image(tmp_path, name):
     logits = built.task.predict(sample["image"])
     assert logits.shape == (len(built.data.dataset.classes), *sample["mask"].shape)
     assert logits.isfinite().all()
+
+
+def test_cells_that_a_partly_annotated_frame_leaves_out_count_nowhere_in_scores(tmp_path):
+    layouts.ctc(tmp_path, forms.label_maps())
+    found = dataset("ctc", tmp_path)
+    record = next(record for record in found.records if record.id == "01/t004")
+    sample = found.read(record)
+    everything = tifffile.imread(record.parts[0])  # a perfect prediction finds the cell that was left out as well
+    reference = sample.instances * sample.valid
+    table = overlaps(reference, counting(reference, everything, sample.valid))
+    assert len(np.unique(everything)) == len(np.unique(sample.instances)) + 1
+    assert instance.summary([table])["image_mean"] == {"aji": 1, "pq": 1, "seg": 1, "ap50": 1, "ap": 1}
+    assert instance.errors(table)["invented"] == 0
