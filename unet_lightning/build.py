@@ -94,9 +94,9 @@ def find_data(plain: Mapping[str, Any]) -> DataSet:
     records, splitting = found.records, {key: plain["data"][key] for key in SPLITTING}
     try:
         records = assign_splits(found.records, plain["seed"], **splitting)
+        log.info(f"split     {how_split(found.records, **splitting)}, written to split.csv")
     except InputError as error:
         findings.append(str(error))
-    log.info(f"split     {how_split(found.records, **splitting)}, written to split.csv")
     return replace(found, records=records, findings=tuple(findings))
 
 
