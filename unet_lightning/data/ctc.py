@@ -53,6 +53,6 @@ def read(record: Record) -> Sample:
         everything = read_label(path)
         if everything.shape != cells.shape:
             raise InputError(f"{path} is of another size than {record.instances}; copy both again from their source")
-        if np.setdiff1d(everything, [0, *everything[cells > 0]]).size:
+        if np.setdiff1d(everything, np.append(0, everything[cells > 0])).size:
             mask[cells == 0] = IGNORED
     return labelled(record, image, Coding(2, ignore=IGNORED), mask, cells)
