@@ -1,9 +1,10 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from unet_lightning.error import InputError
-from unet_lightning.record import Record, assign_splits, split_hash
+from unet_lightning.record import DataSet, Record, assign_splits, split_hash, voc_palette
 
 RECORDS = [Record(f"{group}{k}", f"{group}{k}.png", group=group) for group in "abcdefghij" for k in range(3)]
 
@@ -32,6 +33,66 @@ def test_published_splits_are_kept():
 def test_a_strange_split_is_refused():
     with pytest.raises(InputError, match="tets"):
         assign_splits([replace(RECORDS[0], split="tets")], 0)
+
+
+def splits_of_groups(records):
+    sides = {}
+    for record in records:
+        sides.setdefault(record.group, set()).add(record.split)
+    assert all(len(splits) == 1 for splits in sides.values())
+    return {group: splits.pop() for group, splits in sides.items()}
+
+
+def test_each_group_is_tested_once_and_validated_once_in_a_cross_validation():
+    folds = [splits_of_groups(assign_splits(RECORDS, 0, fold=k, folds=5)) for k in range(5)]
+    for group in "abcdefghij":
+        assert sorted(sides[group] for sides in folds) == ["test", "train", "train", "train", "val"]
+    assert all(list(sides.values()).count("test") == 2 for sides in folds)
+
+
+def test_a_published_test_split_stays_in_every_fold():
+    published = [replace(r, split="test" if r.group in "ab" else "val" if r.group == "c" else "train") for r in RECORDS]
+    folds = [splits_of_groups(assign_splits(published, 0, fold=k, folds=4)) for k in range(4)]
+    assert all(sides["a"] == sides["b"] == "test" for sides in folds)
+    for group in "cdefghij":
+        assert sorted(sides[group] for sides in folds) == ["train", "train", "train", "val"]
+
+
+@pytest.mark.parametrize(("fold", "folds"), [(5, 5), (0, 11), (0, 2)])
+def test_folds_that_can_not_be(fold, folds):
+    with pytest.raises(InputError, match=r"with 10 groups; expected 3 to 10 folds.*set data\.folds"):
+        assign_splits(RECORDS, 0, fold=fold, folds=folds)
+
+
+def test_a_missing_val_is_a_fifth_of_the_training_groups():
+    published = [replace(r, split="test" if r.group in "ab" else "train") for r in RECORDS]
+    sides = splits_of_groups(assign_splits(published, 0))
+    assert sides["a"] == sides["b"] == "test"
+    assert sorted(sides.values()) == ["test"] * 2 + ["train"] * 6 + ["val"] * 2
+
+
+@pytest.mark.parametrize(("groups", "words"), [("ab", "2 groups can't make train and val and test"), ("a", "1 group ")])
+def test_too_few_groups(groups, words):
+    with pytest.raises(InputError, match=words):
+        assign_splits([record for record in RECORDS if record.group in groups], 0)
+
+
+@pytest.mark.parametrize("number", [2, 7, 8, 150])
+def test_every_class_has_a_colour_of_its_own(number):
+    names = tuple(str(k) for k in range(number))
+    assert len(set(DataSet((), names, lambda record: None).colors)) == number
+    assert DataSet((), ("a", "b"), lambda record: None, (), ((1, 2, 3), (4, 5, 6))).colors == ((1, 2, 3), (4, 5, 6))
+
+
+def test_the_colours_of_pascal_voc():
+    known = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128)]
+    assert list(voc_palette(21))[:5] == known
+    assert voc_palette(21)[20] == (0, 64, 128)
+
+
+def test_a_record_names_all_its_files():
+    record = Record("a", Path("i.png"), Path("m.png"), parts=(Path("p.png"), Path("q.png")))
+    assert [path.name for path in record.files] == ["i.png", "m.png", "p.png", "q.png"]
 
 
 def test_the_hash_changes_when_one_image_changes_sides():

@@ -3,7 +3,7 @@
 import logging
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from torch import nn
 from unet_lightning import __version__
 from unet_lightning.error import InputError
 from unet_lightning.model.geometry import Geometry
-from unet_lightning.part import PIPELINE, check, config_hash, make, plain_config
+from unet_lightning.part import PIPELINE, SPLITTING, check, config_hash, make, plain_config
 from unet_lightning.pipeline.module import DataModule
-from unet_lightning.record import DataSet, assign_splits, split_hash
+from unet_lightning.record import DataSet, Record, assign_splits, split_hash
 from unet_lightning.task import SegmentationTask
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def fit_crop(data: DataModule, geometry: Geometry) -> None:
 
 def find_data(plain: Mapping[str, Any]) -> DataSet:
     """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings."""
-    source = {key: value for key, value in plain["data"].items() if key not in PIPELINE}
+    source = {key: value for key, value in plain["data"].items() if key not in PIPELINE + SPLITTING}
     found: DataSet = make(source)
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
@@ -91,13 +91,12 @@ def find_data(plain: Mapping[str, Any]) -> DataSet:
         twice = [name for name, number in Counter(names).items() if number > 1]
         if twice:
             findings.append(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
-    published, records = any(record.split for record in found.records), found.records
+    records, splitting = found.records, {key: plain["data"][key] for key in SPLITTING}
     try:
-        records = assign_splits(found.records, plain["seed"])
+        records = assign_splits(found.records, plain["seed"], **splitting)
+        log.info(f"split     {how_split(found.records, **splitting)}, written to split.csv")
     except InputError as error:
         findings.append(str(error))
-    if not published:
-        log.info("no published split: groups shared out 60/20/20 by a seeded hash, written to split.csv")
     return replace(found, records=records, findings=tuple(findings))
 
 
@@ -107,6 +106,19 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
     normalize, augment, weight = (make(plain[key]) for key in ("normalize", "augment", "weight"))
     pipeline = {key: plain["data"][key] for key in PIPELINE}
     return DataModule(dataset, normalize, (augment, weight), plain["seed"], **pipeline)
+
+
+def how_split(records: Sequence[Record], fold: int | None, folds: int) -> str:
+    """Where the splits come from, in words."""
+    published = {record.split for record in records}
+    if fold is not None:
+        kept = ", test as given" if "test" in published else ""
+        return f"fold {fold} of {folds}, by group{kept}"
+    if published == {""}:
+        return "none given: groups shared out 60/20/20 by a seeded hash"
+    return "as the data set gives it" + (
+        "" if "val" in published else ", val a fifth of the training groups by a seeded hash"
+    )
 
 
 def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None) -> L.Trainer:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet_lightning.metric import Overlaps, instance, overlaps, partition
+from unet_lightning.metric import Overlaps, counting, instance, overlaps, partition
 from unet_lightning.metric.boundary import boundary_f1, distances, hausdorff95
 from unet_lightning.metric.instance import (
     aggregated_jaccard,
@@ -72,7 +72,8 @@ def score(
     by_class |= _boundary(sample, predicted, classes, tolerance)
     scored = Scored(record.id, record.group or record.id, record.kind, confusion.numpy(), by_class)
     if sample.instances is not None:
-        found = overlaps(sample.instances * sample.valid, objects * sample.valid)
+        reference = sample.instances * sample.valid
+        found = overlaps(reference, counting(reference, objects, sample.valid))
         scored.objects.update({name: function(found) for name, function in OBJECTS.items()})
         scored.counts.update(instance.errors(found))
         if len(classes) == 2:

@@ -14,8 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 from unet_lightning import signature
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.module import DataModule
+from unet_lightning.record import assign_splits
 
 PIPELINE = tuple(p.name for p in inspect.signature(DataModule).parameters.values() if p.kind is p.KEYWORD_ONLY)
+SPLITTING = tuple(p.name for p in inspect.signature(assign_splits).parameters.values() if p.kind is p.KEYWORD_ONLY)
 
 
 def make(node: Mapping[str, Any], **arguments: Any) -> Any:
@@ -47,7 +49,8 @@ def config_hash(plain: Mapping[str, Any]) -> str:
 def check(plain: Mapping[str, Any]) -> None:
     """InputError with every key of the config that its part doesn't know, whose value is out of range, or missing."""
     found = signature.findings(DataModule, {k: plain["data"][k] for k in PIPELINE}, "data")
-    found += findings({k: v for k, v in plain["data"].items() if k not in PIPELINE}, "data")
+    found += signature.findings(assign_splits, {k: plain["data"][k] for k in SPLITTING}, "data")
+    found += findings({k: v for k, v in plain["data"].items() if k not in PIPELINE + SPLITTING}, "data")
     for key, node in plain.items():
         if key != "data":
             found += findings(node, key)

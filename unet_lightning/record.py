@@ -1,15 +1,19 @@
 """A record is one row of a data set: an image, its label, its group and its split. Nothing here decodes a picture."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
 
 from unet_lightning.error import InputError
 from unet_lightning.sample import Sample
 
 SPLITS = ("train", "val", "test")
-SHARES = (0.6, 0.2, 0.2)
+SHARE = 0.2  # of the groups, for val and for test
+Color = tuple[int, int, int]
 PALETTE = ((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0))
 
 
@@ -19,7 +23,8 @@ class Record:
 
     `group` names what must not be divided between splits (patient, sequence, plate); it is the id where images are
     independent. `split` is one of train, val, test, or empty as long as none is published. `kind` is an optional
-    stratum by which the report breaks its scores down.
+    stratum by which the report breaks its scores down. `page` is the slice of a volume or the page of a stack.
+    `parts` are further files of the label: one mask a class or an object, a field of view, markers.
     """
 
     id: str
@@ -29,43 +34,98 @@ class Record:
     group: str = ""
     split: str = ""
     kind: str = ""
+    page: int | None = None
+    parts: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file it is read from, the image first."""
+        return tuple(path for path in (self.image, self.mask, self.instances, *self.parts) if path is not None)
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Records, the names of their classes (class 0 first), how one is read, and what was already found to be wrong."""
+    """Records, the names of their classes (class 0 first), how one is read, and what was already found to be wrong.
+
+    palette: RGB of every class as its publisher draws them, or empty.
+    """
 
     records: tuple[Record, ...]
     classes: tuple[str, ...]
     read: Callable[[Record], Sample]
     findings: tuple[str, ...] = ()
+    palette: tuple[Color, ...] = ()
 
     @property
-    def colors(self) -> tuple[tuple[int, int, int], ...]:
-        """RGB of every class."""
-        return tuple(PALETTE[k % len(PALETTE)] for k in range(len(self.classes)))
+    def colors(self) -> tuple[Color, ...]:
+        """RGB of every class: the publisher's, or seven that the colour-blind can tell apart, or VOC's for more."""
+        number = len(self.classes)
+        return (self.palette or (PALETTE if number <= len(PALETTE) else voc_palette(number)))[:number]
 
     def split(self, name: str) -> list[Record]:
         """The records of one split, in their order."""
         return [record for record in self.records if record.split == name]
 
 
-def assign_splits(records: Sequence[Record], seed: int) -> tuple[Record, ...]:
-    """Keep published splits; else share the groups out 60/20/20, ordered by a seeded hash of their names."""
-    if any(record.split for record in records):
-        strange = sorted({r.split for r in records} - set(SPLITS))
-        if strange:
-            raise InputError(
-                f"split holds {strange}; expected one of {list(SPLITS)} in every row; correct the manifest"
-            )
+def voc_palette(number: int) -> tuple[Color, ...]:
+    """The colours of Pascal VOC: bits 0, 1, 2 of a class go to the highest bits of red, green, blue, and so on."""
+
+    def channel(k: int, first: int) -> int:
+        return sum((k >> (3 * level + first) & 1) << (7 - level) for level in range(8))
+
+    return tuple((channel(k, 0), channel(k, 1), channel(k, 2)) for k in range(number))
+
+
+def assign_splits(
+    records: Sequence[Record], seed: int, *, fold: Annotated[int, Ge(0)] | None = None, folds: Annotated[int, Ge(2)] = 5
+) -> tuple[Record, ...]:
+    """Keep what is published and fill in what isn't, whole groups at a time, ordered by a seeded hash of their names.
+
+    Nothing published: 60/20/20. A published training split without a val: a fifth of its groups becomes val.
+    fold: cross-validation. A published test stays; fold `fold` of the other groups is val, or without a published test
+    it is test and the next one val.
+    """
+    strange = sorted({r.split for r in records} - {"", *SPLITS})
+    if strange or len({bool(r.split) for r in records}) > 1:
+        raise InputError(
+            f"split holds {strange or ['']}; expected one of {list(SPLITS)} in every row; correct the manifest"
+        )
+    published = {r.split for r in records} & set(SPLITS)
+    if fold is not None:
+        return _folded(records, seed, fold, folds, "test" in published)
+    if "val" in published or (published and "train" not in published):
         return tuple(records)
-    groups = sorted({r.group or r.id for r in records}, key=lambda group: _digest(f"{seed}/{group}"))
-    if len(groups) < len(SPLITS):
-        raise InputError(f"{len(groups)} groups can't make three splits; add images, or a manifest with a split column")
-    sizes = [max(1, round(share * len(groups))) for share in SHARES[1:]]
-    names = ["train"] * (len(groups) - sum(sizes)) + ["val"] * sizes[0] + ["test"] * sizes[1]
-    of_group = dict(zip(groups, names, strict=True))
-    return tuple(replace(r, split=of_group[r.group or r.id]) for r in records)
+    movable = _groups([r for r in records if r.split in ("", "train")], seed)
+    names = ("val",) if published else ("val", "test")
+    if len(movable) <= len(names):
+        many = "1 group" if len(movable) == 1 else f"{len(movable)} groups"
+        raise InputError(f"{many} can't make {' and '.join(('train', *names))}; add images, or a manifest with splits")
+    size = max(1, round(SHARE * len(movable)))
+    held_out = [name for name in names for _ in range(size)]
+    sides = ["train"] * (len(movable) - len(held_out)) + held_out
+    return _moved(records, dict(zip(movable, sides, strict=True)), keep="test" if published else "")
+
+
+def _folded(records: Sequence[Record], seed: int, fold: int, folds: int, has_test: bool) -> tuple[Record, ...]:
+    """The splits of one fold; group number k of the seeded order is in fold k modulo `folds`."""
+    movable = _groups([r for r in records if r.split != "test"], seed)
+    needed = 2 if has_test else 3
+    if not needed <= folds <= len(movable) or fold >= folds:
+        raise InputError(
+            f"data.fold={fold} data.folds={folds} with {len(movable)} groups; "
+            f"expected {needed} to {len(movable)} folds and a fold of 0 to {folds - 1}; set data.folds and data.fold"
+        )
+    held_out = {fold: "val"} if has_test else {fold: "test", (fold + 1) % folds: "val"}
+    return _moved(records, {g: held_out.get(k % folds, "train") for k, g in enumerate(movable)}, keep="test")
+
+
+def _groups(records: Sequence[Record], seed: int) -> list[str]:
+    return sorted({r.group or r.id for r in records}, key=lambda group: _digest(f"{seed}/{group}"))
+
+
+def _moved(records: Sequence[Record], side: Mapping[str, str], keep: str) -> tuple[Record, ...]:
+    """Every record on the side of its group, but those that are in the split `keep`."""
+    return tuple(r if keep and r.split == keep else replace(r, split=side[r.group or r.id]) for r in records)
 
 
 def split_hash(records: Sequence[Record]) -> str:

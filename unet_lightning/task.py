@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unet_lightning.error import InputError
-from unet_lightning.metric import Overlaps, overlaps
+from unet_lightning.metric import Overlaps, counting, overlaps
 from unet_lightning.metric.semantic import Semantic, summary
 from unet_lightning.tiling import Views, predict_tiled
 
@@ -118,10 +118,11 @@ class SegmentationTask(L.LightningModule):
         return logits
 
     def _compare(self, logits: Tensor, sample: dict[str, Any]) -> Overlaps:
-        """Predicted against labelled objects; ignored pixels belong to none."""
+        """Predicted against labelled objects; ignored pixels belong to none of these."""
         valid = sample["valid"].cpu().numpy()
         predicted = self.postprocess(logits.argmax(0).cpu().numpy())
-        return overlaps(sample["instances"].cpu().numpy() * valid, predicted * valid)
+        labelled = sample["instances"].cpu().numpy() * valid
+        return overlaps(labelled, counting(labelled, predicted, valid))
 
     def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
         """Add to `histograms[stage]` (K, 2, BINS): pixels by the probability of class k, of the rest and of k."""

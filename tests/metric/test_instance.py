@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from unet_lightning.metric import overlaps
+from unet_lightning.metric import counting, overlaps
 from unet_lightning.metric.instance import (
     THRESHOLDS,
     aggregated_jaccard,
@@ -153,3 +153,29 @@ def test_a_published_imperfect_segmentation(real_data):
             compared += 1
     if not compared:
         pytest.skip("no frame has both a gold and an imperfect segmentation")
+
+
+def test_without_ignored_pixels_every_prediction_counts():
+    prediction = boxes((0, 0, 5, 5))
+    assert np.array_equal(counting(boxes((1, 1, 5, 5)), prediction, np.ones(prediction.shape, bool)), prediction)
+
+
+def test_objects_on_ignored_pixels_count_nowhere_and_others_lose_their_ignored_part():
+    reference = boxes((0, 0, 6, 6))
+    valid = np.ones(reference.shape, bool)
+    valid[:, 8:] = False
+    prediction = boxes((0, 0, 6, 9), (8, 7, 12, 12), (8, 12, 12, 18), (9, 2, 11, 4))
+    counted = counting(reference, prediction, valid)
+    # the first reaches one column into the ignored part; the second is mostly, the third wholly ignored
+    assert np.array_equal(counted, boxes((0, 0, 6, 8)) + 4 * boxes((9, 2, 11, 4)))
+
+
+def test_in_a_partly_annotated_image_the_annotated_cells_alone_count_and_leaks_do():
+    reference = boxes((0, 0, 4, 5))
+    prediction = boxes((0, 0, 4, 10), (4, 4, 12, 20), (0, 12, 3, 15))
+    prediction[3, 4] = 2  # touches the annotated cell, covers it not
+    counted = counting(reference, prediction, reference > 0)
+    table = overlaps(reference, counted)
+    assert len(table.predictions) == 1
+    assert seg(table) == pytest.approx(19 / 40)  # 19 shared pixels, 20 + 39 - 19 in the union
+    assert errors(table)["invented"] == 0

@@ -88,3 +88,17 @@ def test_objects_are_instances_or_connected_foreground():
         kept, samples = named(a="train", b="val")
         samples["a"] = Sample(np.zeros((6, 8, 2), np.uint8), mask, mask < 2, objects)
         assert inspect(kept).objects == expected
+
+
+def test_empty_pictures_are_alike_and_leak_nothing():
+    kept, samples = named(a="train", b="val")
+    empty = Sample(np.zeros((6, 8, 1), np.uint8), np.eye(6, 8, dtype=np.uint8), np.ones((6, 8), bool))
+    samples |= {"a": empty, "b": empty}
+    assert inspect(kept).images == 1
+
+
+def test_a_finding_of_many_records_is_said_once():
+    kept, _ = store({"a": "volume is truncated", "b": "volume is truncated", "v": sample(5, 5)})
+    with pytest.raises(InputError) as caught:
+        inspect(kept)
+    assert str(caught.value).count("volume is truncated") == 1

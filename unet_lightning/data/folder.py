@@ -1,6 +1,5 @@
-"""A user's own images: `images/` beside `masks/` or `instances/`, or a manifest CSV."""
+"""A user's own images: `images/` beside `masks/` or `instances/`, or a manifest, with labels of any form."""
 
-import csv
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -8,14 +7,17 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
+from unet_lightning.data import expanded
+from unet_lightning.data.pairs import PICTURES, files, pair
 from unet_lightning.error import InputError
 from unet_lightning.label import Coding
+from unet_lightning.pipeline import coco, labelme, layers, runs
 from unet_lightning.pipeline.read import read_files
-from unet_lightning.record import SPLITS, DataSet, Record
+from unet_lightning.pipeline.text import Texts, read_table
+from unet_lightning.record import DataSet, Record
+from unet_lightning.sample import Sample
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-LABELS = ("masks", "instances")
-PAIRING = "give both the same name before the ending, or list the pairs in manifest.csv"
+MANIFESTS = ("manifest.csv", "annotations.json")
 Byte = Annotated[int, Ge(0), Le(255)]
 
 
@@ -28,33 +30,64 @@ def find(
     colors: Sequence[Sequence[Byte]] | None = None,
     threshold: float | None = None,
     channels: Literal[1, 3] | None = None,
+    variable: str | None = None,
 ) -> DataSet:
     """The records below `root`.
 
-    A manifest (its path relative to `root`; `manifest.csv` is found by itself) has the columns image, mask and/or
-    instances, and optionally id, split, group, kind; its paths are relative to it. Without one, `images/`,
-    `masks/` and `instances/` are paired by file name without ending, also inside `train/`, `val/` and `test/`.
+    A manifest (its path relative to `root`; `manifest.csv` and `annotations.json` are found by themselves) is a CSV
+    with the columns image, mask and/or instances, and optionally id, split, group, kind, its paths relative to it; or a
+    COCO file; or a CSV with the columns ImageId, EncodedPixels. Without one, `images/`, `masks/` and `instances/` are
+    paired by file name without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder for each
+    class, and labelme's JSON may lie beside the images. A volume gives a record a slice.
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise InputError(f"data.root={root} is not a folder; set data.root to the folder that holds images/")
-    table = folder / (manifest or "manifest.csv")
-    if manifest and not table.is_file():
-        raise InputError(f"data.manifest={manifest}: no such file in {folder}")
-    records, findings = read_manifest(table) if table.is_file() else pair(folder)
     coding = Coding(len(classes), ignore, label_values, colors, threshold)
-    return DataSet(records, tuple(classes), partial(read_files, coding=coding, channels=channels), tuple(findings))
+    table = next((folder / name for name in ([manifest] if manifest else MANIFESTS) if (folder / name).is_file()), None)
+    if manifest and table is None:
+        raise InputError(f"data.manifest={manifest}: no such file in {folder}")
+    if table is not None and table.suffix.lower() == ".json":
+        return _described(table, classes, channels)
+    columns = [] if table is None else read_table(table)[0]
+    if table is not None and set(columns) >= set(runs.COLUMNS):
+        return _encoded(table, classes, channels)
+    records, findings = sliced(*(pair(folder, classes) if table is None else read_manifest(table)))
+    reading = partial(read, coding=coding, classes=tuple(classes), channels=channels, variable=variable)
+    return DataSet(records, tuple(classes), reading, findings)
 
 
-def read_manifest(table: Path) -> tuple[tuple[Record, ...], list[str]]:
-    """The rows of a manifest CSV (UTF-8, comma) as records, and a finding for every row that can't be one."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns, rows = set(reader.fieldnames or ()), list(reader)
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise InputError(f"{table} can't be read ({error}); save it as CSV UTF-8") from None
-    if "image" not in columns or not columns & {"mask", "instances"}:
+def read(record: Record, coding: Coding, classes: Sequence[str], channels: int | None, variable: str | None) -> Sample:
+    """The sample of a record, by the form of its label: one mask a class, labelme's JSON, or numbers and colours."""
+    if record.parts:
+        return layers.read(record, len(classes), channels, coding.threshold, variable)
+    if record.mask is not None and record.mask.suffix.lower() == ".json":
+        return labelme.read(record, classes, channels)
+    return read_files(record, coding, channels, variable)
+
+
+def _described(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
+    """The images of a COCO file; its categories are named in data.classes."""
+    description = coco.describe(path)
+    ids = description.class_ids(classes, strict=True)
+    records, findings, texts = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
+    reading = partial(coco.read, texts=Texts(texts), class_ids=ids, classes=len(classes), channels=channels)
+    return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+
+
+def _encoded(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
+    """The images of a table of run lengths, which lie in images/ or beside it."""
+    folder = path.parent / "images"
+    images = files(folder if folder.is_dir() else path.parent, PICTURES)
+    records, findings, texts = runs.find_images(path, images, classes)
+    reading = partial(runs.read, texts=Texts(texts), classes=len(classes), channels=channels)
+    return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+
+
+def read_manifest(table: Path) -> tuple[list[Record], list[str]]:
+    """The rows of a manifest CSV as records, and a finding for every row that can't be one."""
+    columns, rows = read_table(table)
+    if "image" not in columns or not {"mask", "instances"} & set(columns):
         came = sorted(str(column) for column in columns)
         raise InputError(f"{table} has the columns {came}; expected image and mask or instances; name them so")
     findings = [
@@ -62,7 +95,7 @@ def read_manifest(table: Path) -> tuple[tuple[Record, ...], list[str]]:
         for k, row in enumerate(rows, 2)
         if not Path(row["image"] or "").name or any("\0" in str(value) for value in row.values())
     ]
-    return tuple(_record(row, table.parent) for row in rows if not findings), findings
+    return [_record(row, table.parent) for row in rows if not findings], findings
 
 
 def _record(row: dict[str, str], base: Path) -> Record:
@@ -72,51 +105,13 @@ def _record(row: dict[str, str], base: Path) -> Record:
     return Record(name, base / row["image"], mask, instances, group, split, kind)
 
 
-def pair(folder: Path) -> tuple[tuple[Record, ...], list[str]]:
-    """Images and labels of equal names as records, and a finding for each half of a pair that misses the other."""
-    parts = [split for split in SPLITS if (folder / split / "images").is_dir()]
-    records: list[Record] = []
-    findings: list[str] = []
-    for split in parts or [""]:
-        found, lonely = _pair_one(folder / split, split)
-        records += found
-        findings += lonely
-    return tuple(records), findings
-
-
-def _pair_one(folder: Path, split: str) -> tuple[list[Record], list[str]]:
-    images = _files(folder / "images")
-    if not images:
-        expected = f"images/ with {' '.join(SUFFIXES)} and masks/ or instances/, or manifest.csv"
-        raise InputError(f"{folder} holds no pictures to train on; expected {expected}; set data.root")
-    labels = {name: _files(folder / name) for name in LABELS if (folder / name).is_dir()}
-    if not labels:
-        raise InputError(f"{folder} has no masks/ and no instances/; expected one label for every image; add them")
-    lonely = []
-    for name, files in labels.items():
-        lonely += [
-            f"{images[stem]} has no partner in {name}/; {PAIRING}" for stem in sorted(images.keys() - files.keys())
-        ]
-        lonely += [
-            f"{files[stem]} has no partner in images/; {PAIRING}" for stem in sorted(files.keys() - images.keys())
-        ]
-    masks, instances = (labels.get(name, {}) for name in LABELS)
-    whole = [stem for stem in sorted(images) if all(stem in files for files in labels.values())]
-    records = [
-        Record(f"{split}/{stem}".lstrip("/"), images[stem], masks.get(stem), instances.get(stem), split=split)
-        for stem in whole
-    ]
-    return records, lonely
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """File names without ending to paths; InputError where two files share a name."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.glob("*")):
-        if path.suffix.lower() in SUFFIXES:
-            if path.stem in found:
-                raise InputError(
-                    f"{path} and {found[path.stem]} have one name; expected one file a name; give each its own"
-                )
-            found[path.stem] = path
-    return found
+def sliced(records: Sequence[Record], findings: Sequence[str]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """Records with every volume as its slices, and a finding for each volume that can't be opened."""
+    found: list[Record] = []
+    broken: list[str] = []
+    for record in records:
+        try:
+            found += expanded(record)
+        except InputError as error:
+            broken.append(str(error))
+    return tuple(found), (*findings, *broken)

@@ -42,3 +42,24 @@ def overlaps(reference: NDArray[Any], prediction: NDArray[Any]) -> Overlaps:
     predictions = np.bincount(columns, counts, minlength=width).astype(np.int64)
     both = (rows > 0) & (columns > 0)
     return Overlaps(references[1:], predictions[1:], rows[both] - 1, columns[both] - 1, counts[both])
+
+
+def counting(reference: NDArray[Any], prediction: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+    """The prediction (H, W) without what counts nowhere, where valid (H, W) is false on ignored pixels.
+
+    A predicted object mostly on ignored pixels is left out, unless it covers more than half of a reference; of the
+    others only the valid pixels are kept. Where no background is valid, the annotation of the image is partial: then
+    an object that covers a reference is kept whole, as the Cell Tracking Challenge scores it.
+    """
+    if valid.all():
+        return prediction
+    ids, of = np.unique(np.append(0, prediction), return_inverse=True)
+    of = of[1:].reshape(prediction.shape)
+    ignored = np.bincount(of[~valid], minlength=len(ids)) > 0.5 * np.bincount(of.ravel(), minlength=len(ids))
+    found = overlaps(np.where(valid, reference, 0), prediction)
+    covers = found.columns[found.shared > 0.5 * found.references[found.rows]] + 1
+    kept = ~ignored
+    kept[covers] = True
+    partial = not (valid & (reference == 0)).any()
+    counted: NDArray[Any] = np.where(kept[of] & (valid | partial), prediction, 0)
+    return counted

@@ -27,12 +27,14 @@ def inspect(store: Store) -> Statistics:
             findings.append(str(error))
             continue
         channels[sample.image.shape[2]].append(record)
-        contents[_content(sample)].append(record)
+        if sample.image.min() != sample.image.max():  # empty slices of two volumes are the same and leak nothing
+            contents[_content(sample)].append(record)
         if record.split == "train":
             training.add(sample)
     findings += [*channel_findings(channels), *content_findings(contents)]
     if training.numbers and not training.pixels[0].any():
         findings.append("no pixel of the training split counts; correct data.ignore or the labels")
+    findings = list(dict.fromkeys(findings))  # a broken volume is found with each of its slices
     if findings:
         shown = findings[:MOST] + ([f"… and {len(findings) - MOST} more"] if len(findings) > MOST else [])
         raise InputError("\n".join(shown))

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from unet_lightning.error import InputError
 from unet_lightning.label import Coding
+from unet_lightning.pipeline.array import BROKEN, is_array, read_array
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample, to_sample
 
@@ -22,23 +23,44 @@ JPEG = b"\xff\xd8"
 GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes of one number a pixel
 KEPT = ("uint8", "uint16", "int16", "float32")  # what OpenCV resamples; the rest becomes float32
 MOST_PIXELS_A_BYTE = 10_000  # the best compression of one colour has 8,256 pixels a byte
-BROKEN = "copy the file again from its source, or take it out of the data set"
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit looks at the size of the file, not of the picture
 
 
-def read_files(record: Record, coding: Coding, channels: int | None = None) -> Sample:
-    """The sample of a record whose image, mask and instances are picture files.
+def read_files(record: Record, coding: Coding, channels: int | None = None, variable: str | None = None) -> Sample:
+    """The sample of a record whose image, mask and instances are files of numbers or colours.
 
-    channels: 1 turns colour to grey, 3 repeats grey; None leaves the image as it is.
+    channels: 1 turns colour to grey, 3 repeats grey; None leaves the image as it is. variable: of a .mat label.
     """
-    image = read_image(record.image)
-    mask = None if record.mask is None else read_label(record.mask, in_color=coding.colors is not None)
-    instances = None if record.instances is None else read_label(record.instances)
+    image = read_image(record.image, record.page)
+    in_color = coding.colors is not None
+    mask = None if record.mask is None else read_label(record.mask, in_color, record.page, variable)
+    instances = None if record.instances is None else read_label(record.instances, False, record.page, variable)
+    return labelled(record, as_channels(image, channels), coding, mask, instances)
+
+
+def decoded(path: Path, coding: Coding) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Class ids and valid (H, W) of a mask file, which is named where it holds what the coding doesn't know."""
+    stored = read_label(path, in_color=coding.colors is not None)
     try:
-        return to_sample(as_channels(image, channels), coding, mask, instances)
+        return coding.decode(stored)
     except InputError as error:
-        raise InputError(f"{record.mask or record.instances or record.image}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
+
+
+def labelled(
+    record: Record,
+    image: NDArray[Any],
+    coding: Coding,
+    mask: NDArray[Any] | None = None,
+    instances: NDArray[Any] | None = None,
+) -> Sample:
+    """`to_sample`, with the label's file named in its InputError."""
+    try:
+        return to_sample(image, coding, mask, instances)
+    except InputError as error:
+        page = "" if record.page is None else f", slice {record.page}"
+        raise InputError(f"{record.mask or record.instances or record.image}{page}: {error}") from None
 
 
 def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
@@ -55,45 +77,60 @@ def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
     return (np.round(grey) if whole else grey).astype(image.dtype)[..., None]
 
 
-def read_image(path: Path) -> NDArray[Any]:
+def read_image(path: Path, page: int | None = None) -> NDArray[Any]:
     """(H, W, C) in RGB order, a JPEG turned upright; 8 and 16 bit and float32 as stored, other types as float32.
 
     Alpha is dropped: the fourth channel of a PNG or BMP, the second of a grey PNG, and of a TIFF what it declares as
-    alpha. A further channel of a TIFF without that declaration is a channel.
+    alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume.
     """
-    data = _bytes(path)
-    if path.suffix.lower() in TIFF:
-        image = _decode_tiff(path)
-    elif data.startswith(JPEG):
-        image = _decode_jpeg(path, data)
-    else:
-        image = _decode(path, data)
+    image = _decode_image(path, page)
     return np.ascontiguousarray(image if image.dtype.name in KEPT else image.astype(np.float32))
 
 
-def read_label(path: Path, in_color: bool = False) -> NDArray[Any]:
-    """(H, W) stored numbers of a grey or palette picture (a palette's indices), 8 to 32 bit; (H, W, 3) of a colour one.
-
-    in_color: give the colours of a palette instead of its indices.
-    """
+def _decode_image(path: Path, page: int | None) -> NDArray[Any]:
+    """(H, W, C) of any type."""
+    if is_array(path):
+        stored = read_array(path, page)
+        return stored if stored.ndim == 3 else stored[..., None]
     data = _bytes(path)
     if path.suffix.lower() in TIFF:
-        label = _decode_tiff(path)
-        label = label[..., 0] if label.shape[2] == 1 else label
-    else:
-        _check_png(path, data)
-        _check_claim(path, data)
-        try:
-            with Image.open(BytesIO(data)) as picture:
-                colored = in_color or picture.mode not in GREY
-                label = np.asarray(picture.convert("RGB") if colored else picture)
-        except (OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
+        return _decode_tiff(path, page)
+    return _decode_jpeg(path, data) if data.startswith(JPEG) else _decode(path, data)
+
+
+def read_label(
+    path: Path, in_color: bool = False, page: int | None = None, variable: str | None = None
+) -> NDArray[Any]:
+    """(H, W) stored numbers of a grey or palette picture (a palette's indices), 8 to 32 bit; (H, W, 3) of a colour one.
+
+    in_color: give the colours of a palette instead of its indices. page: of a TIFF stack or a volume. variable: the
+    array in a .mat file that holds several.
+    """
+    label = _decode_label(path, in_color, page, variable)
+    if label.ndim == 3 and label.shape[2] == 1:
+        label = label[..., 0]
     if label.ndim != 2 and label.shape[2] != 3:
         raise InputError(
             f"{path}: {label.shape[2]} channels; expected one class id or object number a pixel; store it so"
         )
     return label.astype(np.uint8) if label.dtype == bool else label
+
+
+def _decode_label(path: Path, in_color: bool, page: int | None, variable: str | None) -> NDArray[Any]:
+    """(H, W) or (H, W, C) as stored."""
+    if is_array(path):
+        return read_array(path, page, variable)
+    data = _bytes(path)
+    if path.suffix.lower() in TIFF:
+        return _decode_tiff(path, page)
+    _check_png(path, data)
+    _check_claim(path, data)
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            colored = in_color or picture.mode not in GREY
+            return np.asarray(picture.convert("RGB") if colored else picture)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
 
 
 def _decode(path: Path, data: bytes) -> NDArray[Any]:
@@ -125,12 +162,21 @@ def _decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
     return image if image.ndim == 3 else image[..., None]
 
 
-def _decode_tiff(path: Path) -> NDArray[Any]:
-    """The first series of a TIFF, its channels last; stacks of pictures are refused."""
+def tiff_pages(path: Path) -> int:
+    """How many pictures a TIFF stack holds."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; add the file")
     with check_tiff(path) as file:
-        series = file.series[0]
+        return len(file.pages)
+
+
+def _decode_tiff(path: Path, page: int | None = None) -> NDArray[Any]:
+    """The first series of a TIFF or a page of it, channels last; without a page, stacks of pictures are refused."""
+    with check_tiff(path) as file:
         try:
-            image, axes = series.asarray(), series.axes
+            series: Any = file.series[0] if page is None else file.pages[page]
+            image: NDArray[Any] = series.asarray()
+            axes: str = series.axes
         except Exception as error:  # tifffile raises many kinds for a broken file
             raise InputError(f"{path}: {_reason(error)}; {BROKEN}") from None
         alpha = alphas(series.keyframe)

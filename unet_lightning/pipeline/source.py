@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline.read import BROKEN, KEPT, TIFF, alphas, as_channels, check_tiff, read_image, refuse_claim
+from unet_lightning.pipeline.array import BROKEN
+from unet_lightning.pipeline.read import KEPT, TIFF, alphas, as_channels, check_tiff, read_image, refuse_claim
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF)
 TIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transformation, keys

@@ -1,0 +1,47 @@
+"""Data Science Bowl 2018: stage1_train/ID/images/ID.png and ID/masks/*.png, one a nucleus, or run lengths."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Literal
+
+from unet_lightning.data import located
+from unet_lightning.error import InputError
+from unet_lightning.pipeline import runs
+from unet_lightning.pipeline.objects import Object, boxed, smallest_last, to_objects_sample
+from unet_lightning.pipeline.read import read_image, read_label
+from unet_lightning.pipeline.text import Texts
+from unet_lightning.record import DataSet, Record
+from unet_lightning.sample import Sample
+
+SOURCE = "download stage1_train.zip and stage1_train_labels.csv of BBBC038 from https://bbbc.broadinstitute.org/BBBC038"
+
+
+def find(root: str | None, classes: Sequence[str], labels: Literal["masks", "table"]) -> DataSet:
+    """Every image of stage1_train with its nuclei. No split of them is published."""
+    folder = located(root, "stage1_train", SOURCE)
+    names = sorted(path.name for path in (folder / "stage1_train").iterdir() if path.is_dir())
+    places = {name: folder / "stage1_train" / name for name in names}
+    images = {name: place / "images" / f"{name}.png" for name, place in places.items()}
+    if labels == "table":
+        records, findings, texts = runs.find_images(folder / "stage1_train_labels.csv", images, classes)
+        reading = partial(runs.read, texts=Texts(texts), classes=len(classes))
+        return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+    findings = [f"{place} has no masks; add them" for place in places.values() if not any(place.glob("masks/*.png"))]
+    whole = [
+        Record(name, images[name], parts=tuple(sorted(place.glob("masks/*.png")))) for name, place in places.items()
+    ]
+    return DataSet(tuple(whole), tuple(classes), partial(read, classes=len(classes)), tuple(findings))
+
+
+def read(record: Record, classes: int) -> Sample:
+    """The sample of an image whose parts are the masks of its nuclei; where two overlap the smaller lies on top."""
+    image = read_image(record.image)
+    return to_objects_sample(image, smallest_last(_nuclei(record, image.shape[:2])), classes)
+
+
+def _nuclei(record: Record, shape: tuple[int, ...]) -> Iterator[Object]:
+    for path in record.parts:
+        mask = read_label(path)
+        if mask.shape != shape:
+            raise InputError(f"{path} is {mask.shape}, its image is {shape}; make both of one size")
+        yield from boxed(1, mask > 0)
