@@ -24,6 +24,8 @@ VERBS = {
     "evaluate": "score a checkpoint on whole images, with intervals and a report",
     "compare": "tell which of several evaluated runs is better, on the same images",
     "tune": "choose the post-processing on the validation split",
+    "validate": "check a data set without training: account, errors, leakage, contact sheet",
+    "convert": "write any data set as the plain layout that data=folder reads",
 }
 USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 

@@ -1,13 +1,11 @@
 """One look at every record before training: whatever is wrong anywhere is said at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.entry import Entry, Summary
@@ -48,8 +46,8 @@ def examine(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list
     dataset = store.dataset
     findings = [*dataset.findings, *(() if dataset.findings else split_findings(dataset.records))]
     summaries: dict[Record, Summary] = {}
-    looks = each(partial(look, store), dataset.records, workers)
-    for record, found in zip(dataset.records, progress(looks, len(dataset.records)), strict=True):
+    looks = each(partial(look, store), dataset.records, workers, "reading")
+    for record, found in zip(dataset.records, looks, strict=True):
         store.adopt(record, found.entry, found.key, found.complaint)
         if found.summary is None:
             findings.append(found.finding)
@@ -71,12 +69,6 @@ def look(store: Store, record: Record) -> Look:
     if store.disk is None:
         return Look(entry.summary, entry=entry if store.free else None)
     return Look(entry.summary, key=store.disk.keys.get(record), complaint=store.disk.complaint)
-
-
-def progress(looks: Iterator[Look], number: int) -> Iterable[Look]:
-    """A bar on a terminal while records are read."""
-    console = Console(stderr=True)
-    return track(looks, "reading", number, console=console, transient=True, disable=not console.is_terminal)
 
 
 def split_findings(records: tuple[Record, ...]) -> Iterator[str]:

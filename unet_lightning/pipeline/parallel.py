@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
+from rich.console import Console
+from rich.progress import Progress
 from torch.utils.data import DataLoader, Dataset
 
 from unet_lightning.record import Record
@@ -24,15 +26,21 @@ class Work(Dataset[list[Result]], Generic[Result]):
         return [self.work(record) for record in batch]
 
 
-def each(work: Callable[[Record], Result], records: Sequence[Record], workers: int) -> Iterator[Result]:
+def each(work: Callable[[Record], Result], records: Sequence[Record], workers: int, doing: str) -> Iterator[Result]:
     """The result of every record, as soon as it is there; few records are worked on right here.
 
+    doing: a word for the bar that a terminal shows.
     Records of one file (the slices of a volume) go to one process, one after another.
     """
     processes = 0 if len(records) < FEW else min(workers, os.cpu_count() or 1)
     batches: Any = batched(records)
-    for results in DataLoader(Work(work), None, sampler=batches, num_workers=processes, collate_fn=unchanged):
-        yield from results
+    loader = DataLoader(Work(work), None, sampler=batches, num_workers=processes, collate_fn=unchanged)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(doing, total=len(records))
+        for results in loader:
+            yield from results
+            bar.advance(task, len(results))
 
 
 def batched(records: Sequence[Record]) -> list[list[Record]]:

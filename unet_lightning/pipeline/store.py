@@ -101,8 +101,10 @@ class Store:
             free = f"{self.folder} has only {disk.cache.room / 2**30:.1f} GiB free"
             log.warning(f"cache     {size}; {free}: {again}; set data.cache_dir to a folder with room")
         else:
-            log.info(f"cache     {size}: kept in {self.folder}; make clean-cache empties it")
+            log.info(f"cache     {size}: kept in {self.folder}; may be deleted at any time (make clean-cache)")
             self.disk = disk
+            for record, entry in probes.items():
+                disk.save(record, "entry", entry.arrays)
 
     def share(self, channels: int) -> None:
         """Have the numbers that normalise each image measured once, by whichever worker needs them first."""
