@@ -80,31 +80,36 @@ class Store:
     def settle(self) -> None:
         """Choose memory or disk by the size of a few records, spread over the set, times the number of all."""
         records = self.dataset.records
-        if self.folder is None:
+        if self.folder is None or not records:
             return
-        disk, probes, on_disk = Disk(self.dataset, self.folder), {}, 0
-        for record in records[:: max(1, -(-len(records) // PROBES))]:
+        disk, sizes = Disk(self.dataset, self.folder), []
+        decoded: dict[Record, Entry] = {}
+        for record in records[:: -(-len(records) // PROBES)]:
             stored = disk.load(record, "entry")
-            on_disk += stored is not None
             with suppress(InputError):  # which is said when all records are looked at
-                probes[record] = Entry(**stored) if stored else self._decode(record)
-        needed = sum(entry.nbytes for entry in probes.values()) / max(1, len(probes)) * len(records)
-        if needed <= self.free:
-            for record, entry in probes.items():
-                self.keep(record, entry)
+                entry = Entry(**stored) if stored else decoded.setdefault(record, self._decode(record))
+                sizes.append(entry.nbytes)
+        if not sizes:
             return
-        size = f"about {needed / 2**30:.1f} GiB decoded, more than data.cache_gb"
+        needed = sum(sizes) / len(sizes) * len(records)
+        self.disk = None if needed <= self.free else self._suited(disk, needed, needed * len(decoded) / len(sizes))
+        for record, entry in decoded.items():
+            self.disk.save(record, "entry", entry.arrays) if self.disk else self.keep(record, entry)
+
+    def _suited(self, disk: Disk, needed: float, missing: float) -> Disk | None:
+        """The disk if it can take the `missing` ones of the `needed` bytes; else None, and why is said."""
+        size = f"cache     about {needed / 2**30:.1f} GiB decoded, more than data.cache_gb"
         again = "what doesn't fit in memory is read again each time"
+        room = disk.cache.room
         if disk.reader is None:
-            log.warning(f"cache     {size}; this data set's reader has no name to keep them under: {again}")
-        elif needed * (1 - on_disk / len(probes)) > disk.cache.room:
-            free = f"{self.folder} has only {disk.cache.room / 2**30:.1f} GiB free"
-            log.warning(f"cache     {size}; {free}: {again}; set data.cache_dir to a folder with room")
+            log.warning(f"{size}; this data set's reader has no name to keep them under: {again}")
+        elif missing > room:
+            remedy = "set data.cache_dir to a folder with room"
+            log.warning(f"{size}; {self.folder} has only {room / 2**30:.1f} GiB free: {again}; {remedy}")
         else:
-            log.info(f"cache     {size}: kept in {self.folder}; may be deleted at any time (make clean-cache)")
-            self.disk = disk
-            for record, entry in probes.items():
-                disk.save(record, "entry", entry.arrays)
+            log.info(f"{size}: kept in {self.folder}; may be deleted at any time (make clean-cache)")
+            return disk
+        return None
 
     def share(self, channels: int) -> None:
         """Have the numbers that normalise each image measured once, by whichever worker needs them first."""
