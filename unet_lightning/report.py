@@ -101,7 +101,7 @@ def otsu_confusions(data: DataModule, split: str, number: int) -> Tensor:
     for record in data.dataset.split(split)[:number]:
         sample = data.store[record]
         prediction = torch.from_numpy(otsu(sample.image, sample.mask, sample.valid))
-        mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.from_numpy(sample.valid)
+        mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.tensor(sample.valid)
         matrices.append(confusion_matrix(prediction, mask, valid, 2))
     return torch.stack(matrices)
 
