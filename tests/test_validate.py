@@ -21,13 +21,13 @@ SPLIT = ("train", "train", "train", "val", "test", "train")
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A good set of six with a manifest; the sheet goes below tmp_path."""
+    """A good set of six different pictures with a manifest; the sheet goes below tmp_path."""
     monkeypatch.chdir(tmp_path)
     for kind in ("images", "masks"):
         (tmp_path / "set" / kind).mkdir(parents=True)
     for k in range(6):
         mask = np.zeros((140, 130 + k), np.uint8)
-        mask[20 : 60 + k, 20:60] = 1
+        mask[20 : 60 + k, 20 + 10 * k : 60 + 10 * k] = 1
         noise = np.random.default_rng(k).integers(0, 50, mask.shape)
         cv2.imwrite(str(tmp_path / "set" / "images" / f"{k}.png"), (mask * 90 + noise).astype(np.uint8))
         cv2.imwrite(str(tmp_path / "set" / "masks" / f"{k}.png"), mask)
@@ -137,6 +137,7 @@ QUESTIONABLE = [
     (lambda r: image(r, "masks/2", np.full((140, 132), 255, np.uint8)), "no labelled pixel that counts: images/2"),
     (lambda r: both(r, "2", lambda _: np.eye(40, dtype=np.uint8)), "are smaller than data.crop=128: images/2"),
     (lambda r: both(r, "2", lambda f: cv2.imread(str(f / "1.png"), -1)), "images/1, images/2 are the same picture"),
+    (lambda r: both(r, "3", lambda f: cv2.imread(str(f / "1.png"), -1).T), "images/3 (val) and images/1"),
 ]
 
 

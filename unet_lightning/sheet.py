@@ -71,8 +71,9 @@ def _outlines(instances: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """The text, or its end after an ellipsis where it is too long."""
-    short = text
-    while short and font.getlength(short if short == text else f"…{short}") > width:
-        short = short[1:]
-    return short if short == text else f"…{short}"
+    """The text, or its first word and its end where it is too long."""
+    head, _, rest = text.partition(" ")
+    while rest and font.getlength(text) > width:
+        rest = rest[1:]
+        text = f"{head} …{rest}"
+    return text

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from unet_lightning.part import check, make, plain_config
 from unet_lightning.picture import write
 from unet_lightning.pipeline.entry import Summary
 from unet_lightning.pipeline.inspect import examine
+from unet_lightning.pipeline.near import near_copies
 from unet_lightning.pipeline.statistics import statistics
 from unet_lightning.pipeline.store import Store
 from unet_lightning.record import SPLITS, DataSet, Record, split_hash
@@ -30,7 +31,8 @@ HELP = """Check a data set without training on it.
 
 Every file is read, in data.num_workers processes. Errors are what training refuses: broken files, labels without
 meaning, pairs without a partner, the same picture or group on two sides of the split. Warnings are what it would
-accept and you may not have meant. The contact sheet shows pictures spread over the set with their labels drawn over.
+accept and you may not have meant, such as turned or resized copies on two sides of the split. The contact sheet
+shows pictures spread over the set with their labels drawn over.
 
 Exit code: 0 without errors, 1 with errors in the data, 2 for a wrong override. The data set is never written to.
 """
@@ -89,12 +91,7 @@ def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int) -
         absent = [label for label, pixels in zip(dataset.classes, np.sum(counts, 0), strict=True) if not pixels]
         if absent:
             yield f"no pixel of {', '.join(absent)} in the split {name!r}"
-    same: dict[tuple[str, bytes], list[str]] = defaultdict(list)
-    for record, summary in summaries.items():
-        same[record.split, summary.content].append(record.id)
-    for ids in same.values():
-        if len(ids) > 1:
-            yield f"{', '.join(ids[:5])} are the same picture"
+    yield from copies(summaries)
     dtypes = Counter(summary.dtype for summary in summaries.values())
     if len(dtypes) > 1:
         yield "pictures of several types: " + ", ".join(f"{number} of {name}" for name, number in dtypes.items())
@@ -104,7 +101,25 @@ def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int) -
         (f"are smaller than data.crop={crop}", [r.id for r, s in summaries.items() if min(s.shape[:2]) < crop]),
     ):
         if ids:
-            yield f"{len(ids)} pictures {problem}: {', '.join(ids[:5])}" + (", …" if len(ids) > 5 else "")
+            yield f"{len(ids)} pictures {problem}: {listed(ids)}"
+
+
+def copies(summaries: Mapping[Record, Summary]) -> Iterator[str]:
+    """Equal pictures within a split, and almost equal ones on two sides; equal ones there are errors."""
+    same: dict[tuple[str, bytes], list[str]] = defaultdict(list)
+    for record, summary in summaries.items():
+        same[record.split, summary.content].append(record.id)
+    yield from (f"{listed(ids)} are the same picture" for ids in same.values() if len(ids) > 1)
+    near = near_copies({record: summary.thumbnail for record, summary in summaries.items()})
+    pairs = [(one, other) for one, other, _ in near if summaries[one].content != summaries[other].content]
+    if pairs:
+        names = listed([f"{one.id} ({one.split}) and {other.id}" for one, other in pairs])
+        yield f"{len(pairs)} pictures are almost one of training, perhaps turned or mirrored: {names}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first five of them."""
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def contact_sheet(store: Store, records: list[Record]) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from unet_lightning import run
 from unet_lightning.build import build_data
 from unet_lightning.config import compose
 from unet_lightning.error import InputError
@@ -218,3 +219,16 @@ def test_the_size_of_the_set_is_said(root, caplog):
     built(root, "disk")
     assert "GiB decoded, more than data.cache_gb: kept in" in caplog.text
     assert "make clean-cache" in caplog.text
+
+
+@pytest.mark.filterwarnings("error:.*not writable.*")
+def test_a_run_from_disk_scores_what_a_run_from_memory_scores(tmp_path):
+    drawn = ["data=synthetic", "data.number=10", "data.height=40", "data.width=50", "data.cells=6", "data.crop=24"]
+    short = ["trainer.max_epochs=1", "model.depth=1", "data.num_workers=0", "trainer.accelerator=cpu"]
+    quiet = ["trainer.enable_progress_bar=false", f"data.cache_dir={tmp_path / 'cache'}"]
+    found = [
+        run.train(compose([*drawn, *short, *quiet, f"data.cache_gb={size}"]), tmp_path / str(size)) for size in (1, 0)
+    ]
+    assert found[0]["val"] == found[1]["val"]
+    assert found[0]["test"] == found[1]["test"]
+    assert len(list((tmp_path / "cache").glob("??/*.npy"))) == 10

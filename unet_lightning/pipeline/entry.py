@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_lightning.pipeline.near import thumbnail
 from unet_lightning.sample import Sample
 
 PLACES = 4096
@@ -19,7 +20,7 @@ class Summary:
 
     shape: (H, W, C) and dtype of the image. content: a hash of its pixels. counts: (K,) counting pixels of each class.
     moments: (4, C) mean, deviation, 1st and 99th percentile of each channel. areas: (N,) pixels of each instance, or
-    of each connected piece of foreground.
+    of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found.
     """
 
     shape: tuple[int, ...]
@@ -28,15 +29,16 @@ class Summary:
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     areas: NDArray[np.int64]
+    thumbnail: NDArray[np.float16]
 
 
 @dataclass(frozen=True)
 class Entry:
     """Nothing but arrays, so that memory and disk keep it alike.
 
-    image, mask, valid, instances as in a sample. content, counts, moments, areas as in a summary. span: (2,) smallest
-    and largest value of the image. places: flat positions of the pixels of class 1, then of class 2 and so on, each
-    thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
+    image, mask, valid, instances as in a sample. content, counts, moments, areas, thumbnail as in a summary.
+    span: (2,) smallest and largest value of the image. places: flat positions of the pixels of class 1, then of class 2
+    and so on, each thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
     """
 
     image: NDArray[Any]
@@ -46,6 +48,7 @@ class Entry:
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     areas: NDArray[np.int64]
+    thumbnail: NDArray[np.float16]
     span: NDArray[np.float64]
     places: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -59,7 +62,7 @@ class Entry:
     @property
     def summary(self) -> Summary:
         """Small copies: nothing in it holds on to memory or to a file."""
-        numbers = self.counts.copy(), self.moments.copy(), self.areas.copy()
+        numbers = self.counts.copy(), self.moments.copy(), self.areas.copy(), self.thumbnail.copy()
         return Summary(self.image.shape, self.image.dtype.name, self.content.tobytes(), *numbers)
 
     @property
@@ -94,6 +97,7 @@ def measure(sample: Sample, classes: int) -> Entry:
         counts=np.bincount(sample.mask[sample.valid], minlength=classes),
         moments=np.stack([mean, deviation, *percentiles]),
         areas=areas(sample),
+        thumbnail=thumbnail(image),
         span=np.array([image.min(), image.max()], np.float64),
         places=np.concatenate(thinned),
         ends=np.cumsum([len(places) for places in thinned]),
