@@ -52,3 +52,15 @@ def test_a_page_holds_its_tiles_in_rows_of_six():
     for k in range(8):
         assert (page == k).all(2).sum() >= SIDE * SIDE
     assert (page == COLORS[1]).all(2).sum() > 50
+
+
+def test_many_classes_need_several_lines_and_low_pictures_low_rows():
+    def page(classes, height):
+        tiles = [np.zeros((height, SIDE, 3), np.uint8)] * 3
+        legend = [(f"a class of number {k}", (k + 1, 255, 0)) for k in range(classes)]
+        return sheet(tiles, ["x"] * 3, "title", legend)
+
+    many = page(40, 100)
+    assert all((many == (k + 1, 255, 0)).all(2).sum() > 50 for k in range(40))
+    assert len(many) > len(page(2, 100)) + 3 * 18
+    assert len(page(2, 150)) == len(page(2, 100)) + 50

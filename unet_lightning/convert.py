@@ -29,7 +29,8 @@ HELP = """Write a data set as the plain layout that data=folder reads: manifest.
 
 Images keep their type and channels (PNG; TIFF for what PNG can't hold), masks hold class ids, ignored pixels a number
 of their own; splits, groups, kinds and ids stay. README.md in the folder and the last line printed say how to train on
-it. Written by data.num_workers processes; the folder appears when it is whole, and an existing one is left alone.
+it. Written by data.num_workers processes. The folder appears when it is whole, and an existing one is left alone; a
+conversion that is killed leaves .DIR-… beside it, which may be deleted.
 
 Exit code: 0 when all is written, 1 with errors in the data, 2 for a wrong override.
 """

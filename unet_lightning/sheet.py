@@ -11,7 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from unet_lightning.picture import Color, displayable, labels_over
 from unet_lightning.sample import Sample
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 SIDE, CAPTION, GAP, COLUMNS = 240, 18, 8, 6
+WIDTH = COLUMNS * (SIDE + GAP) + GAP
 DETAIL = 1024  # longest side at which labels are drawn, before the picture is made small
 
 
@@ -36,20 +38,48 @@ def sheet(
     tiles: Sequence[NDArray[np.uint8]], captions: Sequence[str], title: str, legend: Sequence[tuple[str, Color]]
 ) -> NDArray[np.uint8]:
     """Tiles in rows of six under a title and a legend, (H, W, 3)."""
-    step, rows = SIDE + GAP, -(-len(tiles) // COLUMNS)
-    page = Image.new("RGB", (COLUMNS * step + GAP, rows * (step + CAPTION) + 3 * CAPTION + GAP), "white")
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
-    draw.text((GAP, 4), _fitting(title, font, page.width - 2 * GAP), "black", font)
-    place = GAP
-    for name, color in legend:
-        draw.rectangle((place, 27, place + 12, 39), color, "black")
-        draw.text((place + 18, 25), name, "black", font)
-        place += int(font.getlength(name)) + 36
-    for k, (picture, caption) in enumerate(zip(tiles, captions, strict=True)):
-        left, top = GAP + k % COLUMNS * step, 3 * CAPTION + k // COLUMNS * (step + CAPTION)
-        page.paste(Image.fromarray(picture), (left, top))
-        draw.text((left, top + SIDE + 1), _fitting(caption, font, SIDE), "black", font)
+    font = ImageFont.load_default(13)
+    pieces = [_line(title, font), *_legend(legend, font)]
+    for start in range(0, len(tiles), COLUMNS):
+        part = slice(start, start + COLUMNS)
+        pieces.append(_row(tiles[part], captions[part], font))
+    return np.concatenate(pieces)
+
+
+def _line(text: str, font: Font) -> NDArray[np.uint8]:
+    page = _paper(CAPTION + 4)
+    ImageDraw.Draw(page).text((GAP, 4), _fitting(text, font, WIDTH - 2 * GAP), "black", font)
     return np.asarray(page)
+
+
+def _legend(legend: Sequence[tuple[str, Color]], font: Font) -> list[NDArray[np.uint8]]:
+    """As many lines as the names of the classes need."""
+    pages, place = [_paper(CAPTION)], GAP
+    for name, color in legend:
+        length = int(font.getlength(name)) + 18
+        if place > GAP and place + length > WIDTH:
+            pages.append(_paper(CAPTION))
+            place = GAP
+        draw = ImageDraw.Draw(pages[-1])
+        draw.rectangle((place, 3, place + 12, 15), color, "black")
+        draw.text((place + 18, 1), name, "black", font)
+        place += length + 18
+    return [np.asarray(page) for page in pages]
+
+
+def _row(tiles: Sequence[NDArray[np.uint8]], captions: Sequence[str], font: Font) -> NDArray[np.uint8]:
+    """Pictures with their names below them; as high as the highest."""
+    height = max(len(picture) for picture in tiles)
+    page = _paper(height + CAPTION + GAP)
+    for k, (picture, caption) in enumerate(zip(tiles, captions, strict=True)):
+        left = GAP + k * (SIDE + GAP)
+        page.paste(Image.fromarray(picture), (left, GAP))
+        ImageDraw.Draw(page).text((left, GAP + height + 1), _fitting(caption, font, SIDE), "black", font)
+    return np.asarray(page)
+
+
+def _paper(height: int) -> Image.Image:
+    return Image.new("RGB", (WIDTH, height), "white")
 
 
 def _small(label: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
@@ -70,7 +100,7 @@ def _outlines(instances: NDArray[Any]) -> NDArray[np.bool_]:
     return edges & (instances > 0)
 
 
-def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def _fitting(text: str, font: Font, width: int) -> str:
     """The text, or its first word and its end where it is too long."""
     head, _, rest = text.partition(" ")
     while rest and font.getlength(text) > width:
