@@ -161,7 +161,8 @@ def test_the_set_is_only_read_and_nothing_is_cached(root, capsys):
 
 def test_a_wrong_override_exits_with_2(tmp_path):
     code = "from unet_lightning.cli import main; main()"
-    for wrong, words in (("data=foldr", "did you mean 'folder'"), ("data=folder", "data.root")):
+    cases = {"data=foldr": "did you mean 'folder'", "data=folder": "data.root", "--sheet=x.jpg": "is no PNG"}
+    for wrong, words in cases.items():
         done = subprocess.run(
             [sys.executable, "-c", code, "validate", wrong], cwd=ROOT, capture_output=True, text=True, check=False
         )

@@ -46,6 +46,8 @@ def main(arguments: list[str]) -> int:
     where = Path("outputs/contact_sheet.png")
     rules.add_argument("--sheet", type=Path, default=where, metavar="FILE", help=f"contact sheet, a PNG ({where})")
     options, overrides = parse(rules, arguments)
+    if options.sheet.suffix != ".png":
+        raise InputError(f"--sheet {options.sheet} is no PNG; name it like {where}")
     plain = plain_config(compose(overrides))
     check(plain)
     found = validate(plain, options.sheet)
@@ -108,7 +110,8 @@ def copies(summaries: Mapping[Record, Summary]) -> Iterator[str]:
     """Equal pictures within a split, and almost equal ones on two sides; equal ones there are errors."""
     same: dict[tuple[str, bytes], list[str]] = defaultdict(list)
     for record, summary in summaries.items():
-        same[record.split, summary.content].append(record.id)
+        if summary.moments[1].any():  # empty pictures are all alike
+            same[record.split, summary.content].append(record.id)
     yield from (f"{listed(ids)} are the same picture" for ids in same.values() if len(ids) > 1)
     near = near_copies({record: summary.thumbnail for record, summary in summaries.items()})
     pairs = [(one, other) for one, other, _ in near if summaries[one].content != summaries[other].content]

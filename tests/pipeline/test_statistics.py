@@ -75,6 +75,13 @@ def test_the_same_picture_on_two_sides_and_harmless_on_one():
         inspect(kept)
 
 
+def test_empty_pictures_such_as_the_outer_slices_of_volumes_may_be_on_two_sides():
+    kept, samples = named(a="train", b="val")
+    mask = np.zeros((6, 6), np.uint8)
+    samples["a"] = samples["b"] = Sample(np.full((6, 6, 2), -1000, np.int16), mask, mask == 0)
+    assert inspect(kept).images == 1
+
+
 def test_an_empty_split():
     with pytest.raises(InputError, match="no record is in the split 'val'"):
         inspect(named(a="train", b="test")[0])

@@ -62,9 +62,9 @@ def signature(path: Path) -> tuple[Any, ...]:
     """Place, device, inode, size and times of a file, of all files below a folder, or of nothing."""
     try:
         found = os.stat(path)
+        below = tuple(signature(child) for child in sorted(path.iterdir())) if path.is_dir() else ()
     except OSError:
         return (str(path), None, None, None)
-    below = tuple(signature(child) for child in sorted(path.iterdir())) if path.is_dir() else ()
     times = [found.st_mtime_ns, found.st_ctime_ns, *(time_ns for child in below for time_ns in child[4:])]
     return (str(path), (found.st_dev, found.st_ino), found.st_size, below, *times)
 

@@ -99,10 +99,11 @@ def channel_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
 
 
 def content_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
-    """Pictures that are the same, pixel for pixel, on two sides of the split."""
+    """Pictures that are the same, pixel for pixel, on two sides of the split; empty ones, of one value, may be."""
     contents: dict[bytes, list[Record]] = defaultdict(list)
     for record, summary in summaries.items():
-        contents[summary.content].append(record)
+        if summary.moments[1].any():
+            contents[summary.content].append(record)
     for records in contents.values():
         if len({record.split for record in records}) > 1:
             names = " and ".join(f"{record.image} ({record.split})" for record in records[:3])
