@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env train test check fuzz bench clean
+.PHONY: env train test check fuzz bench clean clean-cache
 
 env: $(READY)
 
@@ -31,3 +31,6 @@ bench: env  ## speed, as ratios measured in one run
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+
+clean-cache:  ## the decoded images of large sets, in the default data.cache_dir
+	rm -rf "$${XDG_CACHE_HOME:-$${HOME:?}/.cache}/unet-lightning"

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import torch
 
+from tests.bench_data import checking, large_set
 from unet_lightning.build import build
 from unet_lightning.config import compose
 from unet_lightning.part import make, plain_config
@@ -164,3 +165,5 @@ if __name__ == "__main__":
     paper_network()
     border_map()
     augmentation()
+    large_set()
+    checking()

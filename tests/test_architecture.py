@@ -14,10 +14,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "unet_lightning"
 LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess", "tta")
 LAYERS = [
-    {"error", "signature", "label", "sample", "ahead", "labelling", "tiling", "record", "picture", "baseline", *LEAVES},
+    {"error", "signature", "label", "sample", "ahead", "labelling", "tiling", "record", "picture", "baseline", *LEAVES}
+    | {"sheet", "layout"},
     {"model", "data", "pipeline", "task", "callback", "report", "output", "page"},
     {"arguments", "config", "part", "build", "checkpoint", "predictor", "evaluation", "run"},
-    {"cli", "train", "predict", "tune", "evaluate", "compare", "export"},
+    {"cli", "train", "predict", "tune", "evaluate", "compare", "export", "validate", "convert"},
 ]
 FILES = [*PACKAGE.rglob("*.py"), ROOT / "train.py"]
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from unet_lightning import sample
 from unet_lightning.error import InputError
 from unet_lightning.label import Coding
-from unet_lightning.sample import to_sample
+from unet_lightning.sample import renumbered, to_sample
 
 IMAGE = np.zeros((2, 3, 1), np.uint8)
 
@@ -15,9 +16,20 @@ def instances(values, dtype):
 @pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.float64])
 def test_large_object_numbers_stay_apart(dtype):
     labels = instances([0, 2**31 + 1, 16_777_216, 16_777_217, 5, 0], dtype)
-    sample = to_sample(IMAGE, Coding(2), instances=labels)
-    assert sample.instances.tolist() == [[0, 4, 2], [3, 1, 0]]
-    assert sample.mask.tolist() == [[0, 1, 1], [1, 1, 0]]
+    found = to_sample(IMAGE, Coding(2), instances=labels)
+    assert found.instances.tolist() == [[0, 4, 2], [3, 1, 0]]
+    assert found.mask.tolist() == [[0, 1, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("kinds", [1, 2, 200])
+def test_counted_and_sorted_object_numbers_are_the_same(monkeypatch, dtype, kinds):
+    labels = np.random.default_rng(kinds).choice(256, (40, 30)).astype(dtype) % kinds
+    counted = renumbered(labels)
+    monkeypatch.setattr(sample, "COUNTED", 0)
+    assert counted.dtype == np.int32
+    assert np.array_equal(counted, renumbered(labels))
+    assert renumbered(labels[:0]).shape == (0, 30)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ VERBS = {
     "compare": "tell which of several evaluated runs is better, on the same images",
     "tune": "choose the post-processing on the validation split",
     "export": "write a network that runs without torch, with an example that does",
+    "validate": "check a data set without training: account, errors, leakage, contact sheet",
+    "convert": "write any data set as the plain layout that data=folder reads",
 }
 USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 

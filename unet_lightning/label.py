@@ -61,8 +61,8 @@ class Coding:
         unknown = [int(v) for v in values if int(v) not in self.table and int(v) != self.ignore]
         if unknown:
             raise InputError(self._unknown([int(v) for v in values], unknown))
-        ids = np.array([self.table.get(int(v), 0) for v in values], np.uint8)
         valid = np.array([int(v) != self.ignore for v in values], bool)
+        ids = np.array([self.table.get(int(v), 0) for v in values], np.uint8) * valid  # class 0 where ignored
         return ids[inverse].reshape(stored.shape), valid[inverse].reshape(stored.shape)
 
     def _unknown(self, values: list[int], unknown: list[int]) -> str:

@@ -21,7 +21,8 @@ from unet_lightning.metric.semantic import confusion_matrix, summary
 from unet_lightning.picture import panel
 from unet_lightning.picture import write as write_picture
 from unet_lightning.pipeline.module import DataModule
-from unet_lightning.record import SPLITS, DataSet
+from unet_lightning.pipeline.statistics import Statistics
+from unet_lightning.record import SPLITS, DataSet, split_hash
 from unet_lightning.task import SegmentationTask
 
 COLUMNS = ("dice", "iou", "precision", "recall", "accuracy")
@@ -34,20 +35,8 @@ RULE = (
 
 def account(data: DataModule, task: SegmentationTask, precision: str) -> str:
     """A short account of data, network and what normalisation, loss and weight do, printed before training."""
-    statistics, identity, classes = data.statistics, task.identity, data.dataset.classes
-    total = max(1, sum(statistics.class_pixels))
-    shares = zip(classes, statistics.class_pixels, strict=True)
-    number, smallest, median, largest = statistics.objects
-    spans = zip(statistics.low, statistics.high, strict=True)
-    geometry = identity["geometry"]
-    lines = {
-        "data": ", ".join(f"{len(data.dataset.split(name))} {name}" for name in SPLITS)
-        + f" images (split {identity['split_hash']}), {_by(statistics.smallest)} to {_by(statistics.largest)}, "
-        + f"{statistics.channels} channels of {statistics.dtype}",
-        "classes": ", ".join(f"{name} {100 * pixels / total:.2f} %" for name, pixels in shares)
-        + f"; background only: {100 * statistics.empty_share:.0f} % of the training images",
-        "objects": f"{number} in training, {smallest} to {largest} pixels, median {median}",
-        "values": "1st to 99th percentile " + ", ".join(f"{low:.4g} to {high:.4g}" for low, high in spans),
+    geometry = task.identity["geometry"]
+    lines = facts(data.dataset, data.statistics) | {
         "normalize": data.store.normalize.describe(),
         "loss": (inspect.getdoc(task.loss) or type(task.loss).__name__).splitlines()[0],
         "weight": data.transforms[1].describe() + "; 0 where a label is ignored",
@@ -55,6 +44,23 @@ def account(data: DataModule, task: SegmentationTask, precision: str) -> str:
         + f"sizes in multiples of {geometry['multiple']}; {precision}",
     }
     return "\n".join(f"{name:<10}{text}" for name, text in lines.items())
+
+
+def facts(dataset: DataSet, statistics: Statistics) -> dict[str, str]:
+    """What a data set holds, in a line each."""
+    total = max(1, sum(statistics.class_pixels))
+    shares = zip(dataset.classes, statistics.class_pixels, strict=True)
+    number, smallest, median, largest = statistics.objects
+    spans = zip(statistics.low, statistics.high, strict=True)
+    return {
+        "data": ", ".join(f"{len(dataset.split(name))} {name}" for name in SPLITS)
+        + f" images (split {split_hash(dataset.records)}), {_by(statistics.smallest)} to {_by(statistics.largest)}, "
+        + f"{statistics.channels} channels of {statistics.dtype}",
+        "classes": ", ".join(f"{name} {100 * pixels / total:.2f} %" for name, pixels in shares)
+        + f"; background only: {100 * statistics.empty_share:.0f} % of the training images",
+        "objects": f"{number} in training, {smallest} to {largest} pixels, median {median}",
+        "values": "1st to 99th percentile " + ", ".join(f"{low:.4g} to {high:.4g}" for low, high in spans),
+    }
 
 
 def _by(size: Sequence[int]) -> str:
@@ -95,7 +101,7 @@ def otsu_confusions(data: DataModule, split: str, number: int) -> Tensor:
     for record in data.dataset.split(split)[:number]:
         sample = data.store[record]
         prediction = torch.from_numpy(otsu(sample.image, sample.mask, sample.valid))
-        mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.from_numpy(sample.valid)
+        mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.tensor(sample.valid)
         matrices.append(confusion_matrix(prediction, mask, valid, 2))
     return torch.stack(matrices)
 

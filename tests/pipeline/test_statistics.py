@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from unet_lightning.error import InputError
+from unet_lightning.pipeline.entry import measure
 from unet_lightning.pipeline.inspect import inspect
 from unet_lightning.pipeline.store import Store
 from unet_lightning.record import DataSet, Record
@@ -47,9 +48,9 @@ def test_all_findings_come_at_once():
 
 def test_the_store_keeps_what_fits_and_reads_the_rest_again():
     kept, records = store({"a": sample(8, 8), "b": sample(8, 8)})
-    kept.free = sample(8, 8).nbytes
-    assert kept[records[0]] is kept[records[0]]
-    assert kept[records[1]] is kept[records[1]]  # the reader's own object
+    kept.free = measure(sample(8, 8), 2).nbytes + 100
+    assert kept.entry(records[0]) is kept.entry(records[0])
+    assert kept.entry(records[1]) is not kept.entry(records[1])
     assert list(kept.kept) == [records[0]]
 
 
@@ -72,6 +73,13 @@ def test_the_same_picture_on_two_sides_and_harmless_on_one():
     samples["b"] = samples["a"]
     with pytest.raises(InputError, match=r"a \(train\) and b \(val\)"):
         inspect(kept)
+
+
+def test_empty_pictures_such_as_the_outer_slices_of_volumes_may_be_on_two_sides():
+    kept, samples = named(a="train", b="val")
+    mask = np.zeros((6, 6), np.uint8)
+    samples["a"] = samples["b"] = Sample(np.full((6, 6, 2), -1000, np.int16), mask, mask == 0)
+    assert inspect(kept).images == 1
 
 
 def test_an_empty_split():

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from unet_lightning.pipeline.augment import Augment, middle
+from unet_lightning.pipeline.entry import Entry
 from unet_lightning.pipeline.ridge import cut_ridge
 from unet_lightning.pipeline.store import Store
 from unet_lightning.pipeline.stream import Stream, generator
 from unet_lightning.record import Record
-from unet_lightning.sample import Sample
 from unet_lightning.weight import Weight
 
 
@@ -73,17 +73,17 @@ class Crops(Dataset[dict[str, Any]]):
         """One crop; a bare number is a record, read as in epoch 0 (Lightning's `overfit_batches` asks so)."""
         epoch, number, position = (0, draw, draw) if isinstance(draw, int) else draw
         record = self.records[position]
-        sample = self.store[record]
+        entry = self.store.entry(record)
         key = (self.seed, epoch, number)
-        top, left = self._place(record, sample, generator(Stream.PLACE, *key))
+        top, left = self._place(entry, generator(Stream.PLACE, *key))
         rim = max(self.margin, self.weight.reach)
-        labels: list[NDArray[Any]] = [sample.mask, sample.valid.astype(np.uint8)]
-        if sample.instances is not None or self.weight.needs_objects:
+        labels: list[NDArray[Any]] = [entry.mask, entry.valid.view(np.uint8)]
+        if entry.instances is not None or self.weight.needs_objects:
             labels.append(self.store.objects(record))
         place = (top - self.margin, left - self.margin, self.side + 2 * self.margin)
-        image, labels = self.augment(sample.image, labels, place, rim - self.margin, key)
+        image, labels = self.augment(entry.image, labels, place, rim - self.margin, key)
         mask, weight = self._target([middle(label, rim - self.weight.reach) for label in labels], key)
-        image = self.augment.grey(middle(image, rim - self.margin), self.store.span(record), key)
+        image = self.augment.grey(middle(image, rim - self.margin), (entry.span[0], entry.span[1]), key)
         return {
             "image": normalised(image, *self.store.affine(record)),
             "mask": torch.from_numpy(mask.astype(np.int64)),
@@ -91,13 +91,13 @@ class Crops(Dataset[dict[str, Any]]):
             "id": record.id,
         }
 
-    def _place(self, record: Record, sample: Sample, random: np.random.Generator) -> tuple[int, int]:
+    def _place(self, entry: Entry, random: np.random.Generator) -> tuple[int, int]:
         """Top left corner of a crop: anywhere, or for a share of the draws around a pixel of an evenly drawn class."""
-        shape = sample.mask.shape
+        shape = entry.mask.shape
         room = [max(0, size - self.side) for size in shape]
         corner = [int(random.integers(r + 1)) for r in room]
         if random.uniform() < self.foreground:
-            classes = list(self.store.foreground(record).values())
+            classes = entry.foreground
             if classes:
                 pixels = classes[random.integers(len(classes))]
                 pixel = np.unravel_index(pixels[random.integers(len(pixels))], shape)
@@ -136,8 +136,8 @@ class Images(Dataset[dict[str, Any]]):
         return {
             "image": normalised(sample.image, *self.store.affine(record)),
             "mask": torch.from_numpy(sample.mask.astype(np.int64)),
-            "valid": torch.from_numpy(sample.valid),
-            "instances": None if sample.instances is None else torch.from_numpy(sample.instances),
+            "valid": torch.tensor(sample.valid),
+            "instances": None if sample.instances is None else torch.tensor(sample.instances),
             "index": index,
             "id": record.id,
         }

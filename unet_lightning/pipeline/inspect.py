@@ -1,44 +1,74 @@
 """One look at every record before training: whatever is wrong anywhere is said at once."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline.statistics import Statistics, Sums
+from unet_lightning.pipeline.entry import Entry, Summary
+from unet_lightning.pipeline.parallel import each
+from unet_lightning.pipeline.statistics import Statistics, statistics
 from unet_lightning.pipeline.store import Store
 from unet_lightning.record import Record
-from unet_lightning.sample import Sample
 
 MOST = 20
 
 
-def inspect(store: Store) -> Statistics:
+@dataclass(frozen=True)
+class Look:
+    """What one record looks like: its summary, or what is wrong with it; and what the store may keep."""
+
+    summary: Summary | None
+    finding: str = ""
+    entry: Entry | None = None
+    key: str | None = None
+    complaint: str = ""
+
+
+def inspect(store: Store, workers: int = 0) -> Statistics:
     """Read every record of a data set; InputError with all findings, else the statistics of the training split."""
-    dataset = store.dataset
-    findings = [*dataset.findings, *(() if dataset.findings else split_findings(dataset.records))]
-    training = Sums(len(dataset.classes))
-    channels: dict[int, list[Record]] = defaultdict(list)
-    contents: dict[bytes, list[Record]] = defaultdict(list)
-    for record in dataset.records:
-        try:
-            sample = store[record]
-        except InputError as error:
-            findings.append(str(error))
-            continue
-        channels[sample.image.shape[2]].append(record)
-        if sample.image.min() != sample.image.max():  # empty slices of two volumes are the same and leak nothing
-            contents[_content(sample)].append(record)
-        if record.split == "train":
-            training.add(sample)
-    findings += [*channel_findings(channels), *content_findings(contents)]
-    if training.numbers and not training.pixels[0].any():
-        findings.append("no pixel of the training split counts; correct data.ignore or the labels")
-    findings = list(dict.fromkeys(findings))  # a broken volume is found with each of its slices
+    store.settle()
+    summaries, findings = examine(store, workers)
     if findings:
         shown = findings[:MOST] + ([f"… and {len(findings) - MOST} more"] if len(findings) > MOST else [])
         raise InputError("\n".join(shown))
-    return training.statistics()
+    return statistics([summaries[record] for record in store.dataset.split("train")])
+
+
+def examine(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list[str]]:
+    """The summaries of all records that can be read, and everything that is wrong with the data set.
+
+    Records are read in up to `workers` processes. The store keeps what was read, as far as it keeps anything.
+    """
+    dataset = store.dataset
+    findings = [*dataset.findings, *(() if dataset.findings else split_findings(dataset.records))]
+    summaries: dict[Record, Summary] = {}
+    looks = each(partial(look, store), dataset.records, workers, "reading")
+    for record, found in zip(dataset.records, looks, strict=True):
+        store.adopt(record, found.entry, found.key, found.complaint)
+        if found.summary is None:
+            findings.append(found.finding)
+        else:
+            summaries[record] = found.summary
+    findings += [*channel_findings(summaries), *content_findings(summaries)]
+    training = [summary.counts for record, summary in summaries.items() if record.split == "train"]
+    if training and not np.any(training):
+        findings.append("no pixel of the training split counts; correct data.ignore or the labels")
+    return summaries, list(dict.fromkeys(findings))  # a broken volume is found with each of its slices
+
+
+def look(store: Store, record: Record) -> Look:
+    """Read one record, in whatever process."""
+    try:
+        entry = store.kept[record] if record in store.kept else store.fetch(record)
+    except InputError as error:
+        return Look(None, str(error))
+    if store.disk is None:
+        return Look(entry.summary, entry=entry if store.free else None)
+    return Look(entry.summary, key=store.disk.keys.get(record), complaint=store.disk.complaint)
 
 
 def split_findings(records: tuple[Record, ...]) -> Iterator[str]:
@@ -55,25 +85,26 @@ def split_findings(records: tuple[Record, ...]) -> Iterator[str]:
             yield f"group {group!r} is in {' and '.join(sorted(splits))}; keep each group in one split of the manifest"
 
 
-def channel_findings(channels: dict[int, list[Record]]) -> Iterator[str]:
+def channel_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
     """Images whose number of channels differs from most."""
-    if len(channels) > 1:
-        usual = max(channels, key=lambda n: len(channels[n]))
-        for number, records in channels.items():
-            if number != usual:
-                names = ", ".join(str(record.image) for record in records[:3]) + (", …" if len(records) > 3 else "")
-                remedy = "set data.channels=1 or data.channels=3, or store all alike"
-                yield f"{names}: {number} channels; expected {usual} as in the other images; {remedy}"
+    channels: dict[int, list[Record]] = defaultdict(list)
+    for record, summary in summaries.items():
+        channels[summary.shape[2]].append(record)
+    usual = max(channels, key=lambda n: len(channels[n]), default=0)
+    for number, records in channels.items():
+        if number != usual:
+            names = ", ".join(str(record.image) for record in records[:3]) + (", …" if len(records) > 3 else "")
+            remedy = "set data.channels=1 or data.channels=3, or store all alike"
+            yield f"{names}: {number} channels; expected {usual} as in the other images; {remedy}"
 
 
-def content_findings(contents: dict[bytes, list[Record]]) -> Iterator[str]:
-    """Pictures that are the same, pixel for pixel, on two sides of the split."""
+def content_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
+    """Pictures that are the same, pixel for pixel, on two sides of the split; empty ones, of one value, may be."""
+    contents: dict[bytes, list[Record]] = defaultdict(list)
+    for record, summary in summaries.items():
+        if summary.moments[1].any():
+            contents[summary.content].append(record)
     for records in contents.values():
         if len({record.split for record in records}) > 1:
             names = " and ".join(f"{record.image} ({record.split})" for record in records[:3])
             yield f"{names} are the same picture; keep it in one split, or give both one group in the manifest"
-
-
-def _content(sample: Sample) -> bytes:
-    image = sample.image
-    return hashlib.blake2b(image.tobytes(), digest_size=16).digest() + repr((image.shape, image.dtype.str)).encode()

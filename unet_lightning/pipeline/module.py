@@ -41,14 +41,16 @@ class DataModule(L.LightningDataModule):
         batch_size: Positive,
         num_workers: Annotated[int, Ge(0)],
         cache_gb: Annotated[float, Ge(0)],
+        cache_dir: str | None,
     ) -> None:
         super().__init__()
         self.dataset, self.transforms, self.seed = dataset, transforms, seed
         self.crop, self.crops_per_image, self.foreground, self.ridge = crop, crops_per_image, foreground, ridge
         self.batch_size, self.num_workers = batch_size, num_workers
-        self.store = Store(dataset, normalize, cache_gb)
+        self.store = Store(dataset, normalize, cache_gb, cache_dir)
         self.margin = 0
-        self.statistics = inspect(self.store)
+        self.statistics = inspect(self.store, num_workers)
+        self.store.share(self.statistics.channels)
         for part in (normalize, transforms[1]):
             part.fit(self.statistics.to_dict())
 

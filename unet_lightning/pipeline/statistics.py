@@ -1,13 +1,12 @@
 """The numbers of the training split, from one pass over its records."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from unet_lightning.sample import Sample
+from unet_lightning.pipeline.entry import Summary
 
 
 @dataclass(frozen=True)
@@ -39,59 +38,29 @@ class Statistics:
         return asdict(self)
 
 
-class Sums:
-    """What one pass adds up."""
-
-    def __init__(self, classes: int) -> None:
-        self.pixels = np.zeros((2, classes), np.int64)  # of the class, and of the images where it occurs
-        self.numbers: list[int] = []
-        self.moments: list[list[NDArray[Any]]] = []
-        self.sizes: list[tuple[int, ...]] = []
-        self.areas: list[NDArray[Any]] = []
-        self.dtypes: set[str] = set()
-        self.empty = 0
-
-    def add(self, sample: Sample) -> None:
-        """One training sample."""
-        counts = np.bincount(sample.mask[sample.valid], minlength=self.pixels.shape[1])
-        self.pixels += np.stack([counts, (counts > 0) * counts.sum()])
-        self.empty += int(counts[1:].sum() == 0)
-        image = sample.image
-        mean, deviation = (f(axis=(0, 1), dtype=np.float64) for f in (image.mean, image.std))
-        low, high = np.percentile(image[::2, ::2], (1, 99), axis=(0, 1))
-        self.moments.append([mean, deviation, low, high])
-        self.numbers.append(sample.mask.size)
-        self.sizes.append(sample.mask.shape)
-        self.areas.append(areas(sample))
-        self.dtypes.add(image.dtype.name)
-
-    def statistics(self) -> Statistics:
-        """The sums divided."""
-        number = np.array(self.numbers)[:, None]
-        means, deviations, lows, highs = (np.array(rows) for rows in zip(*self.moments, strict=True))
-        mean = (number * means).sum(0) / number.sum()
-        square = (number * (deviations**2 + means**2)).sum(0) / number.sum()
-        sizes, found = np.array(self.sizes), np.concatenate(self.areas)
-        spread = np.percentile(found, (0, 50, 100)).astype(int).tolist() if len(found) else [0, 0, 0]
-        return Statistics(
-            images=len(self.sizes),
-            channels=means.shape[1],
-            dtype=", ".join(sorted(self.dtypes)),
-            class_pixels=self.pixels[0].tolist(),
-            class_image_pixels=self.pixels[1].tolist(),
-            objects=[len(found), *spread],
-            mean=mean.tolist(),
-            deviation=np.sqrt((square - mean**2).clip(0)).tolist(),
-            low=lows.mean(0).tolist(),
-            high=highs.mean(0).tolist(),
-            smallest=sizes.min(0).tolist(),
-            largest=sizes.max(0).tolist(),
-            empty_share=self.empty / len(self.sizes),
-        )
-
-
-def areas(sample: Sample) -> NDArray[Any]:
-    """(N,) pixels of each instance, or of each connected piece of foreground."""
-    if sample.instances is not None:
-        return np.unique(sample.instances[sample.instances > 0], return_counts=True)[1]
-    return cv2.connectedComponentsWithStats((sample.mask > 0).astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+def statistics(found: Sequence[Summary]) -> Statistics:
+    """The numbers of all training images from those of each."""
+    counts = np.stack([summary.counts for summary in found])
+    occurs = counts > 0
+    number = np.array([[summary.shape[0] * summary.shape[1]] for summary in found])
+    means, deviations, lows, highs = np.stack([summary.moments for summary in found], 1)
+    mean = (number * means).sum(0) / number.sum()
+    square = (number * (deviations**2 + means**2)).sum(0) / number.sum()
+    sizes = np.array([summary.shape[:2] for summary in found])
+    areas = np.concatenate([summary.areas for summary in found])
+    spread = np.percentile(areas, (0, 50, 100)).astype(int).tolist() if len(areas) else [0, 0, 0]
+    return Statistics(
+        images=len(found),
+        channels=means.shape[1],
+        dtype=", ".join(sorted({summary.dtype for summary in found})),
+        class_pixels=counts.sum(0).tolist(),
+        class_image_pixels=(occurs * counts.sum(1, keepdims=True)).sum(0).tolist(),
+        objects=[len(areas), *spread],
+        mean=mean.tolist(),
+        deviation=np.sqrt((square - mean**2).clip(0)).tolist(),
+        low=lows.mean(0).tolist(),
+        high=highs.mean(0).tolist(),
+        smallest=sizes.min(0).tolist(),
+        largest=sizes.max(0).tolist(),
+        empty_share=float(1 - occurs[:, 1:].any(1).mean()),
+    )

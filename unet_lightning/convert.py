@@ -1,0 +1,112 @@
+"""`unet-lightning convert data=… --output DIR`: any data set as the plain layout that `data=folder` reads."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.arguments import parse, parser
+from unet_lightning.build import find_data
+from unet_lightning.config import compose
+from unet_lightning.error import InputError
+from unet_lightning.layout import file_names, readme, write_array, write_manifest
+from unet_lightning.part import check, plain_config
+from unet_lightning.pipeline.parallel import each
+from unet_lightning.record import DataSet, Record
+from unet_lightning.sample import Sample
+
+HELP = """Write a data set as the plain layout that data=folder reads: manifest.csv, images/, masks/, instances/.
+
+  unet-lightning convert data=nuclei --output /my/nuclei
+  unet-lightning convert data=folder data.root=/my/set data.channels=1 --output /my/grey
+
+Images keep their type and channels (PNG; TIFF for what PNG can't hold), masks hold class ids, ignored pixels a number
+of their own; splits, groups, kinds and ids stay. README.md in the folder and the last line printed say how to train on
+it. Written by data.num_workers processes. The folder appears when it is whole, and an existing one is left alone; a
+conversion that is killed leaves .DIR-… beside it, which may be deleted.
+
+Exit code: 0 when all is written, 1 with errors in the data, 2 for a wrong override.
+"""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of one record relative to the folder, or what is wrong with it; whether pixels of it are ignored."""
+
+    files: tuple[str, str, str] = ("", "", "")
+    ignores: bool = False
+    finding: str = ""
+
+
+def main(arguments: list[str]) -> int:
+    """The verb; its exit code."""
+    rules = parser("convert", HELP)
+    rules.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder that doesn't exist yet")
+    options, overrides = parse(rules, arguments)
+    plain = plain_config(compose(overrides))
+    check(plain)
+    dataset = find_data(plain)
+    findings = list(dataset.findings) or convert(dataset, options.output, plain["data"]["num_workers"])
+    for finding in findings:
+        print(f"error: {finding}", file=sys.stderr)
+    if not findings:
+        print((options.output / "README.md").read_text(encoding="utf-8").splitlines()[-1].strip())
+    return 1 if findings else 0
+
+
+def convert(dataset: DataSet, folder: Path, workers: int) -> list[str]:
+    """Write a data set into a new folder; what is wrong with its records, in which case nothing is written."""
+    if folder.exists():
+        raise InputError(f"--output {folder} exists; name a folder that doesn't, nothing is overwritten")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in ("images", "masks", "instances"):
+            (unfinished / name).mkdir()
+        names = file_names([record.id for record in dataset.records])
+        work = partial(write, dataset=dataset, names=names, folder=unfinished)
+        written = list(each(work, dataset.records, workers, "writing"))
+        findings = [one.finding for one in written if one.finding]
+        if not findings:
+            write_manifest(unfinished, dataset, [one.files for one in written])
+            ignore = stored_ignore(dataset) if any(one.ignores for one in written) else None
+            (unfinished / "README.md").write_text(readme(dataset, folder.resolve(), ignore), encoding="utf-8")
+            unfinished.chmod(0o755)
+            unfinished.rename(folder)
+        return findings
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def write(record: Record, dataset: DataSet, names: Mapping[str, str], folder: Path) -> Written:
+    """Write the files of one record."""
+    try:
+        sample = dataset.read(record)
+    except InputError as error:
+        return Written(finding=str(error))
+    name = names[record.id]
+    image = write_array(folder / "images" / name, sample.image)
+    mask = write_array(folder / "masks" / name, stored_mask(sample, stored_ignore(dataset)))
+    instances = ""
+    if sample.instances is not None:
+        kind = np.uint16 if sample.instances.max() < 2**16 else np.uint32
+        instances = f"instances/{write_array(folder / 'instances' / name, sample.instances.astype(kind))}"
+    return Written((f"images/{image}", f"masks/{mask}", instances), not sample.valid.all())
+
+
+def stored_ignore(dataset: DataSet) -> int:
+    """The number that stands for ignored pixels in the masks."""
+    return 255 if len(dataset.classes) < 256 else 65535
+
+
+def stored_mask(sample: Sample, ignore: int) -> NDArray[Any]:
+    """(H, W) class ids and `ignore`, in the smallest type."""
+    kind = np.uint8 if ignore == 255 else np.uint16
+    return np.where(sample.valid, sample.mask, kind(ignore)).astype(kind)
