@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ import tifffile
 from tests.data import forms, layouts
 from unet_lightning import run
 from unet_lightning.config import compose, groups
+from unet_lightning.convert import convert
 from unet_lightning.error import InputError
 from unet_lightning.metric import counting, instance, overlaps
 from unet_lightning.part import PIPELINE, SPLITTING, make, plain_config
+from unet_lightning.record import assign_splits
 
 REAL = os.environ.get("UNET_LIGHTNING_DATA")
 OWN = {"folder", "nuclei", "synthetic"}
@@ -201,3 +205,25 @@ def test_cells_that_a_partly_annotated_frame_leaves_out_count_nowhere_in_scores(
     assert len(np.unique(everything)) == len(np.unique(sample.instances)) + 1
     assert instance.summary([table])["image_mean"] == {"aji": 1, "pq": 1, "seg": 1, "ap50": 1, "ap": 1}
     assert instance.errors(table)["invented"] == 0
+
+
+@pytest.mark.parametrize("written", list(layouts.WRITERS), indirect=True)
+def test_converting_and_reading_back_gives_identical_samples(written, tmp_path, request):
+    root, _ = written
+    name = request.node.callspec.params["written"]
+    made = dataset(name, f"'{root}'", *layouts.OPTIONS.get(name, ())[:1])
+    made = replace(made, records=assign_splits(made.records, 0))
+    assert convert(made, tmp_path / "out", workers=0) == []
+    back = dataset(
+        "folder", tmp_path / "out", *shlex.split((tmp_path / "out/README.md").read_text().splitlines()[-1])[4:]
+    )
+    assert back.classes == made.classes
+    for one, other in zip(made.records, back.records, strict=True):
+        assert (one.id, one.group, one.split, one.kind) == (other.id, other.group, other.split, other.kind)
+        before, after = made.read(one), back.read(other)
+        assert np.array_equal(before.image, after.image)
+        assert np.array_equal(np.where(before.valid, before.mask, 0), np.where(after.valid, after.mask, 0))
+        assert np.array_equal(before.valid, after.valid)
+        assert (before.instances is None) == (after.instances is None)
+        if before.instances is not None:
+            assert np.array_equal(before.instances, after.instances)
