@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from unet_lightning.config import CONF, check_overrides, explain, groups, register
+from unet_lightning.environment import outside, rank
 from unet_lightning.error import InputError, nearest
 
 VERBS = {
@@ -67,11 +68,25 @@ def train() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     try:
         check_overrides([a for a in arguments if _is_override(a)], *_preset_folders(arguments))
+        if outside():
+            _join(arguments)
         _compose_and_train()
     except InputError as error:
         refuse(str(error))
     except HydraException as error:
         refuse(explain(error))
+    except OSError as error:  # before the run has a folder that can be written
+        refuse(f"{error.filename or 'outputs'}: {error.strerror}; start in a folder you can write, with space left")
+
+
+def _join(arguments: list[str]) -> None:
+    """Under torchrun and srun every process composes the same config; the first one alone writes a log."""
+    if {"-m", "--multirun"} & set(arguments):
+        refuse("-m starts the processes of each trial itself (trainer.devices=2); start it without torchrun or srun")
+    if not any(argument.startswith("run=") for argument in arguments):
+        refuse("give the run a name, so that all its processes meet in one folder: run=…")
+    if rank():
+        sys.argv.append("hydra/job_logging=none")
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")

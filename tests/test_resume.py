@@ -1,0 +1,140 @@
+"""A run that is killed and started again ends as if nothing had happened, bit for bit."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from unet_lightning import run
+from unet_lightning.config import compose
+from unet_lightning.folder import newest
+
+ROOT = Path(__file__).parent.parent
+SMALL = [
+    *("data=synthetic", "data.number=10", "data.height=40", "data.width=36", "data.cells=6", "data.crop=24"),
+    *("data.batch_size=4", "data.num_workers=0", "data.crops_per_image=6", "tile=32"),
+    *("model.depth=1", "model.base_channels=4", "model.dropout=0.3", "augment=paper", "ema=0.9"),
+    *("trainer.max_epochs=3", "trainer.log_every_n_steps=1", "trainer.callbacks.resume.minutes=0"),
+    *("trainer.enable_progress_bar=false", "trainer.accelerator=cpu"),
+]
+LAST = 27  # steps: 6 images, 6 crops each, 4 a batch, 3 epochs
+DURING_A_WRITE = """
+import os, signal
+from pathlib import Path
+from unet_lightning import strategy
+real = os.fsync
+def fsync(descriptor):
+    if Path("outputs/a/checkpoints/step-00000014.ckpt.part").exists():
+        os.ftruncate(descriptor, os.fstat(descriptor).st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(descriptor)
+strategy.os.fsync = fsync
+from unet_lightning.cli import train
+train()
+"""
+
+
+def command(*overrides, code=None):
+    start = ["-c", code] if code else [str(ROOT / "train.py")]
+    return [sys.executable, *start, *SMALL, "run=a", *overrides]
+
+
+def environment():
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def go(folder, *overrides):
+    return run.train(compose([*SMALL, *overrides]), folder)
+
+
+def scalars(folder):
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    tags = [tag for tag in events.Tags()["scalars"] if not tag.startswith("time/")]
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags}
+
+
+def plain(value):
+    """Containers with tensors as bytes, so that == compares bit by bit."""
+    if isinstance(value, torch.Tensor):
+        return (str(value.dtype), tuple(value.shape), value.contiguous().numpy().tobytes())
+    if isinstance(value, dict):
+        forget = (
+            "events",
+            "seconds",
+            "dirpath",
+            "best_model_path",
+            "best_k_models",
+            "kth_best_model_path",
+            "config",
+            "current_score",
+        )
+        return {key: plain(child) for key, child in value.items() if key not in forget}
+    return [plain(child) for child in value] if isinstance(value, list | tuple) else value
+
+
+def everything(folder):
+    """All that a run leaves and that time and place don't change."""
+    results = json.loads((folder / "results.json").read_text())
+    assert results["status"] == "finished"
+    for key in ("seconds", "checkpoint", "overrides", "choices"):
+        del results[key]
+    points = [folder / "checkpoints" / name for name in ("best.ckpt", f"step-{LAST:08d}.ckpt")]
+    return results, scalars(folder), [plain(torch.load(point, weights_only=True)) for point in points]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    torch.manual_seed(1)
+    go(folder)
+    return everything(folder)
+
+
+def kill_at(process, point):
+    for _ in range(12000):
+        if point.exists() or process.poll() is not None:
+            break
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def assert_goes_on_exactly(folder, uninterrupted, caplog, *overrides):
+    kept = int(newest(folder).stem.removeprefix("step-"))
+    assert 0 < kept < LAST
+    torch.manual_seed(2)
+    with caplog.at_level(logging.INFO):
+        go(folder, *overrides)
+    assert f"resumes from {folder}/checkpoints/step-{kept:08d}.ckpt" in caplog.text
+    for found, expected in zip(everything(folder), uninterrupted, strict=True):
+        assert found == expected
+    return kept
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_killed_in_the_middle_of_an_epoch(tmp_path, uninterrupted, caplog, workers):
+    folder = tmp_path / "outputs" / "a"
+    process = subprocess.Popen(
+        command(f"data.num_workers={workers}"), cwd=tmp_path, env=environment(), start_new_session=True
+    )
+    kill_at(process, folder / "checkpoints" / "step-00000012.ckpt")
+    kept = assert_goes_on_exactly(folder, uninterrupted, caplog, f"data.num_workers={workers}")
+    assert kept >= 12
+
+
+def test_killed_while_a_checkpoint_is_written(tmp_path, uninterrupted, caplog):
+    done = subprocess.run(command(code=DURING_A_WRITE), cwd=tmp_path, env=environment(), check=False)
+    assert done.returncode == -signal.SIGKILL
+    folder = tmp_path / "outputs" / "a"
+    assert (folder / "checkpoints" / "step-00000014.ckpt.part").exists()
+    assert assert_goes_on_exactly(folder, uninterrupted, caplog) == 13
+    assert not list(folder.rglob("*.part"))
