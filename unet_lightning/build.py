@@ -140,8 +140,8 @@ def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, 
         "default_root_dir": str(folder or "."),
     }
     parts |= {"strategy": node["strategy"], "plugins": plugins(node), "use_distributed_sampler": False}
-    if processes(node) > 1 and node["strategy"] in ("auto", "ddp"):
-        parts["strategy"] = Together()
+    if node["strategy"] in ("auto", "ddp"):
+        parts["strategy"] = Together() if processes(node) > 1 else "auto"
     trainer: L.Trainer = make(plain, **parts)
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]  # ours
     return trainer

@@ -71,17 +71,18 @@ class Companions:
 
 
 @contextmanager
-def companions(number: int, folder: Path) -> Iterator[Companions]:
-    """Start the other processes of `number` on this machine; end them, and all they had in common, afterwards."""
+def companions(others: int, folder: Path) -> Iterator[Companions]:
+    """Start so many other processes on this machine; end them, and all they had in common, afterwards."""
     found = Companions()
-    if number == 1:
+    if not others:
         yield found
         return
-    names = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(number), "NODE_RANK": "0"}
+    names = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "NODE_RANK": "0"}
+    names["WORLD_SIZE"] = str(others + 1)
     os.environ.update(names | {"LOCAL_RANK": "0"})
     ended = threading.Event()
     try:
-        found.all = [Companion(rank, folder, names) for rank in range(1, number)]
+        found.all = [Companion(rank, folder, names) for rank in range(1, others + 1)]
         threading.Thread(target=found.watch, args=(ended,), daemon=True).start()
         yield found
         for companion in found.all:
@@ -111,7 +112,7 @@ def _end(message: str) -> NoReturn:
 
 def _end_with_parent() -> None:
     with suppress(OSError):
-        sys.stdin.buffer.read()
+        os.read(sys.stdin.fileno(), 1)
     os._exit(1)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from unet_lightning.callback.resume import POINTS
@@ -12,10 +13,10 @@ LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
 LOST = re.compile(r"gloo|nccl|connection (closed|reset)|broken pipe|peer|timed out|store", re.IGNORECASE)
 
 
-def explain(error: Exception, folder: Path, lost: str, together: bool) -> InputError | None:
+def explain(error: Exception, folder: Path, lost: Callable[[], str], together: bool) -> InputError | None:
     """An InputError for what came from outside; None for a mistake of ours.
 
-    lost: what is known of a lost process. together: whether several processes train.
+    lost: tells what is known of a lost process. together: whether several processes train.
     """
     what = _what(error, folder, lost, together)
     if what is None:
@@ -25,10 +26,8 @@ def explain(error: Exception, folder: Path, lost: str, together: bool) -> InputE
     return InputError(f"{what}. Then start the same command again: {rest}")
 
 
-def _what(error: Exception, folder: Path, lost: str, together: bool) -> str | None:
+def _what(error: Exception, folder: Path, lost: Callable[[], str], together: bool) -> str | None:
     text = str(error)
-    if lost:
-        return f"{lost}\nmend that, or free memory if nothing is said"
     if isinstance(error, InputError):
         return _from_worker(text)
     if isinstance(error, OSError):
@@ -39,7 +38,7 @@ def _what(error: Exception, folder: Path, lost: str, together: bool) -> str | No
             "or data.cache_gb"
         )
     if together and isinstance(error, RuntimeError) and LOST.search(text):
-        return f"another process of this run was lost ({text.splitlines()[0]}); see what it said"
+        return lost() or f"another process of this run was lost ({text.splitlines()[0]}); see what it said"
     return None
 
 

@@ -49,14 +49,14 @@ def train(
         if start.results is not None:
             return start.results
         number = processes(plain["trainer"])
-        with companions(number if outside() is None else 1, folder) as others:
+        with companions(0 if outside() or rank() else number - 1, folder) as others:
             try:
                 return _train(config, folder, start.checkpoint, stop, (list(overrides), dict(choices or {})))
             except Interrupted as interrupted:
                 _interrupted(folder, interrupted.signum)
                 raise
             except Exception as error:
-                explained = explain(error, folder, others.loss(), number > 1)
+                explained = explain(error, folder, others.loss, number > 1)
                 if explained is None:
                     raise
                 raise explained from error
@@ -137,7 +137,8 @@ def log_choices(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[s
 
 def quieten() -> None:
     """Leave out what Lightning says twice or advertises; its warnings stay."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)` is deprecated")
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*checkpoints exists and is not empty.*")  # a run that goes on

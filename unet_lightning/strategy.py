@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.layer_sync import TorchSyncBatchNorm
 from lightning.pytorch.strategies import DDPStrategy
+from torch import distributed as dist
 from torch import nn
 
 from unet_lightning.model.synchronised import synchronise
@@ -63,8 +64,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 class Synchronise(TorchSyncBatchNorm):
-    """`trainer.sync_batchnorm=true`: batch norm over the batch of all processes, on processors too."""
+    """`trainer.sync_batchnorm=true`: PyTorch's on GPUs, ours on processors, which PyTorch's refuses."""
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """Before DDP wraps the module; the fit's end puts plain batch norms back."""
-        return synchronise(model)
+        """Before DDP wraps the module."""
+        return super().apply(model) if "nccl" in dist.get_backend() else synchronise(model)

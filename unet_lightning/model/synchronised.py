@@ -1,4 +1,4 @@
-"""Batch norm over the batch of all processes."""
+"""Batch norm over the batch of all processes, on processors."""
 
 import torch
 from torch import Tensor, nn
@@ -7,15 +7,12 @@ from torch.distributed.nn.functional import all_reduce
 from unet_lightning.processes import world
 
 
-class SynchronisedBatchNorm(nn.SyncBatchNorm):
-    """PyTorch's, which takes tensors on GPUs only, on processors as well. Parameters and buffers are BatchNorm2d's.
-
-    Every process must give as many pixels.
-    """
+class SynchronisedBatchNorm(nn.BatchNorm2d):
+    """What PyTorch's SyncBatchNorm is on GPUs, on processors. Every process must give as many pixels."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) to the same shape and dtype."""
-        if not self.training or world() == 1 or features.is_cuda:
+        if not self.training or world() == 1:
             return super().forward(features)
         values = features.float()
         number = world() * values.numel() // values.shape[1]
