@@ -13,9 +13,11 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from unet_lightning import run
-from unet_lightning.config import compose
+from unet_lightning import run, stop
+from unet_lightning.config import compose, run_name
+from unet_lightning.error import InputError
 from unet_lightning.folder import newest
+from unet_lightning.task import SegmentationTask
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -138,3 +140,83 @@ def test_killed_while_a_checkpoint_is_written(tmp_path, uninterrupted, caplog):
     assert (folder / "checkpoints" / "step-00000014.ckpt.part").exists()
     assert assert_goes_on_exactly(folder, uninterrupted, caplog) == 13
     assert not list(folder.rglob("*.part"))
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_a_signal_saves_at_the_next_batch_and_says_how_to_go_on(tmp_path, uninterrupted, caplog, monkeypatch, signum):
+    requeued = []
+    monkeypatch.setattr(stop.subprocess, "run", lambda command, **options: requeued.append(command))
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setattr(SegmentationTask, "on_before_zero_grad", signal_at(12, signum), raising=False)
+    rarely = "trainer.callbacks.resume.minutes=60"
+    with pytest.raises(SystemExit) as ended:
+        go(tmp_path / "a", rarely)
+    assert ended.value.code == 128 + signum
+    assert json.loads((tmp_path / "a" / "results.json").read_text()) == {"status": "interrupted"}
+    assert f"run={tmp_path}/a resume=auto" in caplog.text
+    assert requeued == ([] if signum == signal.SIGINT else [["scontrol", "requeue", "7"]])
+    monkeypatch.undo()
+    before = signal.getsignal(signum)
+    assert assert_goes_on_exactly(tmp_path / "a", uninterrupted, caplog) == 12
+    assert signal.getsignal(signum) is before
+
+
+def signal_at(step, signum):
+    """A hook that sends this process a signal in the middle of a step."""
+
+    def hook(task, optimizer):
+        if task.global_step == step - 1:
+            os.kill(os.getpid(), signum)
+
+    return hook
+
+
+@pytest.fixture
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    go(folder, "trainer.max_epochs=1")
+    return folder
+
+
+def test_a_finished_run_is_not_repeated_a_longer_one_extends_it_and_another_config_is_refused(finished, caplog):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    with caplog.at_level(logging.INFO):
+        again = go(finished, "trainer.max_epochs=1", "data.cache_gb=1", "run=x")
+    assert again["status"] == "finished"
+    assert "nothing to do" in caplog.text
+    with pytest.raises(InputError, match=r"loss\._target_: unet_lightning\.loss\.ce.* there, .*dice.* now"):
+        go(finished, "trainer.max_epochs=2", "loss=dice")
+    with pytest.raises(InputError, match=r"trainer\.max_epochs: 1 there, 0 now"):
+        go(finished, "trainer.max_epochs=0")
+    with pytest.raises(InputError, match="resume=auto, or choose another name"):
+        go(finished, "trainer.max_epochs=1", "resume=never")
+    assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    with caplog.at_level(logging.INFO):
+        longer = go(finished, "trainer.max_epochs=2")
+    assert "extends the finished run: trainer.max_epochs from 1 to 2" in caplog.text
+    assert longer["epochs"] == 2
+    steps = [step for step, _ in scalars(finished)["train/loss"]]
+    assert steps == list(range(18))
+
+
+def test_an_unfinished_run_cannot_be_made_longer_and_a_truncated_checkpoint_is_skipped(finished, caplog):
+    (finished / "results.json").write_text('{"status": "running"}')
+    with pytest.raises(InputError, match="can be raised once the run is finished"):
+        go(finished, "trainer.max_epochs=2")
+    last, one_before = sorted((finished / "checkpoints").glob("step-*"), reverse=True)
+    os.truncate(last, last.stat().st_size // 2)
+    assert newest(finished) == one_before
+    assert f"{last} can't be read" in caplog.text
+    assert not last.exists()
+    assert last.with_suffix(".broken").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a b", "a/../b", "a//b"])
+def test_a_name_is_a_folder_below_outputs(name):
+    with pytest.raises(InputError, match="expected a name"):
+        run_name(name, "")
+
+
+def test_names_may_lie_in_folders_and_without_one_it_is_the_time():
+    assert run_name("study/a_1", "now") == "study/a_1"
+    assert run_name(None, "now") == "now"

@@ -82,15 +82,16 @@ def _raised(old: Any, new: Any) -> bool:
 
 
 def newest(folder: Path) -> Path | None:
-    """The last checkpoint that can be read; broken ones are said and taken away."""
+    """The last checkpoint that can be read; broken ones are said and set aside."""
     for path in sorted(folder.glob(POINTS), reverse=True):
         try:
             torch.load(path, map_location="cpu", weights_only=True)
             return path
         except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError) as error:
-            log.warning(f"{path} can't be read ({str(error).splitlines()[0]}); going on from the one before")
-            if environment.rank() == 0 and not isinstance(error, OSError):
-                path.unlink()
+            reason = (str(error) or "it is empty").splitlines()[0]
+            log.warning(f"{path} can't be read ({reason}); going on from the one before")
+            if environment.rank() == 0:
+                path.replace(path.with_suffix(".broken"))
     return None
 
 

@@ -18,7 +18,7 @@ from unet_lightning.pipeline.module import DataModule
 
 FREE = (  # say where and how, not what: a run may go on with others
     *("run", "resume", "tags", "trainer.enable_progress_bar"),
-    *("data.num_workers", "data.cache_gb"),
+    *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb"),
 )
 PIPELINE = tuple(p.name for p in inspect.signature(DataModule).parameters.values() if p.kind is p.KEYWORD_ONLY)
 
