@@ -48,7 +48,7 @@ def test_a_clipped_gradient_is_no_longer_than_asked_for(tmp_path, largest):
 def test_the_average_of_the_weights_is_scored_and_saved(tmp_path, monkeypatch):
     steps = []
     monkeypatch.setattr(SegmentationTask, "on_train_batch_end", lambda task, *_: steps.append(parameters(task)))
-    built = build(tmp_path, 1, *PLAIN, "trainer.max_steps=3", "ema=0.5")
+    built = build(tmp_path, 1, *PLAIN, "trainer.limit_train_batches=3", "ema=0.5")
     built.trainer.fit(built.task, built.data)
     first, second, third = steps
     saved = torch.load(built.trainer.checkpoint_callback.best_model_path, weights_only=True)["state_dict"]
