@@ -144,8 +144,8 @@ def test_killed_while_a_checkpoint_is_written(tmp_path, uninterrupted, caplog):
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_saves_at_the_next_batch_and_says_how_to_go_on(tmp_path, uninterrupted, caplog, monkeypatch, signum):
-    requeued = []
-    monkeypatch.setattr(stop.subprocess, "run", lambda command, **options: requeued.append(command))
+    asked = []
+    monkeypatch.setattr(stop, "_scontrol", lambda *command: asked.append(command) or "JobState=RUNNING")
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setattr(SegmentationTask, "on_before_zero_grad", signal_at(12, signum), raising=False)
     rarely = "trainer.callbacks.resume.minutes=60"
@@ -154,11 +154,20 @@ def test_a_signal_saves_at_the_next_batch_and_says_how_to_go_on(tmp_path, uninte
     assert ended.value.code == 128 + signum
     assert json.loads((tmp_path / "a" / "results.json").read_text()) == {"status": "interrupted"}
     assert f"run={tmp_path}/a resume=auto" in caplog.text
-    assert requeued == ([] if signum == signal.SIGINT else [["scontrol", "requeue", "7"]])
+    assert asked == ([] if signum == signal.SIGINT else [("show", "job", "-o", "7"), ("requeue", "7")])
     monkeypatch.undo()
     before = signal.getsignal(signum)
     assert assert_goes_on_exactly(tmp_path / "a", uninterrupted, caplog) == 12
     assert signal.getsignal(signum) is before
+
+
+def test_a_cancelled_job_is_not_queued_again(monkeypatch):
+    asked = []
+    monkeypatch.setattr(stop, "_scontrol", lambda *command: asked.append(command) or "JobId=7_1 JobState=CANCELLED")
+    for name, value in {"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}.items():
+        monkeypatch.setenv(name, value)
+    stop.requeue(signal.SIGTERM)
+    assert asked == [("show", "job", "-o", "7_1")]
 
 
 def signal_at(step, signum):

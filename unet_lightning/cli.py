@@ -17,7 +17,8 @@ from omegaconf import DictConfig
 
 from unet_lightning.config import CONF, check_overrides, explain, groups, register
 from unet_lightning.environment import outside, rank
-from unet_lightning.error import InputError, nearest
+from unet_lightning.error import InputError, Interrupted, nearest
+from unet_lightning.stop import Stop, requeue
 
 VERBS = {
     "train": "train and score a network; python train.py is the same",
@@ -86,13 +87,17 @@ def _join(arguments: list[str]) -> None:
     if not any(argument.startswith("run=") for argument in arguments):
         refuse("give the run a name, so that all its processes meet in one folder: run=…")
     if rank():
-        sys.argv.append("hydra/job_logging=none")
+        sys.argv += ["hydra/job_logging=disabled", "hydra/hydra_logging=none"]
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def _compose_and_train(config: DictConfig) -> float:
-    from unet_lightning import run  # torch and lightning only once the config stands
-
+    with Stop():  # from here on: what follows takes seconds
+        try:
+            from unet_lightning import run  # torch and lightning only once the config stands
+        except Interrupted as interrupted:
+            requeue(interrupted.signum)
+            raise
     hydra_config = HydraConfig.get()
     folder, overrides = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
     choices = {key: name for key, name in hydra_config.runtime.choices.items() if key in config}

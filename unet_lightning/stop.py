@@ -45,15 +45,25 @@ class Stop:
 
 
 def requeue(signum: int) -> None:
-    """In a SLURM job, after any signal but Ctrl-C: have the job start again. A job that just ends counts as done."""
+    """In a SLURM job, after any signal but Ctrl-C, and unless it was cancelled: have the job start again, since a job
+    that just ends counts as done.
+    """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None or signum == signal.SIGINT:
         return
     if "SLURM_ARRAY_JOB_ID" in os.environ:
         job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     try:
-        subprocess.run(["scontrol", "requeue", job], check=True, capture_output=True, text=True, timeout=30)
-        log.warning(f"SLURM starts job {job} again")
+        if "JobState=CANCELLED" in _scontrol("show", "job", "-o", job):
+            return
+        _scontrol("requeue", job)
     except (OSError, subprocess.SubprocessError) as error:
-        reason = getattr(error, "stderr", None) or error
-        log.warning(f"SLURM doesn't start job {job} again ({str(reason).strip()}); submit it once more")
+        reason = str(getattr(error, "stderr", None) or error).strip()
+        if "pending" not in reason:  # what SLURM has preempted it queues by itself
+            log.warning(f"SLURM doesn't start job {job} again ({reason}); submit it once more")
+            return
+    log.warning(f"SLURM starts job {job} again")
+
+
+def _scontrol(*arguments: str) -> str:
+    return subprocess.run(["scontrol", *arguments], check=True, capture_output=True, text=True, timeout=30).stdout
