@@ -161,13 +161,14 @@ def test_a_signal_saves_at_the_next_batch_and_says_how_to_go_on(tmp_path, uninte
     assert signal.getsignal(signum) is before
 
 
-def test_a_cancelled_job_is_not_queued_again(monkeypatch):
+@pytest.mark.parametrize(("state", "again"), [("COMPLETING Reason=None", 0), ("COMPLETING Reason=TimeLimit", 1)])
+def test_a_job_that_was_cancelled_is_not_queued_again_one_out_of_time_is(monkeypatch, state, again):
     asked = []
-    monkeypatch.setattr(stop, "_scontrol", lambda *command: asked.append(command) or "JobId=7_1 JobState=CANCELLED")
+    monkeypatch.setattr(stop, "_scontrol", lambda *command: asked.append(command) or f"JobId=7_1 JobState={state}")
     for name, value in {"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}.items():
         monkeypatch.setenv(name, value)
     stop.requeue(signal.SIGTERM)
-    assert asked == [("show", "job", "-o", "7_1")]
+    assert asked == [("show", "job", "-o", "7_1"), ("requeue", "7_1")][: 1 + again]
 
 
 def signal_at(step, signum):

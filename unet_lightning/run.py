@@ -133,6 +133,7 @@ def log_choices(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[s
     values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
     values["trainer.max_epochs"] = plain["trainer"]["max_epochs"]
     trainer.logger.log_hyperparams(values | parts | results["choices"] | {"seed": plain["seed"]}, scores)
+    trainer.logger.experiment.flush()  # before the run counts as finished
 
 
 def quieten() -> None:

@@ -45,8 +45,10 @@ class Stop:
 
 
 def requeue(signum: int) -> None:
-    """In a SLURM job, after any signal but Ctrl-C, and unless it was cancelled: have the job start again, since a job
-    that just ends counts as done.
+    """In a SLURM job, after any signal but Ctrl-C: have the job start again, since one that just ends counts as done.
+
+    Where SLURM itself is ending the job, it was cancelled, or preempted and is in the queue already; but a job at its
+    time limit isn't.
     """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None or signum == signal.SIGINT:
@@ -54,15 +56,15 @@ def requeue(signum: int) -> None:
     if "SLURM_ARRAY_JOB_ID" in os.environ:
         job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     try:
-        if "JobState=CANCELLED" in _scontrol("show", "job", "-o", job):
+        told = _scontrol("show", "job", "-o", job)
+        if "JobState=RUNNING" not in told and "Reason=TimeLimit" not in told:
             return
         _scontrol("requeue", job)
     except (OSError, subprocess.SubprocessError) as error:
         reason = str(getattr(error, "stderr", None) or error).strip()
-        if "pending" not in reason:  # what SLURM has preempted it queues by itself
-            log.warning(f"SLURM doesn't start job {job} again ({reason}); submit it once more")
-            return
-    log.warning(f"SLURM starts job {job} again")
+        log.warning(f"SLURM doesn't start job {job} again ({reason}); submit it once more")
+    else:
+        log.warning(f"SLURM starts job {job} again")
 
 
 def _scontrol(*arguments: str) -> str:
