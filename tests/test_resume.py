@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from unet_lightning import run, stop
 from unet_lightning.config import compose, run_name
 from unet_lightning.error import InputError
-from unet_lightning.folder import newest
+from unet_lightning.folder import again, newest
 from unet_lightning.task import SegmentationTask
 
 ROOT = Path(__file__).parent.parent
@@ -153,7 +153,7 @@ def test_a_signal_saves_at_the_next_batch_and_says_how_to_go_on(tmp_path, uninte
         go(tmp_path / "a", rarely)
     assert ended.value.code == 128 + signum
     assert json.loads((tmp_path / "a" / "results.json").read_text()) == {"status": "interrupted"}
-    assert f"run={tmp_path}/a resume=auto" in caplog.text
+    assert "step-00000012.ckpt is kept. To go on, start the same command again" in caplog.text
     assert asked == ([] if signum == signal.SIGINT else [("show", "job", "-o", "7"), ("requeue", "7")])
     monkeypatch.undo()
     before = signal.getsignal(signum)
@@ -219,6 +219,12 @@ def test_an_unfinished_run_cannot_be_made_longer_and_a_truncated_checkpoint_is_s
     assert f"{last} can't be read" in caplog.text
     assert not last.exists()
     assert last.with_suffix(".broken").exists()
+
+
+def test_a_run_without_a_name_goes_on_by_its_date():
+    dated = Path("/outputs/2026-11-22/13-47-44")
+    assert again(dated) == "start the same command with run=2026-11-22/13-47-44"
+    assert again(dated.parent / "a") == "start the same command again"
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a b", "a/../b", "a//b"])

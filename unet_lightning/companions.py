@@ -17,6 +17,7 @@ from typing import IO, NoReturn
 from torch import distributed as dist
 
 from unet_lightning.error import InputError
+from unet_lightning.folder import CONFIG, again
 
 GRACE = 20.0  # seconds in which this process should notice by itself that another one is gone
 
@@ -62,12 +63,12 @@ class Companions:
             time.sleep(0.1)
         return ""
 
-    def watch(self, ended: threading.Event) -> None:
+    def watch(self, ended: threading.Event, folder: Path) -> None:
         """Where a lost process leaves this one waiting inside a library, end it: nothing else would."""
         while not ended.wait(1.0):
             lost = next((companion.loss() for companion in self.all if companion.loss()), "")
             if lost and not ended.wait(GRACE):
-                _end(f"error: {lost}\nStart the same command again: the run goes on from its last checkpoint")
+                _end(f"error: {lost}\nTo go on from the last checkpoint, {again(folder)}")
 
 
 @contextmanager
@@ -83,7 +84,7 @@ def companions(others: int, folder: Path) -> Iterator[Companions]:
     ended = threading.Event()
     try:
         found.all = [Companion(rank, folder, names) for rank in range(1, others + 1)]
-        threading.Thread(target=found.watch, args=(ended,), daemon=True).start()
+        threading.Thread(target=found.watch, args=(ended, folder), daemon=True).start()
         yield found
         for companion in found.all:
             companion.process.wait(60)
@@ -120,7 +121,6 @@ def main(folder: str) -> None:
     """What a companion does."""
     from omegaconf import OmegaConf
 
-    from unet_lightning.folder import CONFIG
     from unet_lightning.run import train
 
     threading.Thread(target=_end_with_parent, daemon=True).start()

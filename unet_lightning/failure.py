@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unet_lightning.callback.resume import POINTS
 from unet_lightning.error import InputError
+from unet_lightning.folder import again
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -23,7 +24,7 @@ def explain(error: Exception, folder: Path, lost: Callable[[], str], together: b
         return None
     points = sorted(folder.glob(POINTS))
     rest = f"the last checkpoint, {points[-1].name}, is whole" if points else "there is no checkpoint yet"
-    return InputError(f"{what}. Then start the same command again: {rest}")
+    return InputError(f"{what}. Then {again(folder)}: {rest}")
 
 
 def _what(error: Exception, folder: Path, lost: Callable[[], str], together: bool) -> str | None:

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from unet_lightning.part import FREE, flat, read_config, write_config
 
 log = logging.getLogger(__name__)
 LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
+DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
 CONFIG = Path("config", "config.yaml")
 
 
@@ -68,6 +70,12 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> St
     elif checkpoint:
         log.info(f"resumes from {checkpoint}")
     return Start(checkpoint)
+
+
+def again(folder: Path) -> str:
+    """What to type to go on with the run of this folder."""
+    name = "/".join(folder.parts[-2:])  # the date and time of a run that was given no other
+    return f"start the same command with run={name}" if re.fullmatch(DATED, name) else "start the same command again"
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

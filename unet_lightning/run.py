@@ -20,6 +20,7 @@ from unet_lightning.companions import companions
 from unet_lightning.environment import outside, rank
 from unet_lightning.error import Interrupted
 from unet_lightning.failure import explain
+from unet_lightning.folder import again
 from unet_lightning.folder import start as begin
 from unet_lightning.metric import instance
 from unet_lightning.part import check, flat, plain_config
@@ -111,9 +112,7 @@ def _interrupted(folder: Path, signum: int) -> None:
     report.write_json(folder, {"status": "interrupted"})
     points = sorted(folder.glob(POINTS))
     kept = f"{points[-1]} is kept" if points else "there was nothing to keep yet"
-    outputs = Path("outputs").absolute()
-    name = folder.relative_to(outputs) if folder.is_relative_to(outputs) else folder
-    log.warning(f"stopped: {kept}. To go on, start the same command with run={name} resume=auto")
+    log.warning(f"stopped: {kept}. To go on, {again(folder)}")
     requeue(signum)
 
 
