@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env train test check fuzz bench clean clean-cache
+.PHONY: env train test check fuzz crash test-gpu bench clean clean-cache
 
 env: $(READY)
 
@@ -25,6 +25,12 @@ check: env  ## style and types
 
 fuzz: env  ## 2,000 spoilt data sets instead of the 100 of the test suite
 	UNET_LIGHTNING_FUZZ=2000 $(BIN)/python -m pytest tests/test_fuzz.py
+
+crash: env  ## kill -9 at 100 random moments; every run ends as if nothing had happened, bit for bit
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.crash 100
+
+test-gpu: env  ## on a machine with CUDA: every network, precision and compilation, memory, speed
+	$(BIN)/python -m pytest -s tests/test_gpu.py
 
 bench: env  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench

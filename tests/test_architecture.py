@@ -14,10 +14,15 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "unet_lightning"
 LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedule", "postprocess", "tta")
 LAYERS = [
-    {"error", "signature", "label", "sample", "ahead", "labelling", "tiling", "record", "picture", "baseline", *LEAVES}
-    | {"sheet", "layout"},
-    {"model", "data", "pipeline", "task", "callback", "report", "output", "page"},
-    {"arguments", "config", "part", "build", "checkpoint", "predictor", "evaluation", "run"},
+    {
+        *("error", "environment", "processes", "stop", "signature", "label", "sample", "ahead", "labelling", "tiling"),
+        *("record", "picture", "sheet", "layout", "baseline", *LEAVES),
+    },
+    {"model", "data", "pipeline", "task", "callback", "strategy", "report", "output", "page"},
+    {
+        *("arguments", "config", "part", "folder", "failure", "build", "checkpoint", "predictor", "evaluation"),
+        *("companions", "run"),
+    },
     {"cli", "train", "predict", "tune", "evaluate", "compare", "export", "validate", "convert"},
 ]
 FILES = [*PACKAGE.rglob("*.py"), ROOT / "train.py"]
@@ -62,10 +67,11 @@ def test_imports_run_downward_and_leaves_know_no_sibling(path):
 def test_hydra_and_lightning_stay_in_their_rooms(path):
     for name in imports(path):
         if name.split(".")[0] in ("hydra", "omegaconf"):
-            assert part(path) in ("config", "part", "build", "run", "cli")
+            assert part(path) in ("config", "part", "build", "companions", "run", "cli")
         if name.split(".")[0] == "lightning":
             assert (
-                part(path) in ("task", "callback", "part", "build", "run") or path == PACKAGE / "pipeline" / "module.py"
+                part(path) in ("task", "callback", "strategy", "part", "build", "run")
+                or path == PACKAGE / "pipeline" / "module.py"
             )
 
 

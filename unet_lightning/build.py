@@ -13,17 +13,21 @@ import cv2
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from omegaconf import DictConfig
 from torch import nn
 
 from unet_lightning import __version__
+from unet_lightning.callback.resume import Resume
+from unet_lightning.environment import outside
 from unet_lightning.error import InputError
 from unet_lightning.model.geometry import Geometry
 from unet_lightning.part import PIPELINE, SPLITTING, check, config_hash, make, plain_config
 from unet_lightning.pipeline.module import DataModule
 from unet_lightning.record import DataSet, Record, assign_splits, split_hash
+from unet_lightning.strategy import Synchronise, Together, WholeFiles
 from unet_lightning.task import SegmentationTask
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,11 @@ class Run:
     data: DataModule
     task: SegmentationTask
     trainer: L.Trainer
+
+    @property
+    def resume(self) -> Resume | None:
+        """What writes the run's checkpoints to go on from, unless it was taken out of the config."""
+        return next((c for c in self.trainer.callbacks if isinstance(c, Resume)), None)  # type: ignore[attr-defined]
 
 
 def build(config: DictConfig, folder: Path | None = None) -> Run:
@@ -67,7 +76,7 @@ def build(config: DictConfig, folder: Path | None = None) -> Run:
         task.optimizer(task.parameters())
     except ValueError as error:  # a range that only the optimizer knows
         raise InputError(f"optimizer: {error}; correct optimizer.…") from None
-    return Run(data, task, build_trainer(plain["trainer"], precision, folder))
+    return Run(data, task, build_trainer(plain["trainer"], precision, folder, plain["ema"]))
 
 
 def fit_crop(data: DataModule, geometry: Geometry) -> None:
@@ -121,19 +130,62 @@ def how_split(records: Sequence[Record], fold: int | None, folds: int) -> str:
     )
 
 
-def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None) -> L.Trainer:
-    """Lightning's trainer with its callbacks and a TensorBoard logger in the run's folder."""
+def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, ema: float) -> L.Trainer:
+    """Lightning's trainer with its callbacks and a TensorBoard logger in the run's folder.
+
+    ema: decay of the moving average of the weights that is scored and saved; 0 for the weights themselves.
+    """
     callbacks = [make(callback) for callback in node["callbacks"].values()]
     if node["enable_progress_bar"]:
         callbacks.append(RichProgressBar(leave=False))
+    if ema:
+        callbacks.append(EMAWeightAveraging(decay=ema))  # last: whoever looks at a validation sees the average
     for callback in callbacks:
         if isinstance(callback, ModelCheckpoint) and folder:
             callback.dirpath = str(folder / "checkpoints")
     logger = TensorBoardLogger(str(folder), name="", version="", default_hp_metric=False) if folder else False
-    plain = {key: value for key, value in node.items() if key not in ("callbacks", "precision")}
-    parts = {"precision": precision, "callbacks": callbacks, "logger": logger, "default_root_dir": str(folder or ".")}
+    plain = {key: value for key, value in node.items() if key not in ("callbacks", "precision", "strategy")}
+    parts: dict[str, Any] = {
+        "precision": precision,
+        "callbacks": callbacks,
+        "logger": logger,
+        "default_root_dir": str(folder or "."),
+    }
+    parts |= {"strategy": node["strategy"], "plugins": plugins(node), "use_distributed_sampler": False}
+    if node["strategy"] in ("auto", "ddp"):
+        parts["strategy"] = Together() if processes(node) > 1 else "auto"
     trainer: L.Trainer = make(plain, **parts)
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]  # ours
     return trainer
+
+
+def plugins(node: Mapping[str, Any]) -> list[Any]:
+    """Whole checkpoint files, synchronised batch norm, and no other processes than those that were started."""
+    found: list[Any] = [WholeFiles()]
+    if node["sync_batchnorm"]:
+        found.append(Synchronise())
+    if outside() is None:
+        found.append(LightningEnvironment())
+    return found
+
+
+def processes(node: Mapping[str, Any]) -> int:
+    """How many processes a trainer's node asks for; InputError where others were started."""
+    devices, nodes = node["devices"], node["num_nodes"]
+    if devices not in (1, "1"):
+        probe = {key: node[key] for key in ("_target_", "accelerator", "devices")}
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        devices = make(probe, **quiet, enable_model_summary=False, plugins=[LightningEnvironment()]).num_devices
+    wanted: int = int(devices) * nodes
+    started = outside()
+    if started and started[1] != wanted:
+        raise InputError(
+            f"{started[1]} processes were started for {wanted}; set trainer.devices to the processes of a machine and "
+            "trainer.num_nodes to the machines"
+        )
+    if started is None and nodes > 1:
+        raise InputError(f"trainer.num_nodes={nodes}: start the processes of several machines by torchrun or srun")
+    return wanted
 
 
 def choose_precision(wanted: str, accelerator: str, network: nn.Module) -> str:

@@ -16,7 +16,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from unet_lightning.config import CONF, check_overrides, explain, groups, register
-from unet_lightning.error import InputError, nearest
+from unet_lightning.environment import outside, rank
+from unet_lightning.error import InputError, Interrupted, nearest
+from unet_lightning.stop import Stop, requeue
 
 VERBS = {
     "train": "train and score a network; python train.py is the same",
@@ -69,17 +71,35 @@ def train() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     try:
         check_overrides([a for a in arguments if _is_override(a)], *_preset_folders(arguments))
+        if outside():
+            _join(arguments)
         _compose_and_train()
     except InputError as error:
         refuse(str(error))
     except HydraException as error:
         refuse(explain(error))
+    except OSError as error:  # before the run has a folder that can be written
+        refuse(f"{error.filename or 'outputs'}: {error.strerror}; start in a folder you can write, with space left")
+
+
+def _join(arguments: list[str]) -> None:
+    """Under torchrun and srun every process composes the same config; the first one alone writes a log."""
+    if {"-m", "--multirun"} & set(arguments):
+        refuse("-m starts the processes of each trial itself (trainer.devices=2); start it without torchrun or srun")
+    if not any(argument.startswith("run=") for argument in arguments):
+        refuse("give the run a name, so that all its processes meet in one folder: run=…")
+    if rank():
+        sys.argv += ["hydra/job_logging=disabled", "hydra/hydra_logging=none"]
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def _compose_and_train(config: DictConfig) -> float:
-    from unet_lightning import run  # torch and lightning only once the config stands
-
+    with Stop():  # from here on: what follows takes seconds
+        try:
+            from unet_lightning import run  # torch and lightning only once the config stands
+        except Interrupted as interrupted:
+            requeue(interrupted.signum)
+            raise
     hydra_config = HydraConfig.get()
     folder, overrides = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
     choices = {key: name for key, name in hydra_config.runtime.choices.items() if key in config}

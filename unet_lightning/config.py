@@ -28,9 +28,12 @@ TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augmen
 class Config:
     """Types and no values; the values are in conf/train.yaml."""
 
+    run: str | None = MISSING
+    resume: str = MISSING
     seed: int = MISSING
     tile: int = MISSING
     compile: bool = MISSING
+    ema: float = MISSING
     tags: list[str] = MISSING
     data: Any = MISSING
     normalize: Any = MISSING
@@ -51,12 +54,22 @@ def register() -> None:
     """Make the schema known to Hydra under the name conf/train.yaml refers to."""
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("folder", folder_name, replace=True)
+    OmegaConf.register_new_resolver("name", run_name, replace=True)
 
 
 def folder_name(overrides: str) -> str:
     """A trial's overrides as the name of one folder, on any file system."""
     name = re.sub(r"[^\w.,=+-]+", "_", overrides) or "default"
     return name if len(name) <= 150 else f"{name[:140]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def run_name(name: str | None, otherwise: str) -> str:
+    """The folder of a run in outputs/: its name, which may lie in folders of its own."""
+    if name is None:
+        return otherwise
+    if not re.fullmatch(r"[\w.,=+-]+(/[\w.,=+-]+)*", str(name)) or ".." in str(name).split("/"):
+        raise InputError(f"run={name}: expected a name of letters, digits and -_.,=+, in folders by / if you like")
+    return str(name)
 
 
 def compose(overrides: list[str] | None = None, name: str = "train") -> DictConfig:

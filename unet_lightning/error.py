@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is wrong, and here is how to mend it."""
+"""InputError: what is wrong, and here is how to mend it. Interrupted: stopped on request."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,6 +6,14 @@ from difflib import get_close_matches
 
 class InputError(ValueError):
     """What came, what was expected, and the override that mends it. The command line prints it and exits with 2."""
+
+
+class Interrupted(SystemExit):
+    """A run that was asked by a signal to stop; what it had is saved. Ends the program with 128 + the signal."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(128 + signum)
+        self.signum = signum
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

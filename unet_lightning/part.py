@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -16,6 +17,10 @@ from unet_lightning.error import InputError
 from unet_lightning.pipeline.module import DataModule
 from unet_lightning.record import assign_splits
 
+FREE = (  # say where and how, not what: a run may go on with others
+    *("run", "resume", "tags", "trainer.enable_progress_bar"),
+    *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb"),
+)
 PIPELINE = tuple(p.name for p in inspect.signature(DataModule).parameters.values() if p.kind is p.KEYWORD_ONLY)
 SPLITTING = tuple(p.name for p in inspect.signature(assign_splits).parameters.values() if p.kind is p.KEYWORD_ONLY)
 
@@ -42,8 +47,30 @@ def plain_config(config: DictConfig) -> dict[str, Any]:
 
 
 def config_hash(plain: Mapping[str, Any]) -> str:
-    """12 hex digits of the resolved config."""
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+    """12 hex digits of what in a resolved config decides the result."""
+    deciding = {key: value for key, value in flat(plain).items() if key not in FREE}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted names; lists stay."""
+    if not isinstance(node, Mapping) or not node:
+        return {prefix: node}
+    found: dict[str, Any] = {}
+    for key, child in node.items():
+        found |= flat(child, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def write_config(plain: Mapping[str, Any], path: Path) -> None:
+    """A plain config as yaml."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(OmegaConf.create(dict(plain)), path)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """What `write_config` wrote."""
+    return plain_config(OmegaConf.load(path))  # type: ignore[arg-type]
 
 
 def check(plain: Mapping[str, Any]) -> None:
@@ -57,6 +84,10 @@ def check(plain: Mapping[str, Any]) -> None:
     for key, low, high in (("tile", 1, 2**20), ("seed", 0, 2**32 - 1)):
         if not low <= plain[key] <= high:
             found.append(f"{key}={plain[key]}: expected {low} to {high}")
+    if not 0 <= plain["ema"] < 1:
+        found.append(f"ema={plain['ema']}: expected at least 0 and below 1")
+    if plain["resume"] not in ("auto", "never"):
+        found.append(f"resume={plain['resume']}: expected auto or never")
     if found:
         raise InputError("\n".join(dict.fromkeys(found)))
 

@@ -13,11 +13,19 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
 from unet_lightning import report
-from unet_lightning.build import build
+from unet_lightning.build import build, processes
+from unet_lightning.callback.resume import POINTS
 from unet_lightning.checkpoint import load_weights
+from unet_lightning.companions import companions
+from unet_lightning.environment import outside, rank
+from unet_lightning.error import Interrupted
+from unet_lightning.failure import explain
+from unet_lightning.folder import again
+from unet_lightning.folder import start as begin
 from unet_lightning.metric import instance
-from unet_lightning.part import check, plain_config
+from unet_lightning.part import check, flat, plain_config
 from unet_lightning.predictor import load
+from unet_lightning.stop import Stop, requeue
 
 __all__ = ["build", "load", "train"]
 
@@ -34,20 +42,46 @@ def train(
     what results.json holds. overrides, choices: what was typed, and which file each key chose, for the records.
     InputError for a config or data that can't be trained on.
     """
-    started = time.time()
     quieten()
-    check(plain_config(config))
+    plain = plain_config(config)
+    check(plain)
+    with Stop() as stop:
+        start = begin(folder, plain)
+        if start.results is not None:
+            return start.results
+        number = processes(plain["trainer"])
+        with companions(0 if outside() or rank() else number - 1, folder) as others:
+            try:
+                return _train(config, folder, start.checkpoint, stop, (list(overrides), dict(choices or {})))
+            except Interrupted as interrupted:
+                _interrupted(folder, interrupted.signum)
+                raise
+            except Exception as error:
+                explained = explain(error, folder, others.loss, number > 1)
+                if explained is None:
+                    raise
+                raise explained from error
+
+
+def _train(
+    config: DictConfig, folder: Path, checkpoint: Path | None, stop: Stop, typed: tuple[list[str], dict[str, str]]
+) -> dict[str, Any]:
+    started = time.time()
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config.seed, workers=True, verbose=False)
     run = build(config, folder)
-    report.write_split(folder, run.data.dataset)
-    report.write_json(folder, {"status": "running"})
-    log.info(report.account(run.data, run.task, run.trainer.precision))
-    run.trainer.fit(run.task, run.data)
+    first = run.trainer.is_global_zero
+    if run.resume:
+        run.resume.stop = stop
+    if first:
+        report.write_split(folder, run.data.dataset)
+        report.write_json(folder, {"status": "running"})
+        log.info(report.account(run.data, run.task, run.trainer.precision))
+    run.trainer.fit(run.task, run.data, ckpt_path=checkpoint, weights_only=True)
     best = getattr(run.trainer.checkpoint_callback, "best_model_path", "")
     results: dict[str, Any] = {
-        "overrides": list(overrides),
-        "choices": dict(choices or {}),
+        "overrides": typed[0],
+        "choices": typed[1],
         "tags": list(config.tags),
         "checkpoint": best,
     }
@@ -59,14 +93,27 @@ def train(
         run.task.confusions.pop(split, None)
         if run.data.dataset.split(split):
             evaluate(run.task, run.data, verbose=False)
-        if split in run.task.confusions:
+        if first and split in run.task.confusions:
             results[split] = report.scores(run.task.confusions[split], run.data, split)
+    if not first:
+        return results
     if "test" in results and run.task.objects:
         results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
-    results["seconds"] = round(time.time() - started, 1)
+    results["seconds"] = round(run.resume.seconds if run.resume else time.time() - started, 1)
     log_choices(run.trainer, run.task.identity["config"], results)
     report.write(folder, results, run.data, run.task)
     return results
+
+
+def _interrupted(folder: Path, signum: int) -> None:
+    """Say how to go on, and let SLURM do so."""
+    if rank() != 0:
+        return
+    report.write_json(folder, {"status": "interrupted"})
+    points = sorted(folder.glob(POINTS))
+    kept = f"{points[-1]} is kept" if points else "there was nothing to keep yet"
+    log.warning(f"stopped: {kept}. To go on, {again(folder)}")
+    requeue(signum)
 
 
 def log_choices(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]) -> None:
@@ -81,24 +128,20 @@ def log_choices(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[s
     }
     parts = {key: str(plain[key]["_target_"]).rsplit(".", 1)[-1] for key in PARTS}
     values = flat({key: plain[key] for key in ("model", "loss", "weight", "optimizer")})
+    values = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str) and "._" not in k}
     values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
     values["trainer.max_epochs"] = plain["trainer"]["max_epochs"]
     trainer.logger.log_hyperparams(values | parts | results["choices"] | {"seed": plain["seed"]}, scores)
-
-
-def flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    """Numbers, words and switches of nested mappings under dotted names."""
-    if not isinstance(node, Mapping):
-        return {prefix: node} if isinstance(node, bool | int | float | str) else {}
-    found: dict[str, Any] = {}
-    for key, child in node.items():
-        if not str(key).startswith("_"):
-            found |= flat(child, f"{prefix}.{key}" if prefix else str(key))
-    return found
+    trainer.logger.experiment.flush()  # before the run counts as finished
 
 
 def quieten() -> None:
     """Leave out what Lightning says twice or advertises; its warnings stay."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)` is deprecated")
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*checkpoints exists and is not empty.*")  # a run that goes on
+    warnings.filterwarnings("ignore", "The `srun` command is available")  # it need not be used
+    warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # what is logged is the same in every process already
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")  # of 1x1 kernels, channels last

@@ -1,6 +1,7 @@
 """The LightningModule: one training step, one evaluation step, both a few lines."""
 
 from collections.abc import Callable
+from statistics import fmean
 from typing import Any
 
 import lightning as L
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from unet_lightning.error import InputError
 from unet_lightning.metric import Overlaps, counting, overlaps
 from unet_lightning.metric.semantic import Semantic, summary
+from unet_lightning.pipeline.stream import Stream, generator
+from unet_lightning.processes import gather, rank
 from unet_lightning.tiling import Views, predict_tiled
 
 CHECKPOINT_KEY = "unet_lightning"
@@ -44,9 +47,15 @@ class SegmentationTask(L.LightningModule):
         self.scores, self.postprocess = Semantic(), postprocess
         self.tta, self.tile, self.identity = tta, tile, identity
         self.training_forward: Callable[[Tensor], Tensor] = network.forward  # or its compiled twin
+        self.losses: dict[int, float] = {}  # by position in the validation split
         self.histograms: dict[str, Tensor] = {}
         self.objects: dict[int, Overlaps] = {}  # by position in the test split
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
+
+    def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Dropout draws from (seed, epoch, batch, process) alone, so that an interrupted run goes on as it was."""
+        draw = generator(Stream.DROPOUT, self.identity["config"]["seed"], self.current_epoch, batch_idx)
+        torch.manual_seed(int(draw.integers(2**62)) + rank())
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The loss of a batch of crops."""
@@ -58,22 +67,26 @@ class SegmentationTask(L.LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, sample: dict[str, Any], batch_idx: int) -> None:
-        """Score one whole image, and its loss."""
+    def validation_step(self, sample: dict[str, Any] | None, batch_idx: int) -> None:
+        """Score one whole image, and its loss; nothing where another process has one more image."""
+        if sample is None:
+            return
         logits = self._score(sample)
         self._count("val", logits, sample)
         weight = sample["valid"][None].float()
-        loss = self.loss(logits[None], sample["mask"][None], weight)
-        self.log("val/loss", loss, batch_size=1, on_epoch=True)
+        self.losses[int(sample["index"])] = float(self.loss(logits[None], sample["mask"][None], weight))
 
-    def test_step(self, sample: dict[str, Any], batch_idx: int) -> None:
+    def test_step(self, sample: dict[str, Any] | None, batch_idx: int) -> None:
         """Score one whole image, its objects too where the set has them."""
+        if sample is None:
+            return
         logits = self._score(sample)
         if sample["instances"] is not None:
             self.objects[int(sample["index"])] = self._compare(logits, sample)
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the last validation's probabilities."""
+        """Forget the last validation's losses and probabilities."""
+        self.losses.clear()
         self.histograms.clear()
 
     def on_test_epoch_start(self) -> None:
@@ -81,11 +94,15 @@ class SegmentationTask(L.LightningModule):
         self.objects.clear()
 
     def on_validation_epoch_end(self) -> None:
-        """Log the scores of the whole split."""
+        """Log the loss and the scores of the whole split, from all processes."""
+        self.log("val/loss", fmean(gather(self.losses).values()))
+        counts = gather({rank(): counts.cpu() for counts in self.histograms.values()})
+        self.histograms["val"] = torch.stack(list(counts.values())).sum(0)
         self._log_scores("val")
 
     def on_test_epoch_end(self) -> None:
-        """Keep the confusion matrices for the report."""
+        """Keep the confusion matrices and objects for the report."""
+        self.objects = gather(self.objects)
         self._log_scores("test")
 
     def configure_optimizers(self) -> Any:

@@ -18,10 +18,10 @@ class Samples(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log them."""
-        if not isinstance(trainer.logger, TensorBoardLogger) or not trainer.is_global_zero:
+        if not isinstance(trainer.logger, TensorBoardLogger) or not trainer.is_global_zero or trainer.global_step:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        loader = data.train_dataloader()
+        loader: Any = trainer.train_dataloader
         for (_, item), draw in zip(enumerate(loader.sampler), range(self.crops), strict=False):
             crop = loader.dataset[item]
             rim = data.margin

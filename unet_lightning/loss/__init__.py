@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from unet_lightning.processes import across
+
 
 def masked(logits: Tensor, mask: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """float32 logits and labels with everything under weight 0 replaced by zeros, so that it can't leak by any path."""
@@ -17,15 +19,25 @@ def masked(logits: Tensor, mask: Tensor, weight: Tensor) -> tuple[Tensor, Tensor
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """sum(w l) / sum(w) over all pixels; 0 when no pixel counts."""
-    total = weight.sum()
-    return (values * weight).sum() / torch.where(total > 0, total, 1.0)
+    """sum(w l) / sum(w) over all pixels of all processes; 0 when no pixel counts."""
+    weighted, total = across(torch.stack([(values * weight).sum(), weight.sum()]))
+    mean: Tensor = weighted / torch.where(total > 0, total, 1.0)
+    return mean
+
+
+def class_mean(values: Tensor) -> Tensor:
+    """Mean over classes, (K,), or over the classes and samples of all processes, (B, K)."""
+    if values.ndim == 1:
+        return values.mean()
+    total, number = across(torch.stack([values.sum(), values.new_tensor(values.numel())]))
+    mean: Tensor = total / number
+    return mean
 
 
 def overlaps(
     logits: Tensor, mask: Tensor, weight: Tensor, reduction: Literal["batch", "sample"], background: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Weighted sums over pixels of p y, p and y, each (K,) for `batch` or (B, K) for `sample`.
+    """Weighted sums over pixels of p y, p and y, each (K,) for the `batch` of all processes or (B, K) for `sample`.
 
     Without background they begin with class 1. p: softmax probabilities. y: one-hot labels.
     """
@@ -36,4 +48,6 @@ def overlaps(
     weight = weight[:, None]
     predicted = logits.softmax(1)[:, first:] * weight
     labelled = mask[:, None] == classes[None, :, None, None]
-    return (predicted * labelled).sum(dims), predicted.sum(dims), (labelled * weight).sum(dims)
+    sums = torch.stack([(predicted * labelled).sum(dims), predicted.sum(dims), (labelled * weight).sum(dims)])
+    hit, predicted, labelled = across(sums) if reduction == "batch" else sums
+    return hit, predicted, labelled

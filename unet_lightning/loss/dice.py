@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from unet_lightning.loss import overlaps
+from unet_lightning.loss import class_mean, overlaps
 
 
 class Dice(nn.Module):
@@ -24,4 +24,4 @@ class Dice(nn.Module):
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
         """Scalar float32; 0 when no pixel counts."""
         hit, predicted, labelled = overlaps(logits, mask, weight, self.reduction, self.background)
-        return (1 - (2 * hit + self.smooth) / (predicted + labelled + self.smooth)).mean()
+        return class_mean(1 - (2 * hit + self.smooth) / (predicted + labelled + self.smooth))

@@ -9,10 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lightning.loss import masked, weighted_mean
+from unet_lightning.processes import everywhere
 
 
 class TopK(nn.Module):
-    """Weighted mean cross entropy over the `share` of counting pixels whose weighted cross entropy is largest."""
+    """Weighted mean cross entropy over the `share` of counting pixels whose weighted cross entropy is largest, among
+    those of all processes.
+    """
 
     def __init__(self, share: Annotated[float, Gt(0), Le(1)]) -> None:
         super().__init__()
@@ -23,6 +26,8 @@ class TopK(nn.Module):
         logits, mask = masked(logits, mask, weight)
         entropy = F.cross_entropy(logits, mask, reduction="none").flatten()
         weight = weight.flatten()
-        number = ceil(self.share * int((weight > 0).sum()))
-        hardest = torch.topk(entropy.detach() * weight, number).indices
+        costs, first = everywhere(torch.where(weight > 0, entropy.detach() * weight, -1.0))
+        number = ceil(self.share * int((costs < 0).logical_not().sum()))
+        hardest = torch.topk(costs, number).indices - first
+        hardest = hardest[(hardest >= 0) & (hardest < len(entropy))]
         return weighted_mean(entropy[hardest], weight[hardest])

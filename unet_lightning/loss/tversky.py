@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from unet_lightning.loss import overlaps
+from unet_lightning.loss import class_mean, overlaps
 
 
 class Tversky(nn.Module):
@@ -35,4 +35,4 @@ class Tversky(nn.Module):
         hit, predicted, labelled = overlaps(logits, mask, weight, self.reduction, self.background)
         invented, missed = predicted - hit, labelled - hit
         denominator = hit + self.alpha * invented + self.beta * missed + self.smooth
-        return (1 - (hit + self.smooth) / denominator).mean()
+        return class_mean(1 - (hit + self.smooth) / denominator)

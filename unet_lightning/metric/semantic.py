@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+from unet_lightning.processes import gather
 
 SCORES = ("accuracy", "precision", "recall", "dice", "iou")
 IGNORED = -1
@@ -65,25 +66,20 @@ def _named(scores: Tensor, classes: Sequence[str]) -> dict[str, Any]:
     return {"classes": by_class, "mean": float(scores.nanmean()), "foreground": float(scores[1:].nanmean())}
 
 
-class Semantic(Metric):
-    """Collects one confusion matrix an image, with the image's position in its split."""
-
-    full_state_update = False
-    confusions: list[Tensor]
-    indices: list[Tensor]
+class Semantic:
+    """Collects one confusion matrix an image, by the image's position in its split."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.add_state("confusions", default=[], dist_reduce_fx="cat")
-        self.add_state("indices", default=[], dist_reduce_fx="cat")
+        self.confusions: dict[int, Tensor] = {}
 
     def update(self, logits: Tensor, mask: Tensor, valid: Tensor, index: int) -> None:
         """logits (K, H, W), mask (H, W) int64, valid (H, W) bool of image number `index`."""
-        matrix = confusion_matrix(logits.argmax(0), mask, valid, logits.shape[0])
-        self.confusions.append(matrix[None])
-        self.indices.append(torch.tensor([index], device=matrix.device))
+        self.confusions[index] = confusion_matrix(logits.argmax(0), mask, valid, logits.shape[0]).cpu()
 
     def compute(self) -> Tensor:
-        """(N, K, K) int64 matrices in the order of the split."""
-        order = torch.cat(list(self.indices)).argsort()
-        return torch.cat(list(self.confusions))[order]
+        """(N, K, K) int64 matrices of the images that any process scored, in the order of the split."""
+        return torch.stack(list(gather(self.confusions).values()))
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self.confusions.clear()

@@ -1,13 +1,13 @@
 """Training crops and whole images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unet_lightning.pipeline.augment import Augment, middle
 from unet_lightning.pipeline.entry import Entry
@@ -25,23 +25,79 @@ def normalised(image: NDArray[Any], shift: NDArray[np.float32], scale: NDArray[n
 
 
 class Draws(Sampler[tuple[int, int, int]]):
-    """The order of an epoch: (epoch, draw, record), a permutation that only seed and epoch decide."""
+    """The order of an epoch: (epoch, draw, record), a permutation that only seed and epoch decide.
 
-    def __init__(self, records: int, repeats: int, seed: int) -> None:
+    Of every `batch_size` draws each process gets its `share` (number of the process, number of processes), so that
+    they train on the same batches together as one process alone. The last incomplete batch is left out unless it is
+    the only one. `first`: the draw at which the next pass begins, once, after a run was interrupted.
+    """
+
+    def __init__(
+        self, records: int, repeats: int, seed: int, batch_size: int = 1, share: tuple[int, int] = (0, 1)
+    ) -> None:
         self.records, self.repeats, self.seed = records, repeats, seed
-        self.epoch = 0
+        self.used = records * repeats // batch_size * batch_size or records * repeats
+        self.process, self.processes = share
+        self.epoch = self.first = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
+        self.first = self.first if epoch == self.epoch else 0
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.records * self.repeats
+        return self.used // self.processes
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        order = generator(Stream.ORDER, self.seed, self.epoch).permutation(len(self))
-        for draw, position in enumerate(order):
-            yield self.epoch, draw, int(position) % self.records
+        order = generator(Stream.ORDER, self.seed, self.epoch).permutation(self.records * self.repeats)
+        first, self.first = self.first, 0
+        for draw in range(first + self.process, self.used, self.processes):
+            yield self.epoch, draw, int(order[draw]) % self.records
+
+
+class Share(Sampler[int | None]):
+    """The positions of the images that one of several processes scores. All get as many; None is no image."""
+
+    def __init__(self, images: int, process: int, processes: int) -> None:
+        self.images, self.places = images, range(process, -(-images // processes) * processes, processes)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[int | None]:
+        return (place if place < self.images else None for place in self.places)
+
+
+class Batches(DataLoader[dict[str, Any]]):
+    """A loader that can begin anywhere in an epoch: Lightning keeps its state in checkpoints.
+
+    `between` is called between two batches of an epoch, when all of the first one is done and told.
+    """
+
+    given = 0  # batches of this epoch
+    between: Callable[[], None] | None = None
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        self.given = self.sampler.first // self._draws() if isinstance(self.sampler, Draws) else 0
+        for batch in super().__iter__():
+            self.given += 1
+            yield batch
+            if self.between:
+                self.between()
+
+    def state_dict(self) -> dict[str, int]:
+        """Where in which epoch it is."""
+        return {"epoch": getattr(self.sampler, "epoch", 0), "batch": self.given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next pass there."""
+        if isinstance(self.sampler, Draws):
+            self.sampler.epoch, self.sampler.first = state["epoch"], state["batch"] * self._draws()
+
+    def _draws(self) -> int:
+        """In a batch of all processes."""
+        assert isinstance(self.sampler, Draws)
+        return (self.batch_size or 1) * self.sampler.processes
 
 
 class Crops(Dataset[dict[str, Any]]):
@@ -121,7 +177,7 @@ class Crops(Dataset[dict[str, Any]]):
 
 class Images(Dataset[dict[str, Any]]):
     """Whole images: normalised (C, H, W) float32, mask (H, W) int64, valid (H, W) bool, instances (H, W) int32 or None,
-    and the position in the split.
+    and the position in the split; None for None.
     """
 
     def __init__(self, records: Sequence[Record], store: Store) -> None:
@@ -130,7 +186,9 @@ class Images(Dataset[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: int | None) -> Any:
+        if index is None:  # the share of another process is larger by one
+            return None
         record = self.records[index]
         sample = self.store[record]
         return {

@@ -1,6 +1,5 @@
 """The LightningDataModule: splits, one look at all records, loaders."""
 
-from functools import partial
 from typing import Annotated, Any
 
 import lightning as L
@@ -8,14 +7,17 @@ import torch
 from annotated_types import Ge, Le
 from torch.utils.data import DataLoader
 
+from unet_lightning.error import InputError
 from unet_lightning.normalize import Normalize
 from unet_lightning.pipeline.augment import Augment
-from unet_lightning.pipeline.dataset import Crops, Draws, Images
+from unet_lightning.pipeline.dataset import Batches, Crops, Draws, Images, Share
 from unet_lightning.pipeline.inspect import inspect
 from unet_lightning.pipeline.store import Store
+from unet_lightning.processes import rank, world
 from unet_lightning.record import DataSet
 from unet_lightning.weight import Weight
 
+Loader = DataLoader[dict[str, Any]]
 Positive = Annotated[int, Ge(1)]
 
 
@@ -46,7 +48,11 @@ class DataModule(L.LightningDataModule):
         super().__init__()
         self.dataset, self.transforms, self.seed = dataset, transforms, seed
         self.crop, self.crops_per_image, self.foreground, self.ridge = crop, crops_per_image, foreground, ridge
-        self.batch_size, self.num_workers = batch_size, num_workers
+        self.batch_size = batch_size
+        self.options: dict[str, Any] = {"num_workers": num_workers, "persistent_workers": num_workers > 0}
+        self.options["pin_memory"] = torch.cuda.is_available()
+        self.batches: Batches | None = None  # of the training under way
+        self.place: dict[str, int] = {}  # where it begins in an interrupted epoch
         self.store = Store(dataset, normalize, cache_gb, cache_dir)
         self.margin = 0
         self.statistics = inspect(self.store, num_workers)
@@ -54,21 +60,38 @@ class DataModule(L.LightningDataModule):
         for part in (normalize, transforms[1]):
             part.fit(self.statistics.to_dict())
 
-    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Batches of crops; the last incomplete one is left out unless it is the only one."""
+    def state_dict(self) -> dict[str, int]:
+        """Where the training is: Lightning keeps it in checkpoints."""
+        return self.batches.state_dict() if self.batches else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Begin there. (Lightning would tell the loader itself, but not once a schedule has asked for its length.)"""
+        self.place = state_dict
+
+    def train_dataloader(self) -> Loader:
+        """This process's share of the batches of crops; data.batch_size counts the crops of all processes."""
         records = self.dataset.split("train")
         crops = Crops(
             records, self.store, self.transforms, (self.crop, self.margin, self.ridge), self.foreground, self.seed
         )
-        draws = Draws(len(records), self.crops_per_image, self.seed)
-        whole = len(draws) >= self.batch_size
-        return self._loader(crops, sampler=draws, batch_size=self.batch_size, drop_last=whole)
+        share = (rank(), world())
+        draws = Draws(len(records), self.crops_per_image, self.seed, self.batch_size, share)
+        if self.batch_size % world() or draws.used % world():
+            raise InputError(
+                f"data.batch_size={self.batch_size} and {draws.used} crops an epoch can't be shared by {world()} "
+                f"processes; set data.batch_size to a multiple of {world()} that is not above the crops an epoch"
+            )
+        self.batches = Batches(crops, sampler=draws, batch_size=self.batch_size // world(), **self.options)
+        if self.place:
+            self.batches.load_state_dict(self.place)
+            self.place = {}
+        return self.batches
 
-    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
+    def val_dataloader(self) -> Loader:
         """Whole validation images, one at a time."""
         return self._images("val")
 
-    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
+    def test_dataloader(self) -> Loader:
         """Whole test images, one at a time."""
         return self._images("test")
 
@@ -76,9 +99,6 @@ class DataModule(L.LightningDataModule):
         """The whole images of a split, in its order."""
         return Images(self.dataset.split(split), self.store)
 
-    def _images(self, split: str) -> DataLoader[dict[str, Any]]:
-        return self._loader(self.images(split), batch_size=None)
-
-    def _loader(self, dataset: Any, **options: Any) -> DataLoader[dict[str, Any]]:
-        loader = partial(DataLoader, dataset, num_workers=self.num_workers, pin_memory=torch.cuda.is_available())
-        return loader(persistent_workers=self.num_workers > 0, **options)
+    def _images(self, split: str) -> Loader:
+        images = self.images(split)
+        return DataLoader(images, sampler=Share(len(images), rank(), world()), batch_size=None, **self.options)

@@ -14,6 +14,7 @@ class Stream(IntEnum):
     SPATIAL = 3
     PHOTOMETRIC = 4
     WEIGHT = 5
+    DROPOUT = 6
 
 
 def generator(stream: Stream, seed: int, epoch: int, draw: int = 0) -> np.random.Generator:

@@ -1,0 +1,103 @@
+"""Writes from time to time all that is needed to go on as if nothing had happened."""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import lightning as L
+from annotated_types import Ge
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
+
+from unet_lightning.error import Interrupted
+from unet_lightning.processes import largest
+from unet_lightning.stop import Stop
+
+EVENTS = "events.out.tfevents.*"
+POINTS = "checkpoints/step-*.ckpt"
+KEPT = 2
+
+
+class Resume(Checkpoint):
+    """Writes checkpoints/step-N.ckpt between two batches when `minutes` have passed since the last one, before every
+    validation, and when a signal asks the run to stop, which then ends with Interrupted. The newest two are kept.
+    """
+
+    def __init__(self, minutes: Annotated[float, Ge(0)]) -> None:
+        self.minutes = minutes
+        self.stop = Stop()
+        self.step = 0  # of the last point
+        self.written = self.started = time.monotonic()
+        self.events: dict[str, int] = {}  # bytes of each event file that belong to the last point
+
+    @property
+    def seconds(self) -> float:
+        """The time this run has taken, interrupted ones included."""
+        return time.monotonic() - self.started
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """From here on a signal waits for the end of a batch."""
+        self.step, self.written, self.stop.patient = trainer.global_step, time.monotonic(), True
+        loader: Any = trainer.train_dataloader
+        loader.between = partial(self._between, trainer, loader)
+
+    def _between(self, trainer: L.Trainer, loader: Any) -> None:
+        """Look for signals and at the clock."""
+        if loader.given % trainer.accumulate_grad_batches:
+            return
+        late = trainer.is_global_zero and time.monotonic() - self.written >= 60 * self.minutes
+        signum, due = largest([self.stop.signum, late], trainer.strategy.root_device)
+        if signum or due:
+            self._write(trainer)
+        if signum:
+            raise Interrupted(signum)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write, so that a signal need not wait for a long validation."""
+        if trainer.state.fn is not TrainerFn.FITTING or trainer.sanity_checking:
+            return
+        self.stop.patient = False
+        if trainer.global_step > self.step:
+            self._write(trainer)
+        signum = largest([self.stop.signum], trainer.strategy.root_device)[0]
+        if signum:
+            raise Interrupted(signum)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Training goes on."""
+        self.stop.patient = trainer.state.fn is TrainerFn.FITTING
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """What follows has nothing to save."""
+        self.stop.patient = False
+        if self.stop.signum:
+            raise Interrupted(self.stop.signum)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `run.py` needs before the run goes on, and the time it took."""
+        return {"events": self.events, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.started -= state_dict["seconds"]
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """A point before a validation says in Lightning's words that its first image is under way: it starts over."""
+        if trainer.validating:
+            loops = checkpoint["loops"]["fit_loop"]
+            loops["epoch_loop.val_loop.batch_progress"]["total"] |= {"ready": 1, "started": 1}
+
+    def _write(self, trainer: L.Trainer) -> None:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        folder = Path(trainer.default_root_dir)
+        if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
+            trainer.logger.experiment.flush()
+            self.events = {path.name: path.stat().st_size for path in folder.glob(EVENTS)}
+        trainer.save_checkpoint(folder / "checkpoints" / f"step-{trainer.global_step:08d}.ckpt")
+        self.step, self.written = trainer.global_step, time.monotonic()
+        if trainer.is_global_zero:
+            for old in sorted(folder.glob(POINTS))[:-KEPT]:
+                old.unlink()
