@@ -3,7 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env train test check fuzz crash test-gpu bench clean clean-cache
+CLUSTER_TOOLS ?= ../shared/tools
+
+.PHONY: env train test test-cluster test-gpu check fuzz crash bench clean clean-cache
 
 env: $(READY)
 
@@ -17,6 +19,10 @@ train: env  ## train and score a model with every default
 
 test: env  ## the whole test suite
 	$(BIN)/python -m pytest
+
+test-cluster: env  ## sweeps on SLURM and Ray on this machine; CLUSTER_TOOLS holds slurm_up.sh and sacct
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,ray]'
+	CLUSTER_TOOLS=$(CLUSTER_TOOLS) $(BIN)/python -m pytest -s tests/cluster/slurm.py tests/cluster/ray_embedded.py
 
 check: env  ## style and types
 	$(BIN)/ruff check

@@ -16,14 +16,17 @@ LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedu
 LAYERS = [
     {
         *("error", "environment", "processes", "stop", "signature", "label", "sample", "ahead", "labelling", "tiling"),
-        *("record", "picture", "sheet", "layout", "baseline", *LEAVES),
+        *("record", "picture", "sheet", "layout", "baseline", "memory", "effect", "chart", *LEAVES),
     },
     {"model", "data", "pipeline", "task", "callback", "strategy", "report", "output", "page"},
     {
         *("arguments", "config", "part", "folder", "failure", "build", "checkpoint", "predictor", "evaluation"),
-        *("companions", "run"),
+        *("companions", "run", "trial", "sweep", "search", "outcome", "ranking"),
     },
-    {"cli", "train", "predict", "tune", "evaluate", "compare", "export", "validate", "convert"},
+    {
+        *("cli", "train", "predict", "tune", "evaluate", "compare", "export", "validate", "convert"),
+        "sweep_report",
+    },
 ]
 FILES = [*PACKAGE.rglob("*.py"), ROOT / "train.py"]
 
@@ -67,7 +70,7 @@ def test_imports_run_downward_and_leaves_know_no_sibling(path):
 def test_hydra_and_lightning_stay_in_their_rooms(path):
     for name in imports(path):
         if name.split(".")[0] in ("hydra", "omegaconf"):
-            assert part(path) in ("config", "part", "build", "companions", "run", "cli")
+            assert part(path) in ("config", "part", "build", "companions", "run", "trial", "sweep", "search", "cli")
         if name.split(".")[0] == "lightning":
             assert (
                 part(path) in ("task", "callback", "strategy", "part", "build", "run")

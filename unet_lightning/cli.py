@@ -14,8 +14,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from unet_lightning.config import CONF, check_overrides, explain, groups, register
+from unet_lightning import search, sweep, trial
+from unet_lightning.config import CONF, check_overrides, explain, groups, register, steers
 from unet_lightning.environment import outside, rank
 from unet_lightning.error import InputError, Interrupted, nearest
 from unet_lightning.stop import Stop, requeue
@@ -29,6 +31,7 @@ VERBS = {
     "export": "write a network that runs without torch, with an example that does",
     "validate": "check a data set without training: account, errors, leakage, contact sheet",
     "convert": "write any data set as the plain layout that data=folder reads",
+    "sweep-report": "compare the trials of a sweep: means over seeds, effects, cost, the best overrides",
 }
 USAGE = """Train a U-Net: choose parts, set values, sweep with -m.
 
@@ -68,6 +71,8 @@ def train() -> None:
         print(help_text(f"python {sys.argv[0]}" if sys.argv[0].endswith(".py") else sys.argv[0]))
         return
     register()
+    sweep.register(sweep.Grid)
+    sweep.register(search.Tpe)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     try:
         check_overrides([a for a in arguments if _is_override(a)], *_preset_folders(arguments))
@@ -76,7 +81,7 @@ def train() -> None:
         _compose_and_train()
     except InputError as error:
         refuse(str(error))
-    except HydraException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         refuse(explain(error))
     except OSError as error:  # before the run has a folder that can be written
         refuse(f"{error.filename or 'outputs'}: {error.strerror}; start in a folder you can write, with space left")
@@ -101,16 +106,14 @@ def _compose_and_train(config: DictConfig) -> float:
             requeue(interrupted.signum)
             raise
     hydra_config = HydraConfig.get()
-    folder, overrides = Path(hydra_config.runtime.output_dir), list(hydra_config.overrides.task)
-    choices = {key: name for key, name in hydra_config.runtime.choices.items() if key in config}
+    folder, overrides = Path(hydra_config.runtime.output_dir), [o for o in hydra_config.overrides.task if not steers(o)]
+    choices = {key: name for key, name in hydra_config.runtime.choices.items() if key in config and not steers(key)}
+    if hydra_config.mode == RunMode.MULTIRUN:
+        return trial.run(config, folder, overrides, choices)
     try:
-        results = run.train(config, folder, overrides, choices)
+        return trial.score(run.train(config, folder, overrides, choices))
     except InputError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:  # the other trials go on
-            raise
         refuse(str(error))
-    score: float = results.get("val", {}).get("pooled", {}).get("dice", {}).get("foreground", float("nan"))
-    return score
 
 
 def refuse(message: str) -> NoReturn:
@@ -146,14 +149,16 @@ def help_text(program: str) -> str:
 
 
 def _first_comment(path: Path) -> str:
-    first = path.read_text().splitlines()[0]
+    first = next(line for line in path.read_text().splitlines() if not line.startswith("# @"))
     return first.removeprefix("# ") if first.startswith("#") else ""
 
 
 def _values(path: Path, prefix: str) -> Iterator[str]:
     """`key=default  comment` of every line of a yaml file that carries a comment; the rest is wiring."""
     parents: list[str] = []
-    for line in path.read_text().splitlines():
+    text = path.read_text()
+    prefix = "" if text.startswith("# @package _global_") else prefix
+    for line in text.splitlines():
         match = re.match(r"^( *)(\w+):\s*([^#]*?)\s*(?:#\s(.*))?$", line)
         if match:
             indent, key, value, comment = match.groups()

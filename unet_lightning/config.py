@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
 TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
+STEERING = ("launch", "search", "retry")  # keys that steer a sweep and change nothing in a trial
+EXTRAS = {"hydra/launcher/joblib": "launch", "hydra/launcher/submitit_slurm": "launch", "hydra/launcher/ray": "ray"}
+
+
+class Retry(Enum):
+    """Which trials of an earlier start are run once more."""
+
+    none = "none"
+    failed = "failed"
 
 
 @dataclass
@@ -48,19 +58,30 @@ class Config:
     optimizer: Any = MISSING
     schedule: Any = MISSING
     trainer: Any = MISSING
+    launch: Any = MISSING
+    search: Any = MISSING
+    retry: Retry = MISSING
 
 
 def register() -> None:
     """Make the schema known to Hydra under the name conf/train.yaml refers to."""
     ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver("folder", folder_name, replace=True)
-    OmegaConf.register_new_resolver("name", run_name, replace=True)
 
 
-def folder_name(overrides: str) -> str:
-    """A trial's overrides as the name of one folder, on any file system."""
-    name = re.sub(r"[^\w.,=+-]+", "_", overrides) or "default"
+def folder_name(overrides: Sequence[str]) -> str:
+    """Overrides as the name of one folder on any file system: swept ones first, without those that steer a sweep."""
+    kept = sorted((o for o in overrides if not steers(o)), key=lambda override: ("," not in override, override))
+    name = re.sub(r"[^\w.,=+@-]+", "_", ",".join(kept)) or "default"
     return name if len(name) <= 150 else f"{name[:140]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+OmegaConf.register_new_resolver("folder", folder_name, replace=True)  # here, for the processes that run trials
+
+
+def steers(override: str) -> bool:
+    """Whether an override steers a sweep, or Hydra, and changes nothing in a trial."""
+    key = override.partition("=")[0].lstrip("+~")
+    return re.split(r"[./@]", key)[0] in ("hydra", *STEERING)
 
 
 def run_name(name: str | None, otherwise: str) -> str:
@@ -70,6 +91,9 @@ def run_name(name: str | None, otherwise: str) -> str:
     if not re.fullmatch(r"[\w.,=+-]+(/[\w.,=+-]+)*", str(name)) or ".." in str(name).split("/"):
         raise InputError(f"run={name}: expected a name of letters, digits and -_.,=+, in folders by / if you like")
     return str(name)
+
+
+OmegaConf.register_new_resolver("name", run_name, replace=True)
 
 
 def compose(overrides: list[str] | None = None, name: str = "train") -> DictConfig:
@@ -187,6 +211,9 @@ def explain(error: BaseException) -> str:
             return f"{key} is not a key; {nearest(str(cause.key), names)}"
         return f"{key}: {str(cause).splitlines()[0]}"
     message = str(error).splitlines()[0] if str(error) else type(error).__name__
+    missing = next((part for part in EXTRAS if f"'{part}'" in message), None)
+    if missing:
+        return f"{missing} is not installed: pip install 'unet-lightning[{EXTRAS[missing]}]'"
     if message.startswith("Ambiguous value"):
         message += "; to try several values, put -m before the overrides"
     return message

@@ -25,11 +25,11 @@ class Table:
     note: str = ""
 
 
-def html(**content: Any) -> str:
-    """The page of template/page.html; everything is escaped."""
+def html(template: str = "page.html", /, **content: Any) -> str:
+    """A page of template/; everything is escaped."""
     rules = {"autoescape": True, "undefined": jinja2.ChainableUndefined, "trim_blocks": True}
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), **rules)  # type: ignore[arg-type]
-    return environment.get_template("page.html").render(**content)
+    return environment.get_template(template).render(**content)
 
 
 def markdown(table: Table) -> str:

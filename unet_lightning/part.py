@@ -13,6 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from unet_lightning import signature
+from unet_lightning.config import STEERING
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.module import DataModule
 from unet_lightning.record import assign_splits
@@ -39,10 +40,10 @@ def make(node: Mapping[str, Any], **arguments: Any) -> Any:
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:
-    """Resolved built-in containers without Hydra's own node."""
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    """Resolved built-in containers of what is trained: without Hydra's own node and the keys that steer a sweep."""
+    trained = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", *STEERING)])
+    plain = OmegaConf.to_container(trained, resolve=True, throw_on_missing=False)
     assert isinstance(plain, dict)
-    plain.pop("hydra", None)
     return {str(key): value for key, value in plain.items()}
 
 

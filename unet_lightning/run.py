@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
-from unet_lightning import report
+from unet_lightning import memory, report
 from unet_lightning.build import build, processes
 from unet_lightning.callback.resume import POINTS
 from unet_lightning.checkpoint import load_weights
@@ -67,6 +67,7 @@ def _train(
     config: DictConfig, folder: Path, checkpoint: Path | None, stop: Stop, typed: tuple[list[str], dict[str, str]]
 ) -> dict[str, Any]:
     started = time.time()
+    memory.forget()
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config.seed, workers=True, verbose=False)
     run = build(config, folder)
@@ -100,6 +101,7 @@ def _train(
     if "test" in results and run.task.objects:
         results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
     results["seconds"] = round(run.resume.seconds if run.resume else time.time() - started, 1)
+    results["memory"] = memory.peak()
     log_choices(run.trainer, run.task.identity["config"], results)
     report.write(folder, results, run.data, run.task)
     return results

@@ -1,0 +1,44 @@
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from unet_lightning.chart import RAMP, color, heat_map, intervals, scatter
+
+
+def words(drawing):
+    return [element.text for element in ElementTree.fromstring(drawing).iter() if element.text]
+
+
+def test_a_heat_map_shows_every_value_once_and_empty_cells_as_a_dash():
+    values = {("add", "ce", "unpool"): 0.5, ("add", "dice", "unpool"): 0.25, ("concat", "ce", "bilinear"): 0.75}
+    shown = words(heat_map(values, ("fusion", "loss", "upsample")))
+    assert [word for word in shown if word.startswith("0.")] == ["0.5000", "0.2500", "0.7500"]
+    assert shown.count("–") == 2 * 2 * 2 - 3
+    assert {"fusion=add", "fusion=concat", "ce", "dice", "unpool", "bilinear"} <= set(shown)
+
+
+def test_the_largest_value_is_yellow_and_the_smallest_violet():
+    drawing = heat_map({("", "a", "c"): 1.0, ("", "b", "c"): 2.0}, ("", "r", "s"))
+    assert re.findall(r"rgb(\([^)]*\))", drawing) == [str(RAMP[0]), str(RAMP[-1])]
+    assert color(0.125) == (64, 42, 112)
+
+
+@pytest.mark.parametrize(("xs", "ticks"), [([1.0, 1000.0], "log"), ([1.0, 10.0], "linear"), ([5.0, 5.0], "linear")])
+def test_points_stand_where_their_numbers_say(xs, ticks):
+    drawing = scatter([(xs[0], 0.0, "a<b"), (xs[1], 1.0, "c"), ((xs[0] * xs[1]) ** 0.5, 0.5, "m")], "cost", "dice")
+    circles = [e for e in ElementTree.fromstring(drawing).iter() if e.tag.endswith("circle")]
+    x, y = ([float(circle.get(axis)) for circle in circles] for axis in ("cx", "cy"))
+    assert y[0] > y[2] > y[1]
+    halfway = x[2] == pytest.approx((x[0] + x[1]) / 2, abs=0.2)
+    assert halfway == (ticks == "log" or xs[0] == xs[1])
+    assert [circle[0].text for circle in circles] == ["a<b", "c", "m"]
+
+
+def test_effects_are_drawn_to_scale_and_unknown_ones_left_out():
+    drawing = intervals([("a", 0.01, 0.005), ("b", -0.01, 0.01), ("c", float("nan"), float("nan"))])
+    circles = [e for e in ElementTree.fromstring(drawing).iter() if e.tag.endswith("circle")]
+    right, left = (float(circle.get("cx")) - 400 for circle in circles)
+    assert right == -left == 90
+    assert "+0.0200" in words(drawing)
+    assert "c" not in words(drawing)
