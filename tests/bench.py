@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from tests.bench_data import checking, large_set
+from tests.bench_predict import instance_scores, memory, tiled
 from unet_lightning.build import build
 from unet_lightning.config import compose
 from unet_lightning.part import make, plain_config
@@ -165,5 +166,8 @@ if __name__ == "__main__":
     paper_network()
     border_map()
     augmentation()
+    tiled()
+    instance_scores()
+    memory()
     large_set()
     checking()

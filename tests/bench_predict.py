@@ -1,0 +1,146 @@
+"""Prediction at size, a part of `make bench`: its speed against the network's own and another library's, its memory."""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import zarr
+
+from unet_lightning.build import build
+from unet_lightning.config import compose
+from unet_lightning.metric import overlaps
+from unet_lightning.metric.instance import errors, summary
+from unet_lightning.part import make, plain_config
+from unet_lightning.task import CHECKPOINT_KEY
+from unet_lightning.tiling import predict_tiled, window
+
+SIDE = 2048
+SMALL = ["data=synthetic", "data.number=3", "data.height=64", "data.width=64", "trainer.accelerator=cpu"]
+EARTH = "earth/bmng.jpg"
+
+
+def tiled() -> None:
+    """2048x2048: seconds of the tiled prediction over those of the network alone; MONAI's sliding window; seams."""
+    for name, options in (("default", []), ("base 16, depth 4, valid", ["model.convolution=valid"])):
+        network = make(plain_config(compose(options))["model"], in_channels=1, classes=2).eval()
+        network.to(memory_format=torch.channels_last)
+        image = torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+        sides = [network.geometry.input_size(SIDE)] * 2
+        padded = window(image, 0, 0, *sides, channels_first=True)[None]
+        rivals = {"alone": partial(network, padded), "tiled": partial(predict_tiled, network, image)}
+        monai = _monai(network, image)
+        if monai and network.geometry.convolution == "same":
+            rivals["MONAI"] = monai
+        with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+            times = _alternating(rivals)
+        text = f"tiled prediction, {name}: {times['tiled']:.2f} s, the network alone {times['alone']:.2f} s: "
+        text += f"{times['tiled'] / times['alone']:.2f}x"
+        if "MONAI" in rivals:
+            text += (
+                f"; MONAI at overlap 0.5, Gaussian: {times['MONAI']:.2f} s, {times['MONAI'] / times['tiled']:.1f}x ours"
+            )
+        print(text, flush=True)
+        if "MONAI" in rivals:
+            seams(network, image, monai)
+
+
+def _alternating(rivals: dict[str, Any], repeats: int = 5) -> dict[str, float]:
+    """Median seconds, the rivals taking turns."""
+    times: dict[str, list[float]] = {name: [] for name in rivals}
+    for repeat in range(repeats + 1):
+        for name, rival in rivals.items():
+            start = time.perf_counter()
+            rival()
+            if repeat:
+                times[name].append(time.perf_counter() - start)
+    return {name: median(values) for name, values in times.items()}
+
+
+def _monai(network: Any, image: torch.Tensor) -> Any:
+    try:
+        from monai.inferers import sliding_window_inference
+    except ImportError:
+        print("MONAI: skipped, not installed")
+        return None
+    return lambda: sliding_window_inference(image[None], (512, 512), 1, network, overlap=0.5, mode="gaussian")
+
+
+def seams(network: Any, image: torch.Tensor, monai: Any) -> None:
+    """Largest difference from one pass over the mirror-padded image, in deviations of the logits, float32."""
+    halo = network.geometry.halo
+    with torch.inference_mode():
+        whole = network(window(image, -halo, -halo, SIDE + 2 * halo, SIDE + 2 * halo, channels_first=True)[None])
+        whole = whole[0, :, halo : halo + SIDE, halo : halo + SIDE]
+        ours, theirs = predict_tiled(network, image), monai()[0]
+    apart = [float((other - whole).abs().max() / whole.std()) for other in (ours, theirs)]
+    print(f"seams, largest difference from one pass: {apart[0]:.1e} deviations; MONAI {apart[1]:.1e}", flush=True)
+
+
+def instance_scores() -> None:
+    """All object scores of 1000x1000 pixels with 1000 objects."""
+    grid = np.zeros((1000, 1000), np.int32)
+    for k in range(1000):
+        y, x = divmod(k, 40)
+        grid[40 * y : 40 * y + 34, 25 * x : 25 * x + 20] = k + 1
+    other = np.roll(grid, 3, 1)
+    start = time.perf_counter()
+    found = overlaps(grid, other)
+    summary([found])
+    errors(found)
+    print(f"instance scores, 1000x1000 with 1000 objects: {time.perf_counter() - start:.2f} s", flush=True)
+
+
+def memory() -> None:
+    """Peak resident memory of `unet-lightning predict` on a picture of 10800x5400 and a Zarr of 32768x32768."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        data = os.environ.get("UNET_LIGHTNING_DATA", "")
+        if (Path(data) / EARTH).is_file():
+            earth = cv2.resize(cv2.imread(str(Path(data) / EARTH)), (10800, 5400))
+        else:
+            earth = cv2.resize(np.random.default_rng(0).integers(0, 255, (54, 108, 3)).astype(np.uint8), (10800, 5400))
+        cv2.imwrite(str(folder / "earth.jpg"), earth)
+        _write_zarr(folder / "large.zarr")
+        for name, channels in (("earth.jpg", 3), ("large.zarr", 1)):
+            checkpoint = _checkpoint(folder / f"{channels}.ckpt", channels)
+            command = [sys.executable, "-c", "from unet_lightning.cli import main; main()", "predict", str(checkpoint)]
+            command += [str(folder / name), "--output", str(folder / "out"), "--instances"]
+            start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+            assert peak > before  # the largest child so far is this one
+            seconds = time.perf_counter() - start
+            print(
+                f"predict {name} with instances: {peak / 2**20:.2f} GiB resident at most, {seconds:.0f} s", flush=True
+            )
+
+
+def _checkpoint(path: Path, channels: int) -> Path:
+    """The default network, untrained."""
+    run = build(compose([*SMALL]))
+    identity = run.task.identity
+    identity["statistics"]["channels"] = channels
+    network = make(plain_config(compose())["model"], in_channels=channels, classes=2)
+    with torch.no_grad():
+        network.head.bias.copy_(torch.tensor([0.5, 0.0]))
+    state = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"state_dict": state, CHECKPOINT_KEY: identity}, path)
+    return path
+
+
+def _write_zarr(path: Path) -> None:
+    array = zarr.create_array(path, shape=(32768, 32768), chunks=(1024, 1024), dtype="uint8")
+    block = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    block = cv2.resize(block, (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    for top in range(0, 32768, 1024):
+        array[top : top + 1024] = np.tile(block, (1, 32))
