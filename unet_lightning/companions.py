@@ -87,7 +87,8 @@ def companions(others: int, folder: Path) -> Iterator[Companions]:
         threading.Thread(target=found.watch, args=(ended, folder), daemon=True).start()
         yield found
         for companion in found.all:
-            companion.process.wait(60)
+            with suppress(subprocess.TimeoutExpired):
+                companion.process.wait(60)
     finally:
         ended.set()
         for companion in found.all:

@@ -44,7 +44,8 @@ class Finite(L.Callback):
         task.network.eval()  # so that looking again moves no batch-norm statistics
         with torch.no_grad(), torch.autocast(pl_module.device.type, enabled=False):
             again = task.loss(task.network(self.batch["image"]), self.batch["mask"], self.batch["weight"])
-        path = Path(trainer.default_root_dir) / "not_finite.pt"
+        name = f"not_finite_{trainer.global_rank}.pt" if trainer.world_size > 1 else "not_finite.pt"
+        path = Path(trainer.default_root_dir) / name
         torch.save(dict(self.batch), path)
         causes = ["a learning rate that is too high (optimizer.lr=… a tenth, trainer.gradient_clip_val=1)"]
         if torch.isfinite(again):

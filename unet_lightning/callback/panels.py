@@ -17,6 +17,14 @@ class Panels(L.Callback):
         self.images, self.every = images, every
         self.validations = 0
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on remembers."""
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember it."""
+        self.validations = state_dict["validations"]
+
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Predict and log."""
         if trainer.sanity_checking or not trainer.is_global_zero:

@@ -24,6 +24,15 @@ class Progress(L.Callback):
         self.lowest = float("inf")
         self.said = False
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on remembers."""
+        return {"losses": list(self.losses), "lowest": self.lowest, "said": self.said}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember it."""
+        self.losses.extend(state_dict["losses"])
+        self.lowest, self.said = state_dict["lowest"], state_dict["said"]
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:

@@ -83,6 +83,13 @@ class Resume(Checkpoint):
         """Go on counting."""
         self.started -= state_dict["seconds"]
 
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """The folder may have been moved since: what was best then lies in it still."""
+        now = str(Path(trainer.default_root_dir, "checkpoints"))
+        for name, state in checkpoint["callbacks"].items():
+            if "dirpath" in state:
+                checkpoint["callbacks"][name] = _moved(state, state["dirpath"], now)
+
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         """A point before a validation says in Lightning's words that its first image is under way: it starts over."""
         if trainer.validating:
@@ -101,3 +108,10 @@ class Resume(Checkpoint):
         if trainer.is_global_zero:
             for old in sorted(folder.glob(POINTS))[:-KEPT]:
                 old.unlink()
+
+
+def _moved(value: Any, before: str, now: str) -> Any:
+    """A callback's state with the paths below one folder put below another."""
+    if isinstance(value, dict):
+        return {_moved(key, before, now): _moved(child, before, now) for key, child in value.items()}
+    return now + value[len(before) :] if isinstance(value, str) and value.startswith(before) else value

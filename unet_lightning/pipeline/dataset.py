@@ -92,7 +92,8 @@ class Batches(DataLoader[dict[str, Any]]):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Begin the next pass there."""
         if isinstance(self.sampler, Draws):
-            self.sampler.epoch, self.sampler.first = state["epoch"], state["batch"] * self._draws()
+            self.given = state["batch"]
+            self.sampler.epoch, self.sampler.first = state["epoch"], self.given * self._draws()
 
     def _draws(self) -> int:
         """In a batch of all processes."""
