@@ -27,7 +27,7 @@ class Outcome:
 
     @property
     def status(self) -> str:
-        """waiting, running, failed or finished."""
+        """waiting, running, interrupted, failed or finished."""
         return str(self.results.get("status", "waiting"))
 
     @property

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -200,7 +201,8 @@ def print_table(trials: list[Trial], folder: Path) -> None:
         table.add_row(trial.folder.name, trial.status, shown, *reason)
     console = Console()
     console.print(table)
-    failed = sum(trial.status == "failed" for trial in trials)
-    hint = "; the same command with retry=failed repeats them" if failed else ""
-    console.print(f"{failed} of {len(trials)} trials failed{hint}", soft_wrap=True)
+    numbers = Counter(trial.status for trial in trials)
+    told = ", ".join(f"{number} {status}" for status, number in sorted(numbers.items()))
+    hint = "; the same command with retry=failed repeats what failed" if numbers["failed"] else ""
+    console.print(f"{len(trials)} trials: {told}{hint}", soft_wrap=True)
     console.print(f"unet-lightning sweep-report {folder}", soft_wrap=True)

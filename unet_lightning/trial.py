@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from unet_lightning.config import steers
 from unet_lightning.error import InputError
 
-DIED = "its process ended without a word: killed, cancelled or out of memory"
+DIED = "its process ended without a word: killed, or out of memory"
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Trial:
 
     @property
     def status(self) -> str:
-        """waiting, running, failed or finished."""
+        """waiting, running, interrupted, failed or finished."""
         return str(self.results.get("status", "waiting"))
 
     def write(self, status: str, **more: Any) -> None:

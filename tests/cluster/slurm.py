@@ -67,8 +67,10 @@ def test_a_cancelled_and_a_crashed_trial_lose_no_other_and_can_be_repeated(sweep
     (job,) = [path.name for path in (tmp_path / "sweep" / ".submitit").glob("*_1")]
     subprocess.run(["scancel", job], check=True)
     assert process.wait(400) == 1
-    assert statuses(tmp_path) == {0.01: "finished", 0.02: "failed", 0.3: "failed"}
-    assert "2 of 3 trials failed" in (tmp_path / "log").read_text()
+    found = statuses(tmp_path)
+    assert (found[0.01], found[0.3]) == ("finished", "failed")
+    assert found[0.02] == "interrupted"
+    assert "3 trials: 1 failed, 1 finished, 1 interrupted" in (tmp_path / "log").read_text()
     process = sweep("data.noise=0.01,0.02", *LAUNCH, "retry=failed")
     assert process.wait(400) == 0, (tmp_path / "log").read_text()[-3000:]
     assert statuses(tmp_path) == {0.01: "finished", 0.02: "finished", 0.3: "failed"}
