@@ -99,3 +99,13 @@ def test_the_hash_changes_when_one_image_changes_sides():
     records = assign_splits(RECORDS, 0)
     moved = (replace(records[0], split="val" if records[0].split == "train" else "train"), *records[1:])
     assert split_hash(records) == split_hash(records[::-1]) != split_hash(moved)
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"), [(1, [5]), (2, [2, 7]), (5, [1, 3, 5, 7, 9]), (10, list(range(10))), (99, list(range(10)))]
+)
+def test_fewer_training_images_are_spread_evenly_and_the_other_splits_stay(number, kept):
+    records = [Record(f"{split}{k}", Path("x"), split=split) for split in ("train", "val", "test") for k in range(10)]
+    found = assign_splits(records, 0, train_images=number)
+    assert [record.id for record in found if record.split == "train"] == [f"train{k}" for k in kept]
+    assert sum(record.split != "train" for record in found) == 20

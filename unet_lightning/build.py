@@ -117,8 +117,10 @@ def build_data(plain: Mapping[str, Any]) -> DataModule:
     return DataModule(dataset, normalize, (augment, weight), plain["seed"], **pipeline)
 
 
-def how_split(records: Sequence[Record], fold: int | None, folds: int) -> str:
+def how_split(records: Sequence[Record], fold: int | None, folds: int, train_images: int | None) -> str:
     """Where the splits come from, in words."""
+    if train_images is not None:
+        return f"{how_split(records, fold, folds, None)}; at most {train_images} training images"
     published = {record.split for record in records}
     if fold is not None:
         kept = ", test as given" if "test" in published else ""

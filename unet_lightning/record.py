@@ -77,8 +77,23 @@ def voc_palette(number: int) -> tuple[Color, ...]:
 
 
 def assign_splits(
-    records: Sequence[Record], seed: int, *, fold: Annotated[int, Ge(0)] | None = None, folds: Annotated[int, Ge(2)] = 5
+    records: Sequence[Record],
+    seed: int,
+    *,
+    fold: Annotated[int, Ge(0)] | None = None,
+    folds: Annotated[int, Ge(2)] = 5,
+    train_images: Annotated[int, Ge(1)] | None = None,
 ) -> tuple[Record, ...]:
+    """Records with their splits, as `_assigned` says; of the training split at most `train_images`, evenly spread."""
+    assigned = _assigned(records, seed, fold, folds)
+    train = [record for record in assigned if record.split == "train"]
+    if train_images is None or train_images >= len(train):
+        return assigned
+    kept = {train[int((k + 0.5) * len(train) / train_images)] for k in range(train_images)}
+    return tuple(record for record in assigned if record.split != "train" or record in kept)
+
+
+def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: int) -> tuple[Record, ...]:
     """Keep what is published and fill in what isn't, whole groups at a time, ordered by a seeded hash of their names.
 
     Nothing published: 60/20/20. A published training split without a val: a fifth of its groups becomes val.
