@@ -79,7 +79,7 @@ def everything(folder):
     """All that a run leaves and that time and place don't change."""
     results = json.loads((folder / "results.json").read_text())
     assert results["status"] == "finished"
-    for key in ("seconds", "checkpoint", "overrides", "choices"):
+    for key in ("seconds", "memory", "checkpoint", "overrides", "choices"):
         del results[key]
     points = [folder / "checkpoints" / name for name in ("best.ckpt", f"step-{LAST:08d}.ckpt")]
     return results, scalars(folder), [plain(torch.load(point, weights_only=True)) for point in points]

@@ -80,7 +80,7 @@ SPOILT = [
     (lambda r: image(r, "images/1", np.zeros((140, 131, 3), np.uint8)), "3 channels; expected 1"),
     (lambda r: image(r, "images/3", cv2.imread(str(r / "images/0.png"), -1)), "mask is 140x133"),
     (lambda r: table(r, groups="abcaef"), "group 'a' is in train and val"),
-    (lambda r: table(r, split=["train"] * 6), "no record is in the split 'val'"),
+    (lambda r: table(r, split=["val"] * 6), "no record is in the split 'train'"),
     (lambda r: table(r, split=["trian", *SPLIT[1:]]), "split holds ['trian']"),
     (lambda r: (r / "manifest.csv").write_text("picture\n"), "expected image and mask or instances"),
     (lambda r: (r / "manifest.csv").write_text("image,mask\n,a\n"), "row 2: no image"),
