@@ -130,6 +130,16 @@ def test_the_report_and_the_table_say_what_was_measured_and_how(evaluated):
         assert (folder / "pictures" / name).stat().st_size > 500
 
 
+def test_another_evaluation_is_not_replaced(evaluated, tmp_path):
+    path = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    path.parent.mkdir(parents=True)
+    shutil.copy(evaluated[1], path)
+    for _ in range(2):
+        assert evaluate.main([str(path), "resamples=100"]) == 0
+    with pytest.raises(InputError, match="holds another evaluation"):
+        evaluate.main([str(path), "tta=flips", "resamples=100"])
+
+
 def test_a_page_escapes_what_it_is_given():
     page = evaluate.page.html(title="<script>x</script>", protocol=[("a", "<b>")], tables=[], cards=[])
     assert "<script>" not in page

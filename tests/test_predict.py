@@ -1,5 +1,6 @@
 import os
 import pickle
+import resource
 import shutil
 import zipfile
 
@@ -367,6 +368,8 @@ def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(tmp_path, checkpo
         {"_target_": "unet_lightning.postprocess.components.Components", "_args_": [{"_target_": "os.system"}]},
         {"_target_": "torch.nn.modules.module.torch.hub.load"},
         {"_target_": "unet_lightning.data.folder.Path"},
+        {"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 3},
+        {"_target_": "unet_lightning.tta.square.Square", "turns": ({"_target_": "os.mkdir", "path": "boom"},)},
     ],
 )
 @pytest.mark.parametrize("key", ["model", "normalize", "postprocess", "tta"])
@@ -374,8 +377,102 @@ def test_a_config_that_names_other_things_than_our_classes_builds_nothing(tmp_pa
     content = torch.load(checkpoint, weights_only=True)
     content["unet_lightning"]["config"][key] = node
     torch.save(content, tmp_path / "bad.ckpt")
+    if key == "tta" and "Square" in node["_target_"]:
+        node["mirrors"] = False
     with pytest.raises(InputError, match="no class of unet_lightning"):
         load(tmp_path / "bad.ckpt")
+
+
+@pytest.mark.parametrize("key", ["model", "normalize", "postprocess", "tta", "tile"])
+def test_an_interpolation_that_would_call_something_is_refused(tmp_path, checkpoint, key, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = torch.load(checkpoint, weights_only=True)
+    config = content["unet_lightning"]["config"]
+    bomb = "${oc.create:{_target_:os.mkdir,_args_:[boom]}}"
+    config[key] = config[key] | {"more": [bomb]} if isinstance(config[key], dict) else bomb
+    torch.save(content, tmp_path / "bad.ckpt")
+    with pytest.raises(InputError, match="no plain value"):
+        load(tmp_path / "bad.ckpt")
+    assert not (tmp_path / "boom").exists()
+
+
+def test_a_checkpoint_that_lacks_something_or_is_damaged_is_none(tmp_path, checkpoint):
+    content = torch.load(checkpoint, weights_only=True)
+    del content["unet_lightning"]["classes"]
+    torch.save(content, tmp_path / "a.ckpt")
+    with pytest.raises(InputError, match="classes"):
+        load(tmp_path / "a.ckpt")
+    data = bytearray(checkpoint.read_bytes())
+    data[-60:-30] = bytes(30)
+    (tmp_path / "b.ckpt").write_bytes(data)
+    with pytest.raises(InputError, match="not a checkpoint"):
+        load(tmp_path / "b.ckpt")
+
+
+def test_inputs_are_never_replaced(tmp_path, checkpoint):
+    images = folder_of(tmp_path / "in")
+    before = (images / "0.png").read_bytes()
+    with pytest.raises(InputError, match="is an input; give another --output"):
+        run(checkpoint, images, "--output", images, "--overwrite")
+    assert (images / "0.png").read_bytes() == before
+
+
+def test_outputs_are_no_inputs_of_a_pattern(tmp_path, checkpoint):
+    images, output = folder_of(tmp_path / "in"), tmp_path / "in" / "out"
+    for _ in range(2):
+        assert run(checkpoint, f"{images}/**/*.png", "--output", output) == 0
+    assert len(list(output.rglob("*.png"))) == 3
+
+
+def test_many_tiffs_leave_no_file_open(tmp_path, checkpoint):
+    (tmp_path / "in").mkdir()
+    for k in range(60):
+        tifffile.imwrite(tmp_path / "in" / f"{k}.tif", cells(16, 16))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 25, limit[1]))
+    try:
+        assert run(checkpoint, tmp_path / "in", "--output", tmp_path / "out") == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+def test_a_photo_held_upright_is_labelled_upright(tmp_path, checkpoint):
+    picture = Image.fromarray(cells(40, 60))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "x.jpg", exif=exif)
+    assert run(checkpoint, tmp_path / "x.jpg", "--output", tmp_path / "out") == 0
+    assert Image.open(tmp_path / "out" / "x.png").size == (40, 60)
+
+
+def test_a_stack_whose_page_cannot_be_written_gets_no_name(tmp_path, checkpoint, monkeypatch, capsys):
+    tifffile.imwrite(tmp_path / "s.tif", np.stack([cells(), cells(seed=1)]), photometric="minisblack")
+    original = predict.Output.save
+    monkeypatch.setattr(
+        predict.Output,
+        "save",
+        lambda self, kind, page, array: full() if page == 0 else original(self, kind, page, array),
+    )
+    assert run(checkpoint, tmp_path / "s.tif", "--output", tmp_path / "out") == 1
+    assert "No space left" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+
+
+def full():
+    raise OSError(28, "No space left on device")
+
+
+def test_strange_zarr_is_reported_beside_a_good_one(tmp_path, checkpoint, capsys):
+    (tmp_path / "in").mkdir()
+    zarr.create_array(tmp_path / "in" / "empty.zarr", shape=(0, 9, 9), dtype="uint8")
+    zarr.create_array(tmp_path / "in" / "good.zarr", shape=(40, 40), dtype="uint8")[:] = cells(40, 40)
+    group = zarr.create_group(tmp_path / "in" / "lost.zarr")
+    group.attrs["multiscales"] = [{"axes": ["y", "x"], "datasets": [{"path": "9"}]}]
+    assert run(checkpoint, tmp_path / "in", "--output", tmp_path / "out") == 1
+    errors = capsys.readouterr().err
+    assert "empty.zarr: an empty array" in errors
+    assert "'9' that isn't there" in errors
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.zarr"]
 
 
 def test_a_trusted_package_may_be_built(tmp_path, checkpoint, monkeypatch):

@@ -44,6 +44,10 @@ def find_inputs(inputs: Sequence[str], output: Path) -> dict[Path, Path]:
         else:
             root = os.path.dirname(re.split(r"[*?\[]", text)[0])
             matches = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+            own = (
+                output.resolve() if Path(root).resolve() in output.resolve().parents else None
+            )  # what was written there
+            matches = [file for file in matches if own is None or own not in file.resolve().parents]
             files = {file: file.relative_to(root) for file in matches if file.is_file() or is_zarr(file)}
         if not files:
             raise InputError(f"{text}: no picture there; expected {' '.join(PICTURES)} or .zarr")
@@ -58,5 +62,5 @@ def _walk(folder: Path, output: Path) -> Iterator[Path]:
             continue
         if is_zarr(path) or (path.is_file() and path.suffix.lower() in PICTURES):
             yield path
-        elif path.is_dir():
+        elif path.is_dir() and not path.is_symlink():
             yield from _walk(path, output)

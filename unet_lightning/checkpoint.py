@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unet_lightning.error import InputError
+from unet_lightning.model.unet import UNet
 from unet_lightning.normalize import Normalize
 from unet_lightning.part import locate, make
 from unet_lightning.pipeline.dataset import normalised
+from unet_lightning.postprocess import Objects
 from unet_lightning.task import CHECKPOINT_KEY, SegmentationTask
+from unet_lightning.tta.square import Square
 
-BROKEN = (KeyError, TypeError, AttributeError, RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError)
+UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, OSError, EOFError)
+BROKEN = (*UNREADABLE, KeyError, TypeError, AttributeError, ValueError)
+NEEDED = {"config", "statistics", "classes", "colors", "split_hash", "config_hash", "versions"}
+BASES = {"model": UNet, "normalize": Normalize, "postprocess": Objects, "tta": Square}
 TRUSTED = ("unet_lightning.", "torch.nn.")
 
 
@@ -57,6 +63,10 @@ def read(path: str | Path) -> dict[str, Any]:
         identity, state = content[CHECKPOINT_KEY], content["state_dict"]
         if not isinstance(identity["config"], Mapping) or not isinstance(state, Mapping):
             raise TypeError("its parts are no mappings")
+        missing = NEEDED - identity.keys()
+        if missing:
+            raise KeyError(f"without {sorted(missing)}")
+        check_plain(identity["config"], "config")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the checkpoints/best.ckpt of a run") from None
     except InputError:
@@ -114,12 +124,23 @@ def load_weights(task: SegmentationTask, checkpoint: str) -> None:
     task.load_state_dict(content["state_dict"])
 
 
+def check_plain(node: Any, key: str) -> None:
+    """InputError for an interpolation anywhere below a node: resolving one can call functions."""
+    if isinstance(node, str) and "${" in node:
+        raise InputError(f"{key}={node} in the checkpoint is no plain value; train it again")
+    inner = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list | tuple) else ()
+    for name, child in inner:
+        check_plain(name, key)
+        check_plain(child, f"{key}.{name}")
+
+
 def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
     """InputError unless every `_target_` below a node is a class of this package, of torch.nn or of a trusted package.
 
-    A function counts only where it finds a data set: in unet_lightning.data or in a trusted package.
+    A part's own class must be of the kind its key stands for. A function counts only where it finds a data set: in
+    unet_lightning.data or in a trusted package.
     """
-    if isinstance(node, list):
+    if isinstance(node, list | tuple):
         node = dict(enumerate(node))
     if not isinstance(node, Mapping):
         return
@@ -131,11 +152,12 @@ def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
         found = locate(target, key) if trusted else None
         module = f"{getattr(found, '__module__', '')}."
         own = module.startswith(tuple(f"{name}." for name in trust))
+        kind: Any = BASES.get(key, object)
         if not (
-            (inspect.isclass(found) and (own or module.startswith(TRUSTED)))
+            (inspect.isclass(found) and (own or (module.startswith(TRUSTED) and issubclass(found, kind))))
             or (inspect.isfunction(found) and (own or module.startswith("unet_lightning.data.")))
         ):
             raise InputError(
-                f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn; if you know and "
-                "trust its package, say --trust PACKAGE"
+                f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn"
+                f"{f' for {key}' if key in BASES else ''}; if you know and trust its package, say --trust PACKAGE"
             )

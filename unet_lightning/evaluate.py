@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -56,7 +57,12 @@ NAMES = {
     "v_rand": "V_rand",
     "v_info": "V_info",
 }
-ABSENT = "a class neither labelled nor predicted in an image has no score there; it is left out of means, and counted"
+WIDEST = 2000  # pixels of a panel in the report
+ABSENT = (
+    "a class neither labelled nor predicted in an image has no score there and is left out of means; precision is also "
+    "left out where nothing is predicted, recall where nothing is labelled; where only one side has a border the "
+    "Hausdorff distance is the image's diagonal"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -70,12 +76,31 @@ def main(arguments: list[str]) -> int:
     predictor = load(*options.checkpoints, overrides=overrides, trust=options.trust, extra="evaluate")
     command = shlex.join(["unet-lightning", "evaluate", *arguments])
     folder = options.output or predictor.models[0].path.parent.parent / "evaluation" / predictor.config["split"]
-    evaluate(predictor, folder, command, options.trust)
+    if options.output is None:
+        keep_others(predictor, folder, overrides)
+    evaluate(predictor, folder, command, options.trust, overrides)
     log.info(f"report  {folder / 'report.html'}")
     return 0
 
 
-def evaluate(predictor: Predictor, folder: Path, command: str = "", trust: Sequence[str] = ()) -> dict[str, Any]:
+def keep_others(predictor: Predictor, folder: Path, overrides: Sequence[str]) -> None:
+    """InputError where the default folder holds an evaluation of something else."""
+    if (folder / "evaluation.json").is_file():
+        stored = read_evaluation(folder).get("made", {})
+        if stored.get("checkpoints") != hashes(predictor) or stored.get("overrides") != list(overrides):
+            raise InputError(
+                f"{folder} holds another evaluation ({stored.get('command')}); give --output, or delete it"
+            )
+
+
+def hashes(predictor: Predictor) -> dict[str, str]:
+    """Checkpoints, and what they hold."""
+    return {str(m.path): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
+
+
+def evaluate(
+    predictor: Predictor, folder: Path, command: str = "", trust: Sequence[str] = (), overrides: Sequence[str] = ()
+) -> dict[str, Any]:
     """Score the split of the predictor's config and write the report; what evaluation.json holds."""
     config = predictor.config
     for name, least in (("tolerance", 0), ("resamples", 100), ("worst", 0)):
@@ -95,7 +120,7 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", trust: Seque
         _keep_worst(gallery, scored, sample, predicted, predictor)
     results = summary(images, dataset.classes, config["resamples"])
     results["kinds"] = _kinds(images, dataset.classes)
-    results |= {"protocol": protocol(predictor, dataset, records), "made": made(predictor, command)}
+    results |= {"protocol": protocol(predictor, dataset, records), "made": made(predictor, command, overrides)}
     results["confusion"] = sum(image.confusion for image in images).tolist()  # type: ignore[union-attr]
     results["per_image"] = [_row(image, values) for image, values in zip(images, _rows(images, dataset), strict=True)]
     write(folder, results, gallery)
@@ -136,6 +161,9 @@ def _keep_worst(
             f"{number} {name}" for name, number in scored.counts.items()
         )
     picture = panel(sample.image, sample.mask, predicted, sample.valid, predictor.colors)
+    if picture.shape[1] > WIDEST:
+        size = (WIDEST, max(1, picture.shape[0] * WIDEST // picture.shape[1]))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     gallery.append((dice, picture, caption))
     gallery.sort(key=lambda item: item[0])
     del gallery[int(predictor.config["worst"]) :]
@@ -161,6 +189,7 @@ def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) 
     ids = "\n".join(record.id for record in records)
     return {
         "split": config["split"],
+        "models": len(predictor.models),
         "split_hash": split_hash(dataset.records),
         "images": f"{len(records)}, {hashlib.sha256(ids.encode()).hexdigest()[:12]}",
         "classes": list(dataset.classes),
@@ -174,12 +203,12 @@ def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) 
     }
 
 
-def made(predictor: Predictor, command: str) -> dict[str, Any]:
+def made(predictor: Predictor, command: str, overrides: Sequence[str]) -> dict[str, Any]:
     """What the numbers came from, for the record."""
-    checkpoints = {str(m.path): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
     return {
         "command": command,
-        "checkpoints": checkpoints,
+        "overrides": list(overrides),
+        "checkpoints": hashes(predictor),
         "config_hashes": [model.identity["config_hash"] for model in predictor.models],
         "overrides_of_data": {k: v for k, v in predictor.config["data"].items() if not isinstance(v, Mapping)},
         "tile": predictor.tile,
@@ -192,6 +221,8 @@ def made(predictor: Predictor, command: str) -> dict[str, Any]:
 def write(folder: Path, results: dict[str, Any], gallery: Sequence[tuple[float, NDArray[np.uint8], str]]) -> None:
     """evaluation.json, images.csv, report.md with pictures, report.html."""
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    for old in (folder / "pictures").glob("worst*.png"):
+        old.unlink()
     with (folder / "images.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(k for row in results["per_image"] for k in row)))
         writer.writeheader()

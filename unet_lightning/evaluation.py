@@ -88,7 +88,7 @@ def _boundary(
     for k, name in enumerate(classes):
         apart = distances(sample.mask == k, predicted == k, sample.valid)
         found["boundary_f1"][name] = boundary_f1(*apart, tolerance)
-        found["hausdorff95"][name] = hausdorff95(*apart)
+        found["hausdorff95"][name] = hausdorff95(*apart, float(np.hypot(*predicted.shape)))
     return found
 
 

@@ -73,10 +73,11 @@ class AnySize(nn.Module):
 def export(predictor: Predictor, folder: Path) -> float:
     """Write the folder; the largest difference of logits between torch and onnxruntime, in their deviations."""
     network = predictor.models[0].network.to(memory_format=torch.contiguous_format)
+    text = example(predictor)
     folder.mkdir(parents=True, exist_ok=True)
     to_onnx(network, predictor.channels, folder / "network.onnx")
     (folder / "model.json").write_text(json.dumps(description(predictor), indent=1), encoding="utf-8")
-    (folder / "predict.py").write_text(example(predictor), encoding="utf-8")
+    (folder / "predict.py").write_text(text, encoding="utf-8")
     difference = compare(network, predictor.channels, folder / "network.onnx")
     if not difference <= TOLERANCE:
         raise InputError(
@@ -145,7 +146,11 @@ def description(predictor: Predictor) -> dict[str, Any]:
         "colors": [list(color) for color in predictor.colors],
         "channels": predictor.channels,
         "channel_order": "RGB",
-        "normalize": model.normalize.describe(),
+        "normalize": {
+            "kind": type(model.normalize).__name__,
+            **{key: _plain(value) for key, value in vars(model.normalize).items()},
+            "rule": model.normalize.describe(),
+        },
         "geometry": {
             **geometry.to_dict(),
             "output_tile": tile,
@@ -165,8 +170,13 @@ def example(predictor: Predictor) -> str:
     if kind not in NORMALIZE:
         raise InputError(f"normalize of class {kind} has no line for the example; export knows {sorted(NORMALIZE)}")
     numbers = {key: _plain(value) for key, value in vars(part).items()}
-    flag = "cv2.IMREAD_COLOR" if predictor.channels == 3 else "cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH"
-    flag = flag if predictor.channels in (1, 3) else "cv2.IMREAD_UNCHANGED"
+    if predictor.channels not in (1, 3):
+        raise InputError(f"OpenCV reads 1 or 3 channels, the network takes {predictor.channels}; expected one of these")
+    if not predictor.models[0].network.geometry.exact:
+        raise InputError(
+            "the example doesn't blend tiles, which instance and group norm need; train with model.norm=batch"
+        )
+    flag = f"cv2.IMREAD_{'COLOR' if predictor.channels == 3 else 'GRAYSCALE'} | cv2.IMREAD_ANYDEPTH"
     text = (TEMPLATES / "predict.py.txt").read_text(encoding="utf-8")
     return text.replace("{{ normalize }}", NORMALIZE[kind].format(**numbers)).replace("{{ flag }}", flag)
 

@@ -27,7 +27,7 @@ class Labels:
 
     def add(self, band: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Class ids of the next rows to labels that are final after `resolve`."""
-        room = band.size // 2 + self.shape[1] + 1
+        room = len(band) + int(np.count_nonzero(band[:, 1:] != band[:, :-1]))  # one begins where a row's class changes
         used = len(self.parents)
         self._resize(used + room)
         labels = np.zeros(band.shape, np.int32)

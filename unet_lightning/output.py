@@ -1,5 +1,6 @@
 """What prediction writes: each file under its name only when it is whole, and never outside of its folder."""
 
+import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -39,17 +40,20 @@ def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:
 class Output:
     """The files of one input, written page by page into parts beside them; `finish` gives them their names.
 
-    paths: kind to file. classes: their number.
+    paths: kind to file. colors: RGB of every class.
     """
 
     def __init__(self, paths: dict[str, Path], source: Source, colors: Sequence[Color]) -> None:
         self.paths, self.source, self.colors = paths, source, colors
         self.parts = {kind: path.with_name(f".{path.name}.part") for kind, path in paths.items()}
         self.work = next(iter(self.parts.values())).with_suffix(".work")
+        self.files: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Take away what an earlier run left half done, and make the folders."""
         self.discard()
         for part in self.parts.values():
             part.parent.mkdir(parents=True, exist_ok=True)
-        self.files: dict[str, Any] = {}
 
     def blank(self, kind: str, page: int) -> Any:
         """An array to fill with a page of this kind: (H, W), (K, H, W) of probabilities, (H, W, 3) of the overlay.
@@ -61,9 +65,9 @@ class Output:
             return np.zeros(shape, DTYPES[kind])
         if self._is_zarr(kind):
             if kind not in self.files:
-                self.files[kind] = _create(self.parts[kind], (*self._pages(), *shape), DTYPES[kind])
+                self.files[kind] = self._create(self.parts[kind], kind, self._pages())
             return Page(self.files[kind], (page,) if self.source.stack else ())
-        return _create(self.work / f"{kind}{page}", shape, DTYPES[kind])
+        return self._create(self.work / f"{kind}{page}", kind, ())
 
     def save(self, kind: str, page: int, array: Any) -> None:
         """Append a filled page to its file."""
@@ -74,10 +78,12 @@ class Output:
             if kind not in self.files:
                 shape = (*self._pages(), *array.shape)
                 self.files[kind] = open_memmap(part, mode="w+", dtype=DTYPES[kind], shape=shape)
-            self.files[kind][(page,) if self.source.stack else ...] = array
+            target = Page(self.files[kind], (page,) if self.source.stack else ())
+            for top in range(0, array.shape[1], TILE):
+                target[:, top : top + TILE] = array[:, top : top + TILE]
         elif self.paths[kind].suffix.lower() in TIFF:
             if kind not in self.files:
-                self.files[kind] = tifffile.TiffWriter(part, bigtiff=self.source.nbytes > 2**30)
+                self.files[kind] = tifffile.TiffWriter(part, bigtiff=math.prod(self.source.shape[:3]) * 4 > 2**31)
             self._append(self.files[kind], kind, array)
         else:
             picture = Image.fromarray(array)
@@ -110,6 +116,16 @@ class Output:
         _, height, width, _ = self.source.shape
         shapes = {"probabilities": (len(self.colors), height, width), "overlay": (height, width, 3)}
         return shapes.get(kind, (height, width))
+
+    def _create(self, path: Path, kind: str, pages: tuple[int, ...]) -> Any:
+        """A Zarr array in chunks of a page's tiles."""
+        shape = self._shape(kind)
+        rows = 1 if kind == "probabilities" else 0
+        chunks = tuple(min(TILE, side) if axis in (rows, rows + 1) else side for axis, side in enumerate(shape))
+        whole = (*pages, *shape)
+        return zarr.create_array(
+            path, shape=whole, chunks=(1,) * len(pages) + chunks, dtype=DTYPES[kind], overwrite=True
+        )
 
     def _pages(self) -> tuple[int, ...]:
         return (self.source.shape[0],) if self.source.stack else ()
@@ -147,12 +163,6 @@ class Page:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.array[self.lead + (key if isinstance(key, tuple) else (key,))] = value
-
-
-def _create(path: Path, shape: tuple[int, ...], dtype: str) -> Any:
-    sides = sorted(shape)[-2:]
-    chunks = tuple(min(TILE, side) if side in sides else 1 for side in shape)
-    return zarr.create_array(path, shape=shape, chunks=chunks, dtype=dtype, overwrite=True)
 
 
 def _tiles(array: Any, dtype: Any) -> Iterator[Any]:

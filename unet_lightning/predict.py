@@ -34,7 +34,8 @@ HELP = """Label images of any size.
 Several checkpoints are an ensemble. Inputs are files, folders, patterns, TIFF stacks and Zarr arrays. Outputs mirror
 their names: NAME.png (or .tif, .zarr) holds class ids with the classes' colours. Overrides are composed over the
 checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed and its keys,
-trainer.accelerator=, trainer.precision=. An output that exists is kept; what broke is listed at the end."""
+trainer.accelerator=, trainer.precision=. Memory is that of a tile; a watershed takes more, for the largest piece that
+it may cut. An output that exists is kept; what broke is listed at the end."""
 
 
 @dataclass(frozen=True)
@@ -90,20 +91,23 @@ def plan(
     jobs: list[Job] = []
     owners: dict[Path, Path] = {}
     kept = 0
+    inputs = {path.resolve() for path in files}
     for path, name in files.items():
         name = name.with_suffix(".zarr") if path.is_dir() else name
         paths = targets(folder, name, kinds)
         for target in paths.values():
             if owners.setdefault(target, path) != path:
                 raise InputError(f"{path} and {owners[target]} would both be written to {target}; predict one of them")
+            if target.resolve() in inputs:
+                raise InputError(f"{target} is an input; give another --output")
         missing = paths if overwrite else {kind: target for kind, target in paths.items() if not target.exists()}
         kept += not missing
         if missing:
             try:
                 wanted = predictor.config["data"].get("channels")
                 jobs.append(Job(open_source(path, predictor.channels, wanted), missing))
-            except InputError as error:
-                broken[path] = str(error)
+            except Exception as error:  # whatever a reader raises for a strange file
+                broken[path] = str(error) if isinstance(error, InputError) else repr(error)
     return jobs, kept
 
 
@@ -156,6 +160,8 @@ def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> N
                 save = label(predictor, image, output, page)
             except Exception as error:  # readers raise all kinds; the other inputs are done all the same
                 broken[job.source.path] = str(error) if isinstance(error, InputError) else repr(error)
+                if written:
+                    written.result()
                 output.discard()
                 continue
             if written:
@@ -174,6 +180,8 @@ def _pages(jobs: Sequence[Job], predictor: Predictor) -> Iterator[tuple[Job, Out
         for page in range(job.source.shape[0]):
             image: Any
             try:
+                if page == 0:
+                    output.begin()
                 image = job.source.page(page)
             except Exception as error:  # whatever a reader raises for a broken file
                 image = error
@@ -214,11 +222,13 @@ def draw(image: Any, classes: Any, objects: Any, overlay: Any, colors: Sequence[
 
 def _save(job: Job, output: Output, arrays: dict[str, Any], page: int, broken: dict[Path, str]) -> None:
     """Write a page, and after the last one give the files their names."""
+    if job.source.path in broken:
+        return
     try:
         for kind, array in arrays.items():
             output.save(kind, page, array)
         if page == job.source.shape[0] - 1:
             output.finish()
-    except OSError as error:
-        broken[job.source.path] = f"{error}; make room or choose another --output"
+    except Exception as error:  # a full disk, or tags no writer takes
+        broken[job.source.path] = f"{error!r}; make room or choose another --output"
         output.discard()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unet_lightning.build import choose_precision
-from unet_lightning.checkpoint import Model, check_targets, load_model
+from unet_lightning.checkpoint import Model, check_plain, check_targets, load_model
 from unet_lightning.config import over
 from unet_lightning.error import InputError
 from unet_lightning.part import findings, make, plain_config
@@ -143,8 +143,12 @@ def load(
                 raise InputError(f"{other.path} has {what} {two}, {first.path} has {one}; an ensemble shares them")
     plain = dict(first.identity["config"])
     if tuned(first.path).is_file():
-        plain["postprocess"] = json.loads(tuned(first.path).read_text(encoding="utf-8"))["postprocess"]
+        plain["postprocess"] = _read_tuned(tuned(first.path))
         log.info(f"postprocess as tuned in {tuned(first.path)}")
+    if not all(model.network.geometry.exact for model in models):
+        log.info(
+            "a norm looks at the whole tile: half-overlapping tiles are blended, and tile= changes the result a little"
+        )
     config = plain_config(over(plain, list(overrides), extra))
     for key in ("postprocess", "tta"):
         check_targets(config[key], key, trust)
@@ -154,6 +158,15 @@ def load(
     if found:
         raise InputError("\n".join(found))
     return Predictor(models, config)
+
+
+def _read_tuned(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["postprocess"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
+    check_plain(found, "postprocess")
+    return dict(found)
 
 
 def tuned(checkpoint: Path) -> Path:

@@ -20,9 +20,10 @@ from unet_lightning.checkpoint import check_targets
 from unet_lightning.config import over
 from unet_lightning.error import InputError
 from unet_lightning.evaluate import chosen
-from unet_lightning.metric import overlaps
+from unet_lightning.metric import counting, overlaps
 from unet_lightning.metric.instance import panoptic_quality
 from unet_lightning.part import make, plain_config
+from unet_lightning.postprocess.components import Components
 from unet_lightning.predictor import Predictor, load, tuned
 from unet_lightning.sample import Sample
 
@@ -98,7 +99,9 @@ def _node(predictor: Predictor, name: str) -> dict[str, Any]:
 
 
 def _areas(sample: Sample) -> NDArray[np.int64]:
-    objects = sample.instances if sample.instances is not None else (sample.mask > 0).astype(np.int32)
+    objects = sample.instances
+    if objects is None:
+        objects = Components(0, False, False, 0, False)(np.where(sample.valid, sample.mask, 0))
     return np.bincount(objects[objects > 0].ravel())[1:] if objects.any() else np.zeros(0, np.int64)
 
 
@@ -110,7 +113,8 @@ def _score(node: dict[str, Any], pairs: list[tuple[NDArray[np.uint8], Sample]], 
         objects = np.zeros(classes.shape, np.int32)
         kinds = postprocess.write(classes, objects)
         if sample.instances is not None and instances:
-            qualities.append(panoptic_quality(overlaps(sample.instances * sample.valid, objects * sample.valid)))
+            reference = sample.instances * sample.valid
+            qualities.append(panoptic_quality(overlaps(reference, counting(reference, objects, sample.valid))))
         else:
             masked = postprocess.masked(objects, kinds)[sample.valid]
             mask = sample.mask[sample.valid]

@@ -32,7 +32,7 @@ def test_a_square_shifted_by_two_worked_by_hand():
     assert boundary_f1(one, two, 0) == pytest.approx(3 / 8)
     assert boundary_f1(one, two, 1) == pytest.approx(5 / 8)
     assert boundary_f1(one, two, 2) == 1
-    assert hausdorff95(one, two) == 2
+    assert hausdorff95(one, two, 9.0) == 2
 
 
 def brute_force(reference, prediction):
@@ -51,21 +51,22 @@ def test_against_every_pair_of_border_pixels(seed):
         np.testing.assert_allclose(np.sort(one), np.sort(two), rtol=1e-5)
     within = [(d <= 2).mean() for d in expected]
     assert boundary_f1(*found, 2) == pytest.approx(2 * within[0] * within[1] / sum(within))
-    assert hausdorff95(*found) == pytest.approx(max(np.percentile(d, 95) for d in expected), rel=1e-5)
+    assert hausdorff95(*found, 9.0) == pytest.approx(max(np.percentile(d, 95) for d in expected), rel=1e-5)
 
 
 def test_missing_borders():
     nothing = np.zeros((9, 9), bool)
     both, one = distances(nothing, nothing, EVERYWHERE), distances(square(2, 2, 3), nothing, EVERYWHERE)
     assert np.isnan(boundary_f1(*both, 2))
-    assert np.isnan(hausdorff95(*both))
+    assert np.isnan(hausdorff95(*both, 9.0))
     assert boundary_f1(*one, 2) == 0
-    assert np.isnan(hausdorff95(*one))
+    assert hausdorff95(*one, 9.0) == 9
 
 
 def test_ignored_pixels_have_no_border():
     valid = EVERYWHERE.copy()
     valid[:, :5] = False
-    one, two = distances(square(2, 2, 3), square(2, 2, 5), valid)
-    assert len(one) == 0
-    assert len(two) == 5 + 2
+    labelled = square(2, 2, 5) & valid  # as read: class 0 where ignored
+    one, two = distances(labelled, square(2, 2, 5), valid)
+    assert len(one) == len(two) == 5 + 2
+    assert boundary_f1(one, two, 0) == 1

@@ -127,3 +127,12 @@ def test_a_hole_between_classes_takes_the_class_left_of_its_first_pixel_and_open
     post = components(fill_holes=True)
     kinds = post.write(classes, kinds_and_objects)
     assert post.masked(kinds_and_objects, kinds).tolist() == [[1, 1, 2, 0], [1, 1, 2, 2], [1, 2, 2, 0]]
+
+
+def test_noise_of_many_classes_has_as_many_pieces_as_scipy_says():
+    classes = np.random.default_rng(0).integers(0, 20, (200, 220)).astype(np.uint8)
+    number = sum(ndimage.label(classes == k, np.ones((3, 3)))[1] for k in range(1, 20))
+    assert components()(classes).max() == number
+    objects = np.zeros(classes.shape, np.int32)
+    components(fill_holes=True).write(classes, objects, 3)
+    assert np.array_equal(objects, components(fill_holes=True)(classes))

@@ -16,7 +16,7 @@ class Overlaps:
     """Every pair of objects that share a pixel; objects are numbered 0, 1, … in the order of their labels.
 
     references, predictions: areas in pixels of all objects. rows, columns, shared: which reference and which prediction
-    meet, and in how many pixels. beside: pixels of each prediction on the reference's background.
+    meet, and in how many pixels.
     """
 
     references: NDArray[np.int64]

@@ -24,7 +24,7 @@ def distances(
     """Of every border pixel of the reference that counts the distance to the prediction's border, in pixels, and the
     other way round; infinite where there is no other border.
     """
-    borders = [border(region) & valid for region in (reference, prediction)]
+    borders = [border(region | ~valid) & valid for region in (reference, prediction)]  # ignored pixels have no edge
     found = [_distance_to(other)[own] for own, other in zip(borders, borders[::-1], strict=True)]
     return found[0], found[1]
 
@@ -42,10 +42,15 @@ def boundary_f1(to_prediction: NDArray[Any], to_reference: NDArray[Any], toleran
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def hausdorff95(to_prediction: NDArray[Any], to_reference: NDArray[Any]) -> float:
-    """The larger of the two 95th percentiles of the distances, in pixels; nan where a border is missing on a side."""
-    if not len(to_prediction) or not len(to_reference):
+def hausdorff95(to_prediction: NDArray[Any], to_reference: NDArray[Any], worst: float) -> float:
+    """The larger of the two 95th percentiles of the distances, in pixels; nan where neither side has a border.
+
+    worst: what an image counts where only one side has a border, its diagonal, so that a missed class can't help.
+    """
+    if not len(to_prediction) and not len(to_reference):
         return float("nan")
+    if not len(to_prediction) or not len(to_reference):
+        return worst
     return float(max(np.percentile(d, 95) for d in (to_prediction, to_reference)))
 
 

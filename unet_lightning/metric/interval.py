@@ -23,7 +23,8 @@ def interval(score: Score, groups: Sequence[str], resamples: int, seed: int = 0)
 
     def resampled(drawn: NDArray[Any], axis: int = -1) -> NDArray[Any]:
         drawn = np.atleast_2d(drawn)
-        counts = (drawn[:, :, None] == np.arange(len(names))).sum(1)
+        places = drawn + np.arange(len(drawn))[:, None] * len(names)
+        counts = np.bincount(places.ravel(), minlength=len(drawn) * len(names)).reshape(len(drawn), -1)
         return score(counts[:, group_of])
 
     found = bootstrap(
@@ -31,7 +32,7 @@ def interval(score: Score, groups: Sequence[str], resamples: int, seed: int = 0)
         resampled,
         vectorized=True,
         n_resamples=resamples,
-        batch=max(1, 10**7 // len(names) ** 2),
+        batch=max(1, 10**7 // len(names)),
         confidence_level=CONFIDENCE,
         method="percentile",
         rng=np.random.default_rng(seed),

@@ -1,5 +1,6 @@
 """Inputs of prediction: picture files, TIFF stacks and Zarr arrays, of any size, as pictures (H, W, C)."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+import tifffile
 import zarr
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,6 +19,7 @@ from unet_lightning.pipeline.read import KEPT, TIFF, alphas, as_channels, check_
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF)
 TIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transformation, keys
+ORIENTATION = 0x0112
 CHANNEL_AXES = "CS"
 SHARE = 0.25  # of the free memory: a larger page is read in parts
 
@@ -47,10 +50,10 @@ class Plane:
     columns.
     """
 
-    def __init__(self, array: Any, axes: str, page: Sequence[int], alpha: int = 0) -> None:
+    def __init__(self, array: Any, axes: str, page: Sequence[Any], alpha: int = 0) -> None:
         self.array, self.axes = array, axes
         numbers = iter(page)
-        self.fixed = {name: next(numbers) for name in axes if name not in f"YX{CHANNEL_AXES}"}
+        self.fixed = {name: int(next(numbers)) for name in axes if name not in f"YX{CHANNEL_AXES}"}
         sizes = dict(zip(axes, array.shape, strict=True))
         channels = next((sizes[name] for name in CHANNEL_AXES if name in sizes), 1)
         self.shape = (sizes["Y"], sizes["X"], channels - alpha)
@@ -78,6 +81,10 @@ def open_source(path: Path, channels: int, wanted: int | None = None) -> Source:
     try:
         with Image.open(path) as picture:
             (width, height), bands = picture.size, len(picture.getbands())
+            if (
+                picture.format == "JPEG" and picture.getexif().get(ORIENTATION, 1) >= 5
+            ):  # it is turned upright when read
+                width, height = height, width
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; correct its name") from None
     except (OSError, SyntaxError, ValueError) as error:
@@ -95,22 +102,25 @@ def is_zarr(path: Path) -> bool:
 
 def _open_tiff(path: Path, wanted: int | None) -> Source:
     """Every page that the first series holds."""
-    file = check_tiff(path)
-    series = file.series[0]
-    axes = "".join(name if name in f"YX{CHANNEL_AXES}" else name.lower() for name in series.axes)
-    if sorted(name for name in axes if name in "YX") != ["X", "Y"] or sum(name in CHANNEL_AXES for name in axes) > 1:
-        raise InputError(f"{path}: axes {series.axes}; expected rows and columns (YX), with or without channels")
-    array = zarr.open_array(series.aszarr(), mode="r")
-    stack = [size for name, size in zip(axes, array.shape, strict=True) if name.islower()]
-    numbers = list(np.ndindex(*stack))
-    planes = [Plane(array, axes, number, alphas(series.keyframe)) for number in numbers]
-    lazy = bool(np.prod(planes[0].shape) * array.dtype.itemsize > psutil.virtual_memory().available * SHARE)
+    with check_tiff(path) as file:
+        series = file.series[0]
+        axes = "".join(name if name in f"YX{CHANNEL_AXES}" else name.lower() for name in series.axes)
+        if sorted(n for n in axes if n in "YX") != ["X", "Y"] or sum(n in CHANNEL_AXES for n in axes) > 1:
+            raise InputError(f"{path}: axes {series.axes}; expected rows and columns (YX), with or without channels")
+        shape, dtype, alpha, tags = series.shape, series.dtype, alphas(series.keyframe), _tags(series.keyframe)
+    stack = [size for name, size in zip(axes, shape, strict=True) if name.islower()]
+    sizes = dict(zip(axes, shape, strict=True))
+    channels = next((sizes[name] for name in CHANNEL_AXES if name in sizes), 1) - alpha
+    nbytes = sizes["Y"] * sizes["X"] * channels * dtype.itemsize
+    lazy = bool(nbytes > psutil.virtual_memory().available * SHARE)
 
     def page(number: int) -> Any:
-        return planes[number] if lazy else as_channels(planes[number][:, :], wanted)
+        array = zarr.open_array(tifffile.TiffFile(path).series[0].aszarr(), mode="r")
+        plane = Plane(array, axes, np.unravel_index(number, stack) if stack else (), alpha)
+        return plane if lazy else as_channels(plane[:, :], wanted)
 
-    shape = (len(numbers), *planes[0].shape)
-    return Source(path, shape, array.dtype.itemsize, page, lazy, len(numbers) > 1, _tags(series.keyframe))
+    pages = math.prod(stack)
+    return Source(path, (pages, sizes["Y"], sizes["X"], channels), dtype.itemsize, page, lazy, pages > 1, tags)
 
 
 def _tags(page: Any) -> dict[str, Any]:
@@ -118,7 +128,8 @@ def _tags(page: Any) -> dict[str, Any]:
     tags: dict[str, Any] = {}
     if "XResolution" in page.tags and "YResolution" in page.tags:
         tags["resolution"] = (page.tags["XResolution"].value, page.tags["YResolution"].value)
-        tags["resolutionunit"] = page.tags["ResolutionUnit"].value if "ResolutionUnit" in page.tags else 1
+        unit = page.tags["ResolutionUnit"].value if "ResolutionUnit" in page.tags else 1
+        tags["resolutionunit"] = unit if unit in (1, 2, 3) else 1
     found = [page.tags[code] for code in TIFF_TAGS if code in page.tags]
     tags["extratags"] = [(tag.code, tag.dtype, tag.count, tag.value, True) for tag in found]
     return tags
@@ -136,15 +147,27 @@ def _open_zarr(path: Path, channels: int) -> Source:
         scales = attributes.get("ome", attributes).get("multiscales")
         if not scales:
             raise InputError(f"{path}: a Zarr group of {sorted(array)}; expected an array: give one of them")
-        axes = "".join(str(axis["name"]) for axis in scales[0].get("axes", ()))
-        array = array[scales[0]["datasets"][0]["path"]]
+        named = (axis["name"] if isinstance(axis, dict) else axis for axis in scales[0].get("axes", ()))
+        axes = "".join(map(str, named))
+        place = scales[0]["datasets"][0]["path"]
+        if place not in array:
+            raise InputError(f"{path}: its metadata name an array {place!r} that isn't there; {BROKEN}")
+        array = array[place]
     axes = _zarr_axes(path, array, axes, channels)
     stack = [size for name, size in zip(axes, array.shape, strict=True) if name not in f"YX{CHANNEL_AXES}"]
-    numbers = list(np.ndindex(*stack))
-    planes = [Plane(array, axes, number) for number in numbers]
-    return Source(
-        path, (len(planes), *planes[0].shape), array.dtype.itemsize, planes.__getitem__, True, len(planes) > 1
-    )
+    if 0 in array.shape:
+        raise InputError(f"{path}: an empty array of shape {array.shape}; expected a picture")
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    if chunk > psutil.virtual_memory().available * SHARE:
+        raise InputError(
+            f"{path}: a chunk of {chunk / 2**30:.1f} GiB, which doesn't fit into memory; store it in smaller ones"
+        )
+
+    def page(number: int) -> Plane:
+        return Plane(array, axes, np.unravel_index(number, stack) if stack else ())
+
+    pages = math.prod(stack)
+    return Source(path, (pages, *page(0).shape), array.dtype.itemsize, page, True, pages > 1)
 
 
 def _zarr_axes(path: Path, array: Any, axes: str, channels: int) -> str:

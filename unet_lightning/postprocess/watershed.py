@@ -39,12 +39,13 @@ class Watershed(Objects):
         for number, here in enumerate(boxes(objects, len(areas), rows), 1):
             block = np.asarray(objects[here])
             parts = cut(block == number, self.neck)
-            for part in range(2, parts.max() + 1):
-                block = np.where(parts == part, len(all_areas), block)
-                all_areas.append((parts == part).sum())
-                all_kinds.append(kinds[number])
-            all_areas[number] = (parts == 1).sum()
-            objects[here] = block
+            sizes = np.bincount(parts.ravel())[1:]
+            if len(sizes) > 1:
+                table = np.array([0, number, *range(len(all_areas), len(all_areas) + len(sizes) - 1)])
+                objects[here] = np.where(parts > 0, table[parts], block)
+                all_areas[number] = sizes[0]
+                all_areas += sizes[1:].tolist()
+                all_kinds += [kinds[number]] * (len(sizes) - 1)
         return np.array(all_areas), np.array(all_kinds, np.uint8)
 
 
