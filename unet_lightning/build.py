@@ -24,7 +24,7 @@ from unet_lightning.callback.resume import Resume
 from unet_lightning.environment import outside
 from unet_lightning.error import InputError
 from unet_lightning.model.geometry import Geometry
-from unet_lightning.part import PIPELINE, SPLITTING, check, config_hash, make, plain_config
+from unet_lightning.part import PIPELINE, SHARED, SPLITTING, check, config_hash, make, plain_config
 from unet_lightning.pipeline.module import DataModule
 from unet_lightning.record import DataSet, Record, assign_splits, split_hash
 from unet_lightning.strategy import Synchronise, Together, WholeFiles
@@ -62,6 +62,7 @@ def build(config: DictConfig, folder: Path | None = None) -> Run:
         "statistics": statistics.to_dict(),
         "classes": list(classes),
         "colors": [list(color) for color in data.dataset.colors],
+        "background": data.dataset.background,
         "geometry": network.geometry.to_dict(),
         "split_hash": split_hash(data.dataset.records),
         "precision": precision,
@@ -91,7 +92,7 @@ def fit_crop(data: DataModule, geometry: Geometry) -> None:
 
 def find_data(plain: Mapping[str, Any]) -> DataSet:
     """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings."""
-    source = {key: value for key, value in plain["data"].items() if key not in PIPELINE + SPLITTING}
+    source = {key: value for key, value in plain["data"].items() if key not in SHARED}
     found: DataSet = make(source)
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
@@ -106,7 +107,7 @@ def find_data(plain: Mapping[str, Any]) -> DataSet:
         log.info(f"split     {how_split(found.records, **splitting)}, written to split.csv")
     except InputError as error:
         findings.append(str(error))
-    return replace(found, records=records, findings=tuple(findings))
+    return replace(found, records=records, findings=tuple(findings), background=plain["data"]["background"])
 
 
 def build_data(plain: Mapping[str, Any]) -> DataModule:

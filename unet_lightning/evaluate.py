@@ -118,8 +118,8 @@ def evaluate(
         )
         images.append(scored)
         _keep_worst(gallery, scored, sample, predicted, predictor)
-    results = summary(images, dataset.classes, config["resamples"])
-    results["kinds"] = _kinds(images, dataset.classes)
+    results = summary(images, dataset.classes, config["resamples"], dataset.background)
+    results["kinds"] = _kinds(images, dataset)
     results |= {"protocol": protocol(predictor, dataset, records), "made": made(predictor, command, overrides)}
     results["confusion"] = sum(image.confusion for image in images).tolist()  # type: ignore[union-attr]
     results["per_image"] = [_row(image, values) for image, values in zip(images, _rows(images, dataset), strict=True)]
@@ -153,7 +153,9 @@ def _keep_worst(
     predictor: Predictor,
 ) -> None:
     """Keep the panels of the images of lowest foreground Dice."""
-    foreground = [scored.classes["dice"][name] for name in predictor.classes[1:]]
+    foreground = [
+        scored.classes["dice"][name] for name in predictor.classes[int(predictor.config["data"]["background"]) :]
+    ]
     dice = float(np.nanmean(foreground)) if not np.isnan(foreground).all() else 1.0
     caption = f"{scored.id}: foreground Dice {page.number(dice)}"
     if scored.objects:
@@ -169,13 +171,13 @@ def _keep_worst(
     del gallery[int(predictor.config["worst"]) :]
 
 
-def _kinds(images: Sequence[Scored], classes: Sequence[str]) -> dict[str, Any]:
+def _kinds(images: Sequence[Scored], dataset: DataSet) -> dict[str, Any]:
     confusions = torch.from_numpy(np.stack([image.confusion for image in images]))
-    return by_kind(confusions, [image.kind for image in images], classes)
+    return by_kind(confusions, [image.kind for image in images], dataset.classes, dataset.background)
 
 
 def _rows(images: Sequence[Scored], dataset: DataSet) -> list[dict[str, float]]:
-    columns = per_image(images, dataset.classes)
+    columns = per_image(images, dataset.classes, dataset.background)
     return [{name: float(column[k]) for name, column in columns.items()} for k in range(len(images))]
 
 
@@ -193,6 +195,7 @@ def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) 
         "split_hash": split_hash(dataset.records),
         "images": f"{len(records)}, {hashlib.sha256(ids.encode()).hexdigest()[:12]}",
         "classes": list(dataset.classes),
+        "background": dataset.background,
         "averaging": RULE,
         "absent_classes": ABSENT,
         "tolerance": config["tolerance"],

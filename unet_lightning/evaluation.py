@@ -102,20 +102,24 @@ def _cuts(sample: Sample, probability: NDArray[np.float32], postprocess: Objects
     return {name: [function(table) for table in tables] for name, function in PARTITION.items()}
 
 
-def summary(images: Sequence[Scored], classes: Sequence[str], resamples: int) -> dict[str, Any]:
+def summary(
+    images: Sequence[Scored], classes: Sequence[str], resamples: int, background: bool = True
+) -> dict[str, Any]:
     """All scores of a set: semantic ones pooled and as means over images, the rest as means, with 95 % intervals.
 
     {pooled | image_mean: {score: {classes | foreground | mean …}}, objects: {…}, counts: {…}, intervals: {…}}
     """
     confusions = torch.from_numpy(np.stack([image.confusion for image in images]))
     groups = [image.group for image in images]
-    result: dict[str, Any] = semantic_summary(confusions, classes)
+    result: dict[str, Any] = semantic_summary(confusions, classes, background)
     for name in BOUNDARY:
-        result["image_mean"][name] = _named({c: _mean([i.classes[name][c] for i in images]) for c in classes}, classes)
-    values = per_image(images, classes)
+        result["image_mean"][name] = _named(
+            {c: _mean([i.classes[name][c] for i in images]) for c in classes}, classes, background
+        )
+    values = per_image(images, classes, background)
     intervals = {name: interval(weighted_mean(column), groups, resamples) for name, column in values.items()}
     for name in ("dice", "iou"):
-        intervals[f"pooled {name}"] = interval(_pooled(confusions, name), groups, resamples)
+        intervals[f"pooled {name}"] = interval(_pooled(confusions, name, background), groups, resamples)
     with_objects = [image for image in images if image.objects]
     if with_objects:
         result["objects"] = {name: _mean([image.objects[name] for image in with_objects]) for name in OBJECTS}
@@ -128,23 +132,25 @@ def summary(images: Sequence[Scored], classes: Sequence[str], resamples: int) ->
     return result | {"intervals": intervals, "images": len(images), "groups": len(set(groups))}
 
 
-def per_image(images: Sequence[Scored], classes: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+def per_image(
+    images: Sequence[Scored], classes: Sequence[str], background: bool = True
+) -> dict[str, NDArray[np.float64]]:
     """Every score that an image has alone, (N,): of semantic ones the mean over the foreground's classes."""
     columns: dict[str, list[float]] = {}
     for name in (*SEMANTIC, *BOUNDARY):
-        columns[name] = [_mean([image.classes[name][c] for c in classes[1:]]) for image in images]
+        columns[name] = [_mean([image.classes[name][c] for c in classes[int(background) :]]) for image in images]
     if any(image.objects for image in images):
         for name in OBJECTS:
             columns[name] = [image.objects.get(name, float("nan")) for image in images]
     return {name: np.array(values) for name, values in columns.items()}
 
 
-def _pooled(confusions: Tensor, name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _pooled(confusions: Tensor, name: str, background: bool) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """The foreground's pooled score of drawn images."""
 
     def scores(counts: NDArray[Any]) -> NDArray[Any]:
         summed = torch.einsum("rn,nkl->rkl", torch.from_numpy(counts).double(), confusions.double())
-        found: NDArray[Any] = class_scores(summed)[name][:, 1:].nanmean(1).numpy()
+        found: NDArray[Any] = class_scores(summed)[name][:, int(background) :].nanmean(1).numpy()
         return found
 
     return scores
@@ -155,6 +161,6 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(there)) if there else float("nan")
 
 
-def _named(by_class: Mapping[str, float], classes: Sequence[str]) -> dict[str, Any]:
+def _named(by_class: Mapping[str, float], classes: Sequence[str], background: bool) -> dict[str, Any]:
     values = [by_class[name] for name in classes]
-    return {"classes": dict(by_class), "mean": _mean(values), "foreground": _mean(values[1:])}
+    return {"classes": dict(by_class), "mean": _mean(values), "foreground": _mean(values[int(background) :])}

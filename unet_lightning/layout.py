@@ -76,6 +76,7 @@ def command(dataset: DataSet, folder: Path, ignore: int | None) -> str:
     """What to type to train on a written folder."""
     overrides = ["data=folder", f"data.root={quoted(str(folder))}"]
     overrides.append(f"data.classes=[{','.join(map(quoted, dataset.classes))}]")
+    overrides += [] if dataset.background else ["data.background=false"]
     overrides += [] if ignore is None else [f"data.ignore={ignore}"]
     return shlex.join(["python", "train.py", *overrides])
 

@@ -24,6 +24,7 @@ FREE = (  # say where and how, not what: a run may go on with others
 )
 PIPELINE = tuple(p.name for p in inspect.signature(DataModule).parameters.values() if p.kind is p.KEYWORD_ONLY)
 SPLITTING = tuple(p.name for p in inspect.signature(assign_splits).parameters.values() if p.kind is p.KEYWORD_ONLY)
+SHARED = (*PIPELINE, *SPLITTING, "background")  # keys of data that belong to no data set
 
 
 def make(node: Mapping[str, Any], **arguments: Any) -> Any:
@@ -78,13 +79,15 @@ def check(plain: Mapping[str, Any]) -> None:
     """InputError with every key of the config that its part doesn't know, whose value is out of range, or missing."""
     found = signature.findings(DataModule, {k: plain["data"][k] for k in PIPELINE}, "data")
     found += signature.findings(assign_splits, {k: plain["data"][k] for k in SPLITTING}, "data")
-    found += findings({k: v for k, v in plain["data"].items() if k not in PIPELINE + SPLITTING}, "data")
+    found += findings({k: v for k, v in plain["data"].items() if k not in SHARED}, "data")
     for key, node in plain.items():
         if key != "data":
             found += findings(node, key)
     for key, low, high in (("tile", 1, 2**20), ("seed", 0, 2**32 - 1)):
         if not low <= plain[key] <= high:
             found.append(f"{key}={plain[key]}: expected {low} to {high}")
+    if not isinstance(plain["data"]["background"], bool):
+        found.append(f"data.background={plain['data']['background']}: expected true or false")
     if not 0 <= plain["ema"] < 1:
         found.append(f"ema={plain['ema']}: expected at least 0 and below 1")
     if plain["resume"] not in ("auto", "never"):

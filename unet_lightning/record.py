@@ -47,7 +47,8 @@ class Record:
 class DataSet:
     """Records, the names of their classes (class 0 first), how one is read, and what was already found to be wrong.
 
-    palette: RGB of every class as its publisher draws them, or empty.
+    palette: RGB of every class as its publisher draws them, or empty. background: whether class 0 is background, which
+    scores of the foreground leave out.
     """
 
     records: tuple[Record, ...]
@@ -55,6 +56,7 @@ class DataSet:
     read: Callable[[Record], Sample]
     findings: tuple[str, ...] = ()
     palette: tuple[Color, ...] = ()
+    background: bool = True
 
     @property
     def colors(self) -> tuple[Color, ...]:

@@ -17,7 +17,7 @@ from rich.table import Table
 from torch import Tensor
 
 from unet_lightning.baseline import otsu
-from unet_lightning.metric.semantic import confusion_matrix, summary
+from unet_lightning.metric.semantic import class_scores, confusion_matrix, summary
 from unet_lightning.picture import panel
 from unet_lightning.picture import write as write_picture
 from unet_lightning.pipeline.module import DataModule
@@ -69,19 +69,21 @@ def _by(size: Sequence[int]) -> str:
 
 def scores(confusions: Tensor, data: DataModule, split: str) -> dict[str, Any]:
     """The scores of a split, of each kind of its images, and of Otsu's threshold where there are two classes."""
-    records, classes = data.dataset.split(split), data.dataset.classes
+    records, classes, background = data.dataset.split(split), data.dataset.classes, data.dataset.background
     confusions = confusions.cpu()
     records = records[: len(confusions)]  # fast_dev_run and limit_*_batches score fewer
-    result: dict[str, Any] = summary(confusions, classes) | {"images": len(records)}
+    result: dict[str, Any] = summary(confusions, classes, background) | {"images": len(records)}
     kinds = [record.kind for record in records]
-    result["kinds"] = by_kind(confusions, kinds, classes)
+    result["kinds"] = by_kind(confusions, kinds, classes, background)
     if len(classes) == 2:
         threshold = otsu_confusions(data, split, len(records))
-        result["otsu"] = summary(threshold, classes) | {"kinds": by_kind(threshold, kinds, classes)}
+        result["otsu"] = summary(threshold, classes, background) | {
+            "kinds": by_kind(threshold, kinds, classes, background)
+        }
     return result
 
 
-def by_kind(confusions: Tensor, kinds: list[str], classes: Iterable[str]) -> dict[str, Any]:
+def by_kind(confusions: Tensor, kinds: list[str], classes: Iterable[str], background: bool) -> dict[str, Any]:
     """Pooled foreground scores of every kind of image, and `macro`, their mean over kinds; empty without kinds."""
     names = sorted(set(kinds) - {""})
     if not names:
@@ -89,7 +91,7 @@ def by_kind(confusions: Tensor, kinds: list[str], classes: Iterable[str]) -> dic
     found: dict[str, dict[str, float]] = {}
     for name in names:
         chosen = torch.tensor([kind == name for kind in kinds])
-        pooled = summary(confusions[chosen], list(classes))["pooled"]
+        pooled = summary(confusions[chosen], list(classes), background)["pooled"]
         found[name] = {score: pooled[score]["foreground"] for score in COLUMNS}
     macro = {score: float(np.nanmean([found[name][score] for name in names])) for score in COLUMNS}
     return {"macro": macro} | found
@@ -155,7 +157,8 @@ def write(folder: Path, results: dict[str, Any], data: DataModule, task: Segment
 
 def write_pictures(folder: Path, data: DataModule, task: SegmentationTask, split: str) -> list[str]:
     """Panels of the worst, the median and the best image by foreground Dice; their paths relative to the folder."""
-    dice = torch.stack([_foreground_dice(matrix) for matrix in task.confusions[split].cpu()])
+    first = int(data.dataset.background)
+    dice = class_scores(task.confusions[split].cpu())["dice"][:, first:].nanmean(1)
     order = [k for k in dice.argsort().tolist() if not dice[k].isnan()] or [0]
     chosen = {"worst": order[0], "median": order[len(order) // 2], "best": order[-1]}
     images = data.images(split)
@@ -170,12 +173,6 @@ def write_pictures(folder: Path, data: DataModule, task: SegmentationTask, split
         write_picture(str(folder / path), picture)
         paths.append(f"{path} {sample['id']}, foreground Dice {_number(float(dice[index]))}")
     return paths
-
-
-def _foreground_dice(confusion: Tensor) -> Tensor:
-    """Dice of everything but class 0, as one class."""
-    hit, labelled, predicted = confusion[1:, 1:].sum(), confusion[1:].sum(), confusion[:, 1:].sum()
-    return 2 * hit / (labelled + predicted)
 
 
 def markdown(results: dict[str, Any]) -> str:

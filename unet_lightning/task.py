@@ -154,7 +154,7 @@ class SegmentationTask(L.LightningModule):
     def _log_scores(self, stage: str) -> None:
         self.confusions[stage] = self.scores.compute()
         self.scores.reset()
-        scores = summary(self.confusions[stage], self.identity["classes"])
+        scores = summary(self.confusions[stage], self.identity["classes"], self.identity["background"])
         for averaging in ("pooled", "image_mean"):
             for score in SHOWN:
                 for name in ("mean", "foreground"):

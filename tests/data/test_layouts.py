@@ -16,7 +16,7 @@ from unet_lightning.config import compose, groups
 from unet_lightning.convert import convert
 from unet_lightning.error import InputError
 from unet_lightning.metric import counting, instance, overlaps
-from unet_lightning.part import PIPELINE, SPLITTING, make, plain_config
+from unet_lightning.part import SHARED, make, plain_config
 from unet_lightning.record import assign_splits
 
 REAL = os.environ.get("UNET_LIGHTNING_DATA")
@@ -35,7 +35,7 @@ SMALL = [
 
 def dataset(name, root, *overrides):
     node = plain_config(compose([f"data={name}", f"data.root={root}", *overrides]))["data"]
-    return make({key: value for key, value in node.items() if key not in PIPELINE + SPLITTING})
+    return make({key: value for key, value in node.items() if key not in SHARED})
 
 
 @pytest.fixture

@@ -61,3 +61,10 @@ def test_the_order_of_images_and_batches_does_not_matter():
 
     assert torch.equal(collected([0, 1, 2, 3]), collected([2, 0, 3, 1]))
     assert collected(range(4)).sum() == valid.sum()
+
+
+def test_without_a_background_every_class_counts_as_foreground():
+    matrices = torch.tensor([[[5, 1], [2, 8]], [[3, 0], [1, 6]]])
+    with_background, without = (summary(matrices, ["sky", "tree"], background) for background in (True, False))
+    assert with_background["pooled"]["dice"]["foreground"] == with_background["pooled"]["dice"]["classes"]["tree"]
+    assert without["pooled"]["dice"]["foreground"] == pytest.approx((16 / 20 + 28 / 32) / 2)

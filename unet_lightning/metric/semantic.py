@@ -44,26 +44,32 @@ def pixel_accuracy(confusion: Tensor) -> Tensor:
     return counts.diagonal(dim1=-2, dim2=-1).sum(-1) / counts.sum((-2, -1))
 
 
-def summary(confusions: Tensor, classes: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+def summary(
+    confusions: Tensor, classes: Sequence[str], background: bool = True
+) -> dict[str, dict[str, dict[str, Any]]]:
     """(N, K, K) matrices of N images to `{pooled | image_mean}{score}{classes: {name} | mean | foreground}`.
 
     pooled: from the sum of the matrices. image_mean: each image scored, then the mean over the images where the class
     has a score; `absent` counts those where it has none. `mean` is over all classes that have a score, `foreground`
-    over those but class 0.
+    over those but class 0 where that is background.
     """
     pooled: dict[str, dict[str, Any]] = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions.sum(0)))}}
     mean: dict[str, dict[str, Any]] = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions).nanmean())}}
     each = class_scores(confusions)
     for name, scores in class_scores(confusions.sum(0)).items():
-        pooled[name] = _named(scores, classes)
-        mean[name] = _named(each[name].nanmean(0), classes)
+        pooled[name] = _named(scores, classes, background)
+        mean[name] = _named(each[name].nanmean(0), classes, background)
     mean["absent"] = dict(zip(classes, each["dice"].isnan().sum(0).double().tolist(), strict=True))
     return {"pooled": pooled, "image_mean": mean}
 
 
-def _named(scores: Tensor, classes: Sequence[str]) -> dict[str, Any]:
+def _named(scores: Tensor, classes: Sequence[str], background: bool) -> dict[str, Any]:
     by_class = dict(zip(classes, scores.tolist(), strict=True))
-    return {"classes": by_class, "mean": float(scores.nanmean()), "foreground": float(scores[1:].nanmean())}
+    return {
+        "classes": by_class,
+        "mean": float(scores.nanmean()),
+        "foreground": float(scores[int(background) :].nanmean()),
+    }
 
 
 class Semantic:
