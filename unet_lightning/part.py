@@ -16,6 +16,7 @@ from unet_lightning import signature
 from unet_lightning.config import STEERING
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.module import DataModule
+from unet_lightning.strategy import write_whole
 from unet_lightning.record import assign_splits
 
 FREE = (  # say where and how, not what: a run may go on with others
@@ -66,8 +67,7 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
 
 def write_config(plain: Mapping[str, Any], path: Path) -> None:
     """A plain config as yaml."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(OmegaConf.create(dict(plain)), path)
+    write_whole(path, OmegaConf.to_yaml(OmegaConf.create(dict(plain))).encode())
 
 
 def read_config(path: Path) -> dict[str, Any]:
