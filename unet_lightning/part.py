@@ -16,8 +16,8 @@ from unet_lightning import signature
 from unet_lightning.config import STEERING
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.module import DataModule
-from unet_lightning.strategy import write_whole
 from unet_lightning.record import assign_splits
+from unet_lightning.strategy import write_whole
 
 FREE = (  # say where and how, not what: a run may go on with others
     *("run", "resume", "tags", "trainer.enable_progress_bar"),
