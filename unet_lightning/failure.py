@@ -31,13 +31,15 @@ def _what(error: Exception, folder: Path, lost: Callable[[], str], together: boo
     text = str(error)
     if isinstance(error, InputError):
         return _from_worker(text)
+    if isinstance(error, EOFError | ConnectionError) or (
+        isinstance(error, RuntimeError) and "DataLoader worker" in text
+    ):
+        return (
+            f"a loader process died ({(text or type(error).__name__).splitlines()[0]}), most likely for want of memory; "
+            "lower data.num_workers or data.cache_gb"
+        )
     if isinstance(error, OSError):
         return _from_disk(error, folder)
-    if isinstance(error, RuntimeError) and "DataLoader worker" in text:
-        return (
-            f"a loader process died ({text.splitlines()[0]}), most likely for want of memory; lower data.num_workers "
-            "or data.cache_gb"
-        )
     if together and isinstance(error, RuntimeError) and LOST.search(text):
         return lost() or f"another process of this run was lost ({text.splitlines()[0]}); see what it said"
     return None

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import time
 import pickle
 import re
 from collections.abc import Mapping
@@ -112,6 +113,8 @@ def rewind(folder: Path, checkpoint: Path | None) -> None:
     for path in folder.glob(EVENTS):
         if path.name in events:
             os.truncate(path, events[path.name])
+            while int(time.time()) <= int(path.name.split(".")[3]):  # files are read in the order of their seconds
+                time.sleep(0.05)
         else:
             path.unlink()
 
