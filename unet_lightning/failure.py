@@ -35,7 +35,7 @@ def _what(error: Exception, folder: Path, lost: Callable[[], str], together: boo
         isinstance(error, RuntimeError) and "DataLoader worker" in text
     ):
         return (
-            f"a loader process died ({(text or type(error).__name__).splitlines()[0]}), most likely for want of memory; "
+            f"a loader process died ({(text or repr(error)).splitlines()[0]}), most likely for want of memory; "
             "lower data.num_workers or data.cache_gb"
         )
     if isinstance(error, OSError):

@@ -3,9 +3,9 @@
 import json
 import logging
 import os
-import time
 import pickle
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
