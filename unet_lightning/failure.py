@@ -31,13 +31,10 @@ def _what(error: Exception, folder: Path, lost: Callable[[], str], together: boo
     text = str(error)
     if isinstance(error, InputError):
         return _from_worker(text)
-    if isinstance(error, EOFError | ConnectionError) or (
-        isinstance(error, RuntimeError) and "DataLoader worker" in text
-    ):
-        return (
-            f"a loader process died ({(text or repr(error)).splitlines()[0]}), most likely for want of memory; "
-            "lower data.num_workers or data.cache_gb"
-        )
+    if _loader_died(error):
+        told = (text or type(error).__name__).splitlines()[0]
+        remedy = "most likely for want of memory; lower data.num_workers or data.cache_gb"
+        return f"a loader process died ({told}), {remedy}"
     if isinstance(error, OSError):
         return _from_disk(error, folder)
     if together and isinstance(error, RuntimeError) and LOST.search(text):
@@ -50,6 +47,13 @@ def _from_worker(text: str) -> str | None:
     if not text.startswith("Caught InputError in DataLoader"):
         return None
     return text.rpartition("InputError: ")[2].strip()
+
+
+def _loader_died(error: Exception) -> bool:
+    """PyTorch says so itself, unless its reading of what the process left behind fails first."""
+    if isinstance(error, RuntimeError):
+        return "DataLoader worker" in str(error) or "shared memory" in str(error)
+    return isinstance(error, ConnectionError | EOFError)
 
 
 def _from_disk(error: OSError, folder: Path) -> str | None:
