@@ -31,7 +31,7 @@ EARTH = "earth/bmng.jpg"
 
 def tiled() -> None:
     """2048x2048: seconds of the tiled prediction over those of the network alone; MONAI's sliding window; seams."""
-    for name, options in (("default", []), ("base 16, depth 4, valid", ["model.convolution=valid"])):
+    for name, options in (("default", []), ("valid convolution", ["model.convolution=valid"])):
         network = make(plain_config(compose(options))["model"], in_channels=1, classes=2).eval()
         network.to(memory_format=torch.channels_last)
         image = torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
