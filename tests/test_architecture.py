@@ -21,6 +21,7 @@ LAYERS = [
     {"model", "data", "pipeline", "task", "callback", "strategy", "report", "output", "page"},
     {
         *("arguments", "config", "part", "folder", "failure", "build", "checkpoint", "predictor", "evaluation"),
+        "evaluation_report",
         *("companions", "run", "trial", "sweep", "search", "outcome", "ranking"),
     },
     {

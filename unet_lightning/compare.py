@@ -15,7 +15,8 @@ from scipy.stats import wilcoxon
 from unet_lightning import page
 from unet_lightning.arguments import parse, parser
 from unet_lightning.error import InputError, nearest
-from unet_lightning.evaluate import NAMES, read_evaluation
+from unet_lightning.evaluate import read_evaluation
+from unet_lightning.evaluation_report import NAMES
 from unet_lightning.metric.interval import interval, weighted_mean
 
 log = logging.getLogger(__name__)
