@@ -1,7 +1,6 @@
 """Prediction at size, a part of `make bench`: its speed against the network's own and another library's, its memory."""
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,11 @@ from unet_lightning.tiling import predict_tiled, window
 SIDE = 2048
 SMALL = ["data=synthetic", "data.number=3", "data.height=64", "data.width=64", "trainer.accelerator=cpu"]
 EARTH = "earth/bmng.jpg"
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=sys.stderr)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def tiled() -> None:
@@ -114,18 +118,15 @@ def memory() -> None:
             earth = cv2.resize(np.random.default_rng(0).integers(0, 255, (54, 108, 3)).astype(np.uint8), (10800, 5400))
         cv2.imwrite(str(folder / "earth.jpg"), earth)
         _write_zarr(folder / "large.zarr")
-        for name, channels in (("earth.jpg", 3), ("large.zarr", 1)):
+        for name, channels, more in (("earth.jpg", 3, ["--instances"]), ("large.zarr", 1, [])):
             checkpoint = _checkpoint(folder / f"{channels}.ckpt", channels)
             command = [sys.executable, "-c", "from unet_lightning.cli import main; main()", "predict", str(checkpoint)]
-            command += [str(folder / name), "--output", str(folder / "out"), "--instances"]
-            start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-            assert peak > before  # the largest child so far is this one
-            seconds = time.perf_counter() - start
-            print(
-                f"predict {name} with instances: {peak / 2**20:.2f} GiB resident at most, {seconds:.0f} s", flush=True
-            )
+            command += [str(folder / name), "--output", str(folder / "out"), *more]
+            start = time.perf_counter()
+            done = subprocess.run([sys.executable, "-c", PEAK, *command], check=True, capture_output=True, text=True)
+            peak, seconds = int(done.stdout), time.perf_counter() - start
+            text = f"{peak / 2**20:.2f} GiB resident at most, {seconds:.0f} s"
+            print(f"predict {' '.join([name, *more])}: {text}", flush=True)
 
 
 def _checkpoint(path: Path, channels: int) -> Path:
