@@ -34,8 +34,9 @@ HELP = """Label images of any size.
 Several checkpoints are an ensemble. Inputs are files, folders, patterns, TIFF stacks and Zarr arrays. Outputs mirror
 their names: NAME.png (or .tif, .zarr) holds class ids with the classes' colours. Overrides are composed over the
 checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed and its keys,
-trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects take some fifty
-bytes each beside it, and a watershed that of the largest piece it may cut. An output that exists is kept; what broke is listed at the end."""
+trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects take
+some fifty bytes each beside it, and a watershed that of the largest piece it may cut. An output that exists is kept;
+what broke is listed at the end."""
 
 
 @dataclass(frozen=True)
