@@ -3,6 +3,7 @@ import pickle
 import resource
 import shutil
 import zipfile
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -318,6 +319,19 @@ def test_out_of_memory_halves_the_batch_then_the_tile_and_goes_on(checkpoint, mo
     assert model.tile < 64
     assert model.batch == 1
     assert "going on with" in caplog.text
+
+
+@pytest.mark.parametrize(("free", "batch"), [(10_000, 1), (200_000, 8), (10**9, 16)])
+def test_a_gpu_gets_as_many_tiles_at_once_as_its_memory_holds(checkpoint, monkeypatch, free, batch):
+    model = load(checkpoint)
+    model.device = SimpleNamespace(type="cuda")
+    monkeypatch.setattr(model, "_score", lambda *_: None)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 0))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 5_000)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 25_000)
+    model._fit_memory()
+    assert (model.batch, model.fitted) == (batch, True)
 
 
 def test_a_pickle_bomb_runs_nothing(tmp_path, checkpoint):

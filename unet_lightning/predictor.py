@@ -41,7 +41,7 @@ class Predictor:
         self.device = choose_device(config["trainer"]["accelerator"])
         wanted = config["trainer"]["precision"]
         self.precision = choose_precision(wanted, self.device.type, models[0].network)
-        self.tile, self.batch = int(config["tile"]), 1
+        self.tile, self.batch, self.fitted = int(config["tile"]), 1, False
         for model in models:
             model.network.to(self.device, memory_format=torch.channels_last)
 
@@ -56,21 +56,17 @@ class Predictor:
         eyes = [self._eye(model, image) for model in self.models]
         while True:
             try:
+                self._fit_memory()
                 for box, piece in predict_tiles(eyes, (image.shape[0], image.shape[1]), self.tile, self.batch):
                     yield box, (piece.clamp_min(TINY).log() if len(eyes) > 1 else piece).cpu()
-                    self._use_memory()
                 return
             except torch.OutOfMemoryError:
                 self._shrink()
 
     def working_bytes(self, maps: int) -> int:
         """About what a tile takes on the way through the largest network: so many float32 maps of its finest level."""
-        sizes = []
-        for model in self.models:
-            geometry = model.network.geometry
-            side = geometry.input_size(self.tile + 2 * (geometry.halo - geometry.margin))
-            sizes.append(maps * 4 * model.network.head.in_channels * side**2)
-        return self.batch * int(max(sizes))
+        sizes = [model.network.head.in_channels * self._side(model) ** 2 for model in self.models]
+        return self.batch * maps * 4 * int(max(sizes))
 
     def logits(self, image: NDArray[Any]) -> Tensor:
         """(H, W, C) to (K, H, W) float32."""
@@ -101,12 +97,24 @@ class Predictor:
             logits: Tensor = self.tta(model.network.interior, images)
         return logits.float().softmax(1) if len(self.models) > 1 else logits
 
-    def _use_memory(self) -> None:
-        """After the first tiles on a GPU: as many at once as its memory holds."""
-        if self.device.type == "cuda" and self.batch == 1:
-            free, _ = torch.cuda.mem_get_info(self.device)
-            most = torch.cuda.max_memory_allocated(self.device)
-            self.batch = max(1, min(MOST_TILES, int(0.6 * (free + most) / max(1, most))))
+    def _fit_memory(self) -> None:
+        """Before the first image on a GPU: as many tiles at once as its memory holds, by one that is tried."""
+        if self.device.type != "cuda" or self.fitted:
+            return
+        free, _ = torch.cuda.mem_get_info(self.device)
+        most = 1
+        for model in self.models:
+            torch.cuda.reset_peak_memory_stats(self.device)
+            before = torch.cuda.memory_allocated(self.device)
+            with torch.inference_mode():
+                self._score(model, torch.zeros(1, self.channels, self._side(model), self._side(model)))
+            most = max(most, torch.cuda.max_memory_allocated(self.device) - before)
+        self.batch, self.fitted = max(1, min(MOST_TILES, int(0.8 * free / most))), True
+
+    def _side(self, model: Model) -> int:
+        """Of a tile's input, in pixels."""
+        geometry = model.network.geometry
+        return int(geometry.input_size(self.tile + 2 * (geometry.halo - geometry.margin)))
 
     def _shrink(self) -> None:
         """Half the batch, or of one tile half its side; InputError when that is as small as it can be."""
