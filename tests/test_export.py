@@ -16,7 +16,14 @@ from unet_lightning.predictor import load
 
 @pytest.mark.parametrize(
     ("convolution", "upsample"),
-    [("same", "transposed"), ("same", "bilinear"), ("same", "bicubic"), ("same", "unpool"), ("valid", "unpool")],
+    [
+        ("same", "transposed"),
+        ("same", "nearest"),
+        ("same", "bilinear"),
+        ("same", "bicubic"),
+        ("same", "unpool"),
+        ("valid", "unpool"),
+    ],
 )
 def test_every_upsampling_agrees_with_torch_at_sizes_it_was_not_exported_with(tmp_path, convolution, upsample):
     import onnxruntime

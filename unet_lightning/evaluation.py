@@ -11,12 +11,6 @@ from torch import Tensor
 
 from unet_lightning.metric import Overlaps, counting, instance, overlaps, partition
 from unet_lightning.metric.boundary import boundary_f1, distances, hausdorff95
-from unet_lightning.metric.instance import (
-    aggregated_jaccard,
-    average_precision,
-    mean_average_precision,
-    panoptic_quality,
-)
 from unet_lightning.metric.interval import interval, weighted_mean
 from unet_lightning.metric.semantic import class_scores, confusion_matrix
 from unet_lightning.metric.semantic import summary as semantic_summary
@@ -26,14 +20,7 @@ from unet_lightning.sample import Sample
 
 SEMANTIC = ("dice", "iou", "precision", "recall", "accuracy")
 BOUNDARY = ("boundary_f1", "hausdorff95")
-OBJECTS: dict[str, Callable[[Overlaps], float]] = {
-    "aji": aggregated_jaccard,
-    "pq": panoptic_quality,
-    "seg": instance.seg,
-    "ap50": lambda found: average_precision(found, 0.5),
-    "ap": mean_average_precision,
-    "adapted_rand_error": partition.adapted_rand_error,
-}
+OBJECTS = {**instance.SCORES, "adapted_rand_error": partition.adapted_rand_error}
 PARTITION: dict[str, Callable[[Overlaps], float]] = {"v_rand": partition.v_rand, "v_info": partition.v_info}
 CUTS = tuple(
     round(0.1 * k, 1) for k in range(1, 10)

@@ -204,7 +204,7 @@ def label(predictor: Predictor, image: Any, output: Output, page: int) -> dict[s
         output.largest = max(output.largest, len(kinds) - 1)
         if predictor.postprocess.masks:
             for top in range(0, image.shape[0], rows):
-                classes[top : top + rows] = kinds[objects[top : top + rows]]
+                classes[top : top + rows] = predictor.postprocess.masked(objects[top : top + rows], kinds)
     if "overlay" in wanted:
         draw(image, classes, wanted.get("instances"), wanted["overlay"], predictor.colors)
     return wanted

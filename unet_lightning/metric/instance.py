@@ -1,6 +1,7 @@
 """Scores of objects: how well predicted instances match the labelled ones, from the table of their overlaps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,17 +79,19 @@ def errors(found: Overlaps) -> dict[str, int]:
     }
 
 
+SCORES: dict[str, Callable[[Overlaps], float]] = {
+    "aji": aggregated_jaccard,
+    "pq": panoptic_quality,
+    "seg": seg,
+    "ap50": partial(average_precision, threshold=0.5),
+    "ap": mean_average_precision,
+}
+
+
 def summary(tables: Sequence[Overlaps]) -> dict[str, Any]:
     """Scores of many images: each score as mean over the images where it exists, the counts summed."""
-    scores = {
-        "aji": aggregated_jaccard,
-        "pq": panoptic_quality,
-        "seg": seg,
-        "ap50": lambda found: average_precision(found, 0.5),
-        "ap": mean_average_precision,
-    }
     means = {}
-    for name, score in scores.items():
+    for name, score in SCORES.items():
         values = [value for value in map(score, tables) if not np.isnan(value)]
         means[name] = float(np.mean(values)) if values else float("nan")
     counted = [errors(found) for found in tables]
