@@ -12,7 +12,7 @@ from unet_lightning.config import compose, groups
 from unet_lightning.environment import rank
 from unet_lightning.model.synchronised import synchronise
 from unet_lightning.part import make, plain_config
-from unet_lightning.processes import world
+from unet_lightning.processes import leave, world
 
 SMALL = [
     *("data=synthetic", "data.height=40", "data.width=36", "data.cells=6", "data.crop=24", "tile=32"),
@@ -105,3 +105,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     place = Path(sys.argv[1])
     torch.save(everything(place, 2), place / f"{rank()}.pt")
+    leave()

@@ -14,8 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, NoReturn
 
-from torch import distributed as dist
-
 from unet_lightning.error import InputError
 from unet_lightning.folder import CONFIG, again
 
@@ -94,8 +92,6 @@ def companions(others: int, folder: Path) -> Iterator[Companions]:
         for companion in found.all:
             companion.process.kill()
             companion.process.wait()
-        if dist.is_initialized():
-            dist.destroy_process_group()
         for name in (*names, "LOCAL_RANK"):
             os.environ.pop(name, None)
 

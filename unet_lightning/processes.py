@@ -1,5 +1,6 @@
 """Sums and collections over the processes that train one network together. A lone process is all of them."""
 
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,6 +57,17 @@ def largest(numbers: Sequence[int], device: torch.device) -> list[int]:
     found = torch.tensor(numbers, device=device)
     dist.all_reduce(found, dist.ReduceOp.MAX)
     return [int(number) for number in found]
+
+
+def leave() -> None:
+    """Leave the others, once nothing here talks to them any more.
+
+    The threads of gloo give back what they sent through the interpreter; if that has gone before them, they abort the
+    process after its work is done. They end with the group, and the group with the last module that refers to it.
+    """
+    if _together():
+        gc.collect()
+        dist.destroy_process_group()
 
 
 def _together() -> bool:

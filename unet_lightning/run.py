@@ -25,6 +25,7 @@ from unet_lightning.folder import start as begin
 from unet_lightning.metric import instance
 from unet_lightning.part import check, flat, plain_config
 from unet_lightning.predictor import load
+from unet_lightning.processes import leave
 from unet_lightning.stop import Stop, requeue
 
 __all__ = ["build", "load", "train"]
@@ -61,6 +62,8 @@ def train(
                 if explained is None:
                     raise
                 raise explained from error
+            finally:
+                leave()
 
 
 def _train(
