@@ -135,3 +135,16 @@ def test_wrong_arguments_exit_with_2(monkeypatch, capsys):
             main()
         assert caught.value.code == 2
     assert "did you mean 'nuclei'" in capsys.readouterr().err
+
+
+def test_another_scale_keeps_splits_and_resizes_image_and_label_alike(tmp_path, capsys):
+    small = ["data=synthetic", "data.number=5", "data.height=40", "data.width=36", "data.cells=4"]
+    assert verb([*small, "--scale", "0.5", "--output", str(tmp_path / "half")]) == 0
+    whole, half = find_data(plain_config(compose(small))), read_back(tmp_path / "half")
+    assert split_hash(half.records) == split_hash(whole.records)
+    for one, other in zip(whole.records, half.records, strict=True):
+        sample, found = whole.read(one), half.read(other)
+        assert found.image.shape == (20, 18, 1)
+        assert np.array_equal(found.mask, sample.mask[1::2, 1::2])
+    with pytest.raises(InputError, match="expected a number above 0"):
+        verb([*small, "--scale", "0", "--output", str(tmp_path / "none")])

@@ -44,8 +44,8 @@ def sweep(tmp_path, monkeypatch):
     """Runs a sweep as typed, in this process; gives the exit code."""
     monkeypatch.chdir(tmp_path)
 
-    def start(*arguments):
-        monkeypatch.setattr(sys, "argv", ["train.py", "-m", *SMALL, *arguments])
+    def start(*arguments, options=()):
+        monkeypatch.setattr(sys, "argv", ["train.py", "-m", *options, *SMALL, *arguments])
         with pytest.raises(SystemExit) as caught:
             cli.train()
         return int(caught.value.code)
@@ -229,3 +229,23 @@ def test_jobs_that_slurm_still_holds_are_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr("unet_lightning.sweep.time.sleep", lambda seconds: None)
     wait_for_queue(tmp_path)
     assert (tmp_path / "asked").read_text().count("x") == 3
+
+
+def test_several_grids_lie_beside_one_another_and_what_is_typed_goes_before_them(sweep, tmp_path):
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "beside.yaml").write_text(
+        "defaults: [train, _self_]\n"
+        "search:\n"
+        "  grids:\n"
+        '  - {upsample: "nearest,bilinear", fusion: "add,concat"}\n'
+        "  - {loss: dice}\n"
+        "hydra: {sweeper: {params: {seed: '1,2', data.noise: 0.1}}}\n"
+    )
+    assert sweep("seed=3", options=("-cd", "presets", "-cn", "beside")) == 0
+    names = {f"fusion={fusion},upsample={name}" for fusion in ("add", "concat") for name in ("nearest", "bilinear")}
+    names.add("loss=dice")
+    found = results(tmp_path)
+    assert set(found) == names
+    assert all(one["status"] == "finished" for one in found.values())
+    assert set(found["loss=dice"]["overrides"]) >= {"seed=3", "data.noise=0.1", "loss=dice"}
+    assert found["loss=dice"]["choices"]["upsample"] == "transposed"

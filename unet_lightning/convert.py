@@ -3,8 +3,8 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from unet_lightning.error import InputError
 from unet_lightning.layout import file_names, readme, write_array, write_manifest
 from unet_lightning.part import check, plain_config
 from unet_lightning.pipeline.parallel import each
+from unet_lightning.pipeline.resize import resized
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -26,11 +27,14 @@ HELP = """Write a data set as the plain layout that data=folder reads: manifest.
 
   unet-lightning convert data=nuclei --output /my/nuclei
   unet-lightning convert data=folder data.root=/my/set data.channels=1 --output /my/grey
+  unet-lightning convert data=ctc data.root=/my/DIC-C2DH-HeLa --scale 0.5 --output /my/half
 
 Images keep their type and channels (PNG; TIFF for what PNG can't hold), masks hold class ids, ignored pixels a number
-of their own; splits, groups, kinds and ids stay. README.md in the folder and the last line printed say how to train on
-it. Written by data.num_workers processes. The folder appears when it is whole, and an existing one is left alone; a
-conversion that is killed leaves .DIR-… beside it, which may be deleted.
+of their own; splits, groups, kinds and ids stay. With --scale grey values are averaged over areas and labels are those
+of the nearest pixel: a network sees farther on smaller images, and trains faster; it then predicts images of that size.
+README.md in the folder and the last line printed say how to train on it. Written by data.num_workers processes. The
+folder appears when it is whole, and an existing one is left alone; a conversion that is killed leaves .DIR-… beside it,
+which may be deleted.
 
 Exit code: 0 when all is written, 1 with errors in the data, 2 for a wrong override.
 """
@@ -49,10 +53,17 @@ def main(arguments: list[str]) -> int:
     """The verb; its exit code."""
     rules = parser("convert", HELP)
     rules.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder that doesn't exist yet")
+    rules.add_argument(
+        "--scale", type=float, default=1.0, metavar="S", help="times as many pixels a side; 1 leaves them"
+    )
     options, overrides = parse(rules, arguments)
+    if not 0 < options.scale < float("inf"):
+        raise InputError(f"--scale {options.scale}: expected a number above 0, such as 0.5")
     plain = plain_config(compose(overrides))
     check(plain)
     dataset = find_data(plain)
+    if options.scale != 1:
+        dataset = replace(dataset, read=partial(read_resized, read=dataset.read, scale=options.scale))
     findings = list(dataset.findings) or convert(dataset, options.output, plain["data"]["num_workers"])
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)
@@ -99,6 +110,11 @@ def write(record: Record, dataset: DataSet, names: Mapping[str, str], folder: Pa
         kind = np.uint16 if sample.instances.max() < 2**16 else np.uint32
         instances = f"instances/{write_array(folder / 'instances' / name, sample.instances.astype(kind))}"
     return Written((f"images/{image}", f"masks/{mask}", instances), not sample.valid.all())
+
+
+def read_resized(record: Record, read: Callable[[Record], Sample], scale: float) -> Sample:
+    """What `read` gives, at another size."""
+    return resized(read(record), scale)
 
 
 def stored_ignore(dataset: DataSet) -> int:

@@ -23,8 +23,9 @@ class Tpe(Grid):
     were under way first; with retry=failed those that failed are proposed once more.
     """
 
-    def explore(self, overrides: list[Override]) -> None:
+    def explore(self, grids: list[list[Override]]) -> None:
         """Propose, run and score until the study holds as many proposals as wanted."""
+        [overrides] = grids
         searched = {o.get_key_element(): o for o in overrides if o.is_sweep_override() and o.key_or_group != "seed"}
         if not searched:
             raise InputError("search=tpe has nothing to choose from: give values, such as loss=ce,focal")

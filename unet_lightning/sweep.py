@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -36,6 +37,7 @@ def register(sweeper: type[Sweeper]) -> None:
 class Grid(Sweeper):
     """Every combination of the values given; a trial that is done isn't run again.
 
+    Presets may hold several grids in `search.grids`, one beside the other, such as one factor at a time.
     params: overrides of a preset, as Hydra's own sweeper takes them. max_batch_size: Hydra's, of no use here.
     """
 
@@ -61,20 +63,25 @@ class Grid(Sweeper):
         configure_log(self.common.hydra.hydra_logging, self.common.hydra.verbose)
         check_machine(self.common)
         wait_for_queue(self.folder)
-        parser = OverridesParser.create(config_loader=self.loader)
-        typed = [f"{key}={value}" for key, value in self.params.items()]
-        overrides = {override.get_key_element(): override for override in parser.parse_overrides(typed + arguments)}
-        self.swept = {key for key, override in overrides.items() if override.is_sweep_override()}
+        grids = [self.grid(more, arguments) for more in self.common.search.get("grids") or [{}]]
+        self.swept = varied(grids)
         try:
-            self.explore(list(overrides.values()))
+            self.explore(grids)
         finally:
             if self.trials:
                 print_table(list(self.trials.values()), self.folder)
         sys.exit(any(trial.status != "finished" for trial in self.trials.values()))
 
-    def explore(self, overrides: list[Override]) -> None:
-        """Try every combination."""
-        self.run(combinations(overrides))
+    def grid(self, more: Mapping[str, Any], arguments: list[str]) -> list[Override]:
+        """The overrides of one grid: the preset's, those of this grid alone, and, before both, what was typed."""
+        parser = OverridesParser.create(config_loader=self.loader)
+        preset = [f"{key}={value}" for key, value in {**self.params, **more}.items()]
+        parsed = parser.parse_overrides(preset + arguments)
+        return list({override.get_key_element(): override for override in parsed}.values())
+
+    def explore(self, grids: list[list[Override]]) -> None:
+        """Try every combination of every grid."""
+        self.run(combination for grid in grids for combination in combinations(grid))
 
     def run(self, wanted: Iterable[Sequence[str]]) -> list[Trial]:
         """The trials of some overrides, run unless they are done; all are composed and checked before the first."""
@@ -120,6 +127,14 @@ class Grid(Sweeper):
         else:
             for trial in died:
                 trial.write("failed", error=DIED)
+
+
+def varied(grids: Sequence[Sequence[Override]]) -> set[str]:
+    """The keys by which trials differ: those with several values, in one grid or from grid to grid."""
+    lines = [{override.get_key_element(): str(override.input_line) for override in grid} for grid in grids]
+    keys = {key for grid in lines for key in grid}
+    swept = {override.get_key_element() for grid in grids for override in grid if override.is_sweep_override()}
+    return swept | {key for key in keys if len({grid.get(key) for grid in lines}) > 1}
 
 
 def combinations(overrides: Iterable[Override]) -> list[list[str]]:
