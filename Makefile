@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 
 CLUSTER_TOOLS ?= ../shared/tools
 
-.PHONY: env train test test-cluster test-gpu check fuzz crash bench clean clean-cache
+.PHONY: env train test test-cluster test-gpu check fuzz crash bench studies clean clean-cache
 
 env: $(READY)
 
@@ -40,6 +40,9 @@ test-gpu: env  ## on a machine with CUDA: every network, precision and compilati
 
 bench: env  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench
+
+studies: env  ## tables and figures of experiments/*/README.md, written anew from the results that are kept
+	$(BIN)/python -m experiments.render
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

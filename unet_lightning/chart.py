@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from math import isfinite, log10
+
+import numpy as np
 
 RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis
 INK, FAINT, MARK = "#222", "#ccc", "#3b528b"
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#777")  # Okabe and Ito
 FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 
 
@@ -111,6 +115,37 @@ def intervals(rows: Sequence[tuple[str, float, float]]) -> str:
     base = 36 + tall * len(shown)
     elements += [text(middle + side * half_width, base, f"{side * reach:+.4f}") for side in (-1, 1)]
     return svg(620, base + 8, *elements, text(middle, base, "0"))
+
+
+def curves(lines: Mapping[str, Sequence[tuple[float, float, float]]], name: str, score: str) -> str:
+    """Points (x, y, half the height of its interval) joined to a line each, over evenly spaced x."""
+    places = sorted({x for points in lines.values() for x, _, _ in points})
+    bounds = [
+        y + sign * (half if isfinite(half) else 0.0) for p in lines.values() for _, y, half in p for sign in (-1, 1)
+    ]
+    low, high = _span(bounds)
+    left, top, bottom, height, step = 58, 16, 44, 280, max(26, 360 / len(places))
+    width = left + step * len(places) + 20
+
+    def up(y: float) -> float:
+        return height - bottom - (y - low) / (high - low) * (height - top - bottom)
+
+    elements = [line(left, up(tick), width - 20, up(tick)) for tick in np.linspace(low, high, 5)]
+    elements += [text(left - 6, up(tick) + 4, f"{tick:.3g}", "end") for tick in np.linspace(low, high, 5)]
+    elements += [text(left + (n + 0.5) * step, height - bottom + 18, f"{x:g}") for n, x in enumerate(places)]
+    for n, (title, points) in enumerate(lines.items()):
+        shift = (n - (len(lines) - 1) / 2) * 7
+        drawn = [(left + (places.index(x) + 0.5) * step + shift, y, half) for x, y, half in sorted(points)]
+        mark = COLORS[n % len(COLORS)]
+        elements += [line(a[0], up(a[1]), b[0], up(b[1]), mark, 1.5) for a, b in pairwise(drawn)]
+        elements += [line(x, up(y - half), x, up(y + half), mark, 2) for x, y, half in drawn if isfinite(half)]
+        elements += [f'<circle cx="{x:.1f}" cy="{up(y):.1f}" r="4" fill="{mark}"/>' for x, y, _ in drawn]
+        elements += [
+            line(width, 26 + 20 * n, width + 20, 26 + 20 * n, mark, 3),
+            text(width + 26, 30 + 20 * n, title, "start"),
+        ]
+    elements += [text((left + width) / 2, height - 8, name), text(left, 10, score, "start", "#777")]
+    return svg(width + 40 + 8 * max(map(len, lines)), height, *elements)
 
 
 def short(value: float) -> str:

@@ -13,7 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning import search, sweep, trial
@@ -127,9 +127,12 @@ def _is_override(argument: str) -> bool:
 
 
 def _preset_folders(arguments: list[str]) -> list[Path]:
-    """Folders given by -cd or --config-dir, whose groups count as well."""
+    """Folders given by -cd or --config-dir, and those that their presets search: the groups in them count as well."""
     after = dict(pairwise(arguments))
-    return [Path(after[flag]) for flag in ("-cd", "--config-dir") if flag in after]
+    given = [Path(after[flag]) for flag in ("-cd", "--config-dir") if flag in after]
+    presets = [OmegaConf.load(path) for folder in given for path in sorted(folder.glob("*.yaml"))]
+    searched = [str(place) for one in presets for place in OmegaConf.select(one, "hydra.searchpath") or ()]
+    return given + [Path(place.removeprefix("file://")) for place in searched if place.startswith("file://")]
 
 
 def help_text(program: str) -> str:

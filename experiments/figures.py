@@ -1,0 +1,145 @@
+"""The pictures of the studies: from the bundled nuclei, whose terms allow it, and what a sweep predicted on them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.build import find_data
+from unet_lightning.config import compose
+from unet_lightning.outcome import Outcome
+from unet_lightning.part import make, plain_config
+from unet_lightning.picture import displayable, heat, labels_over, outlines_over
+from unet_lightning.pipeline.ridge import cut_ridge
+from unet_lightning.predictor import load
+from unet_lightning.record import DataSet, Record, voc_palette
+from unet_lightning.sample import Sample
+from unet_lightning.weight.border import border_term
+
+HERE = Path(__file__).parent
+SIDE = 160  # pixels of the crops that are shown
+ZOOM = 2
+GAP = 6
+SAMPLED = "a102535b0e88"  # a training picture of many nuclei
+EXAMPLE = "df53d0b6c2c4"  # the fluorescence picture of the test split in which most nuclei touch
+PALETTE = voc_palette(256)
+AUGMENTS = ("none", "rotate", "elastic", "paper")
+SHOWN = {  # trials of border_weight, by what their settings hold
+    "no weight": {"weight": "none", "data.ridge": "0"},
+    "w0 = 10": {"weight": "border", "weight.w0": "10", "data.ridge": "0"},
+    "ridge": {"weight": "none", "data.ridge": "2"},
+    "w0 = 10 and ridge": {"weight": "border", "weight.w0": "10", "data.ridge": "2"},
+}
+
+
+def crowded() -> DataSet:
+    """The crowded nuclei."""
+    place = ["data=folder", f"data.root='{HERE / 'data'}'", "data.manifest=crowded.csv"]
+    return find_data(plain_config(compose([*place, "data.classes=[background,nucleus]"])))
+
+
+def example(folder: Path, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The objects that the trials of SHOWN with seed 0 predict where most nuclei of the example touch, as runs."""
+    record, sample = read(EXAMPLE)
+    top, left = densest(sample)
+    found: dict[str, list[int]] = {}
+    for title, wanted in SHOWN.items():
+        chosen = [o for o in outcomes if o.overrides["seed"] == "0" and wanted.items() <= o.overrides.items()]
+        predictor = load(folder / chosen[0].name / "checkpoints" / "best.ckpt", overrides=[], trust=[])
+        objects = predictor.postprocess(predictor.predict(sample.image))
+        found[title] = runs(objects[top : top + SIDE, left : left + SIDE])
+    return {"id": record.id, "top": top, "left": left, "side": SIDE, "objects": found}
+
+
+def densest(sample: Sample) -> tuple[int, int]:
+    """The corner of the square in which most pixels of nuclei lie close to another one; by the reference alone."""
+    assert sample.instances is not None
+    close = (cut_ridge(sample.mask, sample.instances, 2) != sample.mask).astype(np.float32)
+    sums = cv2.boxFilter(close, -1, (SIDE, SIDE), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    inside = sums[: close.shape[0] - SIDE + 1, : close.shape[1] - SIDE + 1]
+    top, left = np.unravel_index(inside.argmax(), inside.shape)
+    return int(top), int(left)
+
+
+def runs(labels: NDArray[np.int32]) -> list[int]:
+    """(H, W) as value, length, value, length, …, row after row."""
+    flat = labels.ravel()
+    starts = np.append(0, np.flatnonzero(np.diff(flat)) + 1)
+    lengths = np.diff(np.append(starts, flat.size))
+    return [int(number) for pair in zip(flat[starts], lengths, strict=True) for number in pair]
+
+
+def labels_of(numbers: Sequence[int], side: int) -> NDArray[np.int32]:
+    """What `runs` wrote, (side, side)."""
+    return np.repeat(np.array(numbers[::2], np.int32), numbers[1::2]).reshape(side, side)
+
+
+def draw_example(found: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """Two rows: picture, reference, target with ridge, weight map; and what four settings predict there."""
+    _, sample = read(found["id"])
+    assert sample.instances is not None
+    top, left, side = found["top"], found["left"], found["side"]
+    box = np.s_[top : top + side, left : left + side]
+    picture, reference = displayable(sample.image)[box], sample.instances[box]
+    target = cut_ridge(sample.mask, sample.instances, 2)
+    weight = 1 + border_term(np.where(target > 0, sample.instances, 0).astype(np.int32), 10, 5)
+    first = {
+        "picture": picture,
+        "reference": colored(picture, reference),
+        "target with ridge": np.repeat(target[box][..., None] * np.uint8(255), 3, 2),
+        f"weight, 1 to {weight[box].max():.0f}": heat(weight[box]),
+    }
+    second = {title: colored(picture, labels_of(numbers, side)) for title, numbers in found["objects"].items()}
+    return sheet([first, second])
+
+
+def draw_samples() -> NDArray[np.uint8]:
+    """One training crop, drawn five times under each augmentation, its labels over it."""
+    _, sample = read(SAMPLED)
+    assert sample.instances is not None
+    rows = []
+    for name in AUGMENTS:
+        augment = make(plain_config(compose([f"augment={name}"]))["augment"])
+        row = {}
+        for number in range(5):
+            draw = (0, 0, number)
+            image, labels = augment(sample.image, [sample.instances], (100, 100, SIDE), 0, draw)
+            changed = augment.grey(image, (float(sample.image.min()), float(sample.image.max())), draw)
+            limits = (float(sample.image.min()), float(sample.image.max()))
+            picture = displayable(changed, limits)
+            row[f"{name} {number + 1}"] = outlines_over(colored(picture, labels[0], 0.25), labels[0])
+        rows.append(row)
+    return sheet(rows)
+
+
+def read(name: str) -> tuple[Record, Sample]:
+    """A picture of the crowded nuclei."""
+    dataset = crowded()
+    record = next(record for record in dataset.records if record.id == name)
+    return record, dataset.read(record)
+
+
+def colored(picture: NDArray[np.uint8], objects: NDArray[Any], opacity: float = 0.5) -> NDArray[np.uint8]:
+    """Every object in a colour of its own over a picture (H, W, 3)."""
+    return labels_over(picture, np.where(objects > 0, objects % 254 + 1, 0), PALETTE, opacity)
+
+
+def sheet(rows: Sequence[Mapping[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """Pictures (H, W, 3) in rows, enlarged, each under its title."""
+    lines = [np.hstack([titled(picture, title) for title, picture in row.items()]) for row in rows]
+    return np.vstack(lines).astype(np.uint8)
+
+
+def titled(picture: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
+    """A picture enlarged, with a white margin that holds its title."""
+    height, width = (ZOOM * side for side in picture.shape[:2])
+    large = cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST)
+    framed = cv2.copyMakeBorder(large, 22, GAP, GAP // 2, GAP // 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    cv2.putText(framed, title, (GAP, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1, cv2.LINE_AA)
+    return framed.astype(np.uint8)
+
+
+EXAMPLES: dict[str, Callable[[Path, Sequence[Outcome]], dict[str, Any]]] = {"border_weight": example}
