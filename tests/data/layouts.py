@@ -166,22 +166,22 @@ def isbi2012(root, pairs):
     return {f"{k:02d}": (stored // 255, None) for k, stored in enumerate(maps)}
 
 
-def ctc(root, pairs):
+def ctc(root, pairs, sequence="01"):
     """Gold in every second frame; in frame 4 it lacks an object that the markers have."""
     expected = {}
     for k, (_, objects) in enumerate([*pairs, *pairs]):
         image = ((objects > 0) * 70 + np.random.default_rng(k).integers(0, 40, objects.shape)).astype(np.uint8)
-        label(root / "01" / f"t{k:03d}.tif", image)
-        label(root / "01_ST" / "SEG" / f"man_seg{k:03d}.tif", objects.astype(np.uint16))
+        label(root / sequence / f"t{k:03d}.tif", image)
+        label(root / f"{sequence}_ST" / "SEG" / f"man_seg{k:03d}.tif", objects.astype(np.uint16))
         label(
-            root / "01_GT" / "TRA" / f"man_track{k:03d}.tif",
+            root / f"{sequence}_GT" / "TRA" / f"man_track{k:03d}.tif",
             objects.astype(np.uint16) + (objects > 0).astype(np.uint16),
         )
         if k % 2 == 0:
             gold = np.where(objects == objects.max(), 0, objects) if k == 4 else objects
-            label(root / "01_GT" / "SEG" / f"man_seg{k:03d}.tif", gold.astype(np.uint16))
+            label(root / f"{sequence}_GT" / "SEG" / f"man_seg{k:03d}.tif", gold.astype(np.uint16))
             mask = (gold > 0).astype(int)
-            expected[f"01/t{k:03d}"] = (np.where(gold == 0, IGNORED, mask) if k == 4 else mask, gold)
+            expected[f"{sequence}/t{k:03d}"] = (np.where(gold == 0, IGNORED, mask) if k == 4 else mask, gold)
     return expected
 
 

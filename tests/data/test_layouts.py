@@ -14,6 +14,7 @@ from tests.data import forms, layouts
 from unet_lightning import run
 from unet_lightning.config import compose, groups
 from unet_lightning.convert import convert
+from unet_lightning.data import in_blocks
 from unet_lightning.error import InputError
 from unet_lightning.metric import counting, instance, overlaps
 from unet_lightning.part import SHARED, make, plain_config
@@ -205,6 +206,49 @@ def test_cells_that_a_partly_annotated_frame_leaves_out_count_nowhere_in_scores(
     assert len(np.unique(everything)) == len(np.unique(sample.instances)) + 1
     assert instance.summary([table])["image_mean"] == {"aji": 1, "pq": 1, "seg": 1, "ap50": 1, "ap": 1}
     assert instance.errors(table)["invented"] == 0
+
+
+def by_sequence(root, names, *overrides):
+    for name in names:
+        layouts.ctc(root, forms.label_maps(), name)
+    return dataset("ctc", root, "data.split=sequence", *overrides)
+
+
+def ids(records, split):
+    return {record.id for record in records if record.split == split}
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotated", "val"), [("gold", range(0, 12, 2), (10,)), ("both", range(12), (10, 11))]
+)
+@pytest.mark.parametrize("names", [("01", "02"), ("01", "02", "04")])
+def test_of_ctc_the_last_sequence_is_test_and_the_end_of_the_others_val(tmp_path, names, labels, annotated, val):
+    records = by_sequence(tmp_path, names, f"data.labels={labels}").records
+    assert ids(records, "test") == {f"{names[-1]}/t{k:03d}" for k in annotated}
+    assert ids(records, "val") == {f"{name}/t{k:03d}" for name in names[:-1] for k in val}
+    assert ids(records, "train") == {f"{name}/t{k:03d}" for name in names[:-1] for k in annotated if k not in val}
+    assert len({(record.group, record.split) for record in records}) == len({record.group for record in records})
+    assert assign_splits(records, 0) == records
+
+
+def test_folds_of_ctc_by_sequence_keep_its_test(tmp_path):
+    records = by_sequence(tmp_path, ("01", "02"), "data.labels=both").records
+    folds = [assign_splits(records, 0, fold=fold, folds=5) for fold in range(5)]
+    assert all(ids(fold, "test") == ids(records, "test") for fold in folds)
+    assert sorted(name for fold in folds for name in ids(fold, "val")) == [f"01/t{k:03d}" for k in range(12)]
+    for fold in folds:
+        assert len({(record.group, record.split) for record in fold}) == len({record.group for record in fold})
+
+
+def test_ctc_by_sequence_wants_two(tmp_path):
+    with pytest.raises(InputError, match=r"gold labels of sequence 01 alone; expected two.*download.*data\.split=time"):
+        by_sequence(tmp_path, ["01"])
+
+
+def test_no_block_of_time_is_divided():
+    for number in range(1, 200):
+        placed = {(block, split) for _, block, split in in_blocks(range(number))}
+        assert len(placed) == len({block for block, _ in placed}) == min(number, 10)
 
 
 @pytest.mark.parametrize("written", list(layouts.WRITERS), indirect=True)

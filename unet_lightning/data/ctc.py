@@ -1,6 +1,7 @@
 """Cell Tracking Challenge: 01/t000.tif, 01_GT/SEG/man_seg000.tif (gold), 01_ST/SEG (silver), 01_GT/TRA (all cells)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -16,9 +17,14 @@ from unet_lightning.sample import Sample
 SOURCE = "download the training data of a 2D set from https://celltrackingchallenge.net/2d-datasets/ and unpack it"
 
 
-def find(root: str | None, classes: Sequence[str], labels: Literal["gold", "silver", "both"]) -> DataSet:
-    """The annotated frames of every sequence, divided by time. A gold frame comes with the markers of all its cells, or
-    with its silver label, by which `read` knows whether cells were left out.
+def find(
+    root: str | None,
+    classes: Sequence[str],
+    labels: Literal["gold", "silver", "both"],
+    split: Literal["time", "sequence"] = "time",
+) -> DataSet:
+    """The annotated frames of every sequence, divided by time or by sequence. A gold frame comes with the markers of
+    all its cells, or with its silver label, by which `read` knows whether cells were left out.
     """
     folder = located(root, "[0-9][0-9]", SOURCE)
     records: list[Record] = []
@@ -31,15 +37,29 @@ def find(root: str | None, classes: Sequence[str], labels: Literal["gold", "silv
         )
         chosen = {"gold": gold, "silver": silver, "both": silver | gold}[labels]
         findings += [f"{chosen[k]} has no frame t{k}.tif in {sequence}; add it" for k in sorted(chosen.keys() - frames)]
-        for frame, block, split in in_blocks(sorted(chosen.keys() & frames.keys())):
+        for frame, block, side in in_blocks(sorted(chosen.keys() & frames.keys())):
             complete = markers.get(frame, silver.get(frame)) if frame in gold and labels != "silver" else None
             name, group = f"{sequence}/t{frame}", f"{sequence}/block{block}"
             files = (frames[frame], None, chosen[frame])
             parts = () if complete is None else (complete,)
-            records.append(Record(name, *files, group=group, split=split, parts=parts))
+            records.append(Record(name, *files, group=group, split=side, parts=parts))
     if not records and not findings:
         raise InputError(f"{folder} has no {labels} labels of its sequences; add them, or set data.labels")
+    if split == "sequence":
+        records = _by_sequence(records, f"{folder} has {labels} labels")
     return DataSet(tuple(records), tuple(classes), read, tuple(findings))
+
+
+def _by_sequence(records: Sequence[Record], found: str) -> list[Record]:
+    """The last sequence is test. Of those before it the last fifth is val, which in time was test, the rest train."""
+    sequences = sorted({record.image.parent for record in records})
+    if len(sequences) == 1:
+        raise InputError(
+            f"{found} of sequence {sequences[0].name} alone; expected two sequences or more for data.split=sequence; "
+            "download the other one, which comes in the same archive, or set data.split=time"
+        )
+    side = {"train": "train", "val": "train", "test": "val"}
+    return [replace(r, split="test" if r.image.parent == sequences[-1] else side[r.split]) for r in records]
 
 
 def read(record: Record) -> Sample:
