@@ -21,7 +21,6 @@ from unet_lightning.weight.border import border_term
 
 HERE = Path(__file__).parent
 SIDE = 160  # pixels of the crops that are shown
-ZOOM = 2
 GAP = 6
 SAMPLED = "a102535b0e88"  # a training picture of many nuclei
 EXAMPLE = "df53d0b6c2c4"  # the fluorescence picture of the test split in which most nuclei touch
@@ -93,7 +92,7 @@ def draw_example(found: Mapping[str, Any]) -> NDArray[np.uint8]:
         f"weight, 1 to {weight[box].max():.0f}": heat(weight[box]),
     }
     second = {title: colored(picture, labels_of(numbers, side)) for title, numbers in found["objects"].items()}
-    return sheet([first, second])
+    return sheet([first, second], zoom=2)
 
 
 def draw_samples() -> NDArray[np.uint8]:
@@ -112,7 +111,7 @@ def draw_samples() -> NDArray[np.uint8]:
             picture = displayable(changed, limits)
             row[f"{name} {number + 1}"] = outlines_over(colored(picture, labels[0], 0.25), labels[0])
         rows.append(row)
-    return sheet(rows)
+    return sheet(rows, zoom=1)
 
 
 def read(name: str) -> tuple[Record, Sample]:
@@ -127,15 +126,15 @@ def colored(picture: NDArray[np.uint8], objects: NDArray[Any], opacity: float = 
     return labels_over(picture, np.where(objects > 0, objects % 254 + 1, 0), PALETTE, opacity)
 
 
-def sheet(rows: Sequence[Mapping[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+def sheet(rows: Sequence[Mapping[str, NDArray[np.uint8]]], zoom: int) -> NDArray[np.uint8]:
     """Pictures (H, W, 3) in rows, enlarged, each under its title."""
-    lines = [np.hstack([titled(picture, title) for title, picture in row.items()]) for row in rows]
+    lines = [np.hstack([titled(picture, title, zoom) for title, picture in row.items()]) for row in rows]
     return np.vstack(lines).astype(np.uint8)
 
 
-def titled(picture: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
+def titled(picture: NDArray[np.uint8], title: str, zoom: int) -> NDArray[np.uint8]:
     """A picture enlarged, with a white margin that holds its title."""
-    height, width = (ZOOM * side for side in picture.shape[:2])
+    height, width = (zoom * side for side in picture.shape[:2])
     large = cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST)
     framed = cv2.copyMakeBorder(large, 22, GAP, GAP // 2, GAP // 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     cv2.putText(framed, title, (GAP, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1, cv2.LINE_AA)

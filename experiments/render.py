@@ -25,7 +25,15 @@ from unet_lightning.ranking import advice, best_of, effects_of
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- (\w+) (\{[^\n]*\}) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {
-    **{"iou": "IoU", "dice": "Dice", "boundary_f1": "boundary F1", "seg": "SEG", "aji": "AJI", "pq": "PQ"},
+    **{
+        "iou": "IoU",
+        "iou_grown": "IoU, ridge grown back",
+        "dice": "Dice",
+        "boundary_f1": "boundary F1",
+        "seg": "SEG",
+        "aji": "AJI",
+        "pq": "PQ",
+    },
     **{"ap50": "AP at 0.5", "merged": "merged cells", "split": "split cells", "missed": "missed cells"},
     **{"invented": "invented cells", "seconds": "seconds a trial", "parameters": "parameters"},
 }

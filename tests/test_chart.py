@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from unet_lightning.chart import RAMP, color, heat_map, intervals, scatter
+from unet_lightning.chart import RAMP, color, curves, heat_map, intervals, scatter
 
 
 def words(drawing):
@@ -42,3 +42,15 @@ def test_effects_are_drawn_to_scale_and_unknown_ones_left_out():
     assert right == -left == 90
     assert "+0.0200" in words(drawing)
     assert "c" not in words(drawing)
+
+
+def test_curves_join_the_points_of_a_line_in_order_and_show_intervals():
+    drawn = curves({"a": [(8, 0.9, 0.1), (2, 0.5, 0.1)], "b": [(4, 0.7, float("nan"))]}, "frames", "IoU")
+    root = ElementTree.fromstring(drawn)
+    dots = [(float(e.get("cx")), float(e.get("cy"))) for e in root if e.tag.endswith("circle")]
+    assert len(dots) == 3
+    assert dots[0][0] < dots[2][0] < dots[1][0]  # 2, 4, 8 from left to right
+    assert dots[1][1] < dots[2][1] < dots[0][1]  # more is higher
+    texts = [e.text for e in root if e.tag.endswith("text")]
+    assert [t for t in texts if t in ("2", "4", "8")] == ["2", "4", "8"]
+    assert {"a", "b", "frames", "IoU"} <= set(texts)

@@ -71,13 +71,14 @@ def test_a_sweep_trains_every_trial_in_a_folder_of_its_name(tmp_path):
     assert all('"status": "finished"' in path.read_text() for path in results)
 
 
-def test_the_preset_of_the_first_study_composes_twelve_trials(tmp_path):
-    preset = ["-cd", str(ROOT / "experiments/upsample_fusion"), "-cn", "quick", "--cfg", "hydra"]
-    done = run(*preset, "-p", "hydra.sweeper.params", cwd=tmp_path)
+def test_a_preset_finds_the_groups_it_searches_and_refuses_what_is_not_there():
+    preset = ["--cfg", "job", "-cd", "experiments/border_weight", "-cn", "quick"]
+    done = run(*preset, "data=crowded", cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert "loss: ce,focal" in done.stdout
-    assert "upsample: transposed,bilinear,unpool" in done.stdout
-    assert "fusion: concat,add" in done.stdout
+    assert "manifest: crowded.csv" in done.stdout
+    done = run(*preset, "data=crowdd", cwd=ROOT)
+    assert done.returncode == 2
+    assert "did you mean 'crowded'" in done.stderr
 
 
 def test_cfg_job_prints_the_config_without_importing_torch(tmp_path):
