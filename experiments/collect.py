@@ -27,7 +27,6 @@ from unet_lightning.part import read_config
 
 HERE = Path(__file__).parent
 OBJECTS = ("aji", "pq", "seg", "ap50")
-GROWN = ["postprocess.masks=true"]  # classes from the objects, to which the ridge belongs again
 PER_IMAGE = ("iou", "seg", "aji")
 
 
@@ -64,13 +63,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def trial(folder: Path, outcome: Outcome, keys: Sequence[str]) -> dict[str, Any]:
     """What is kept of a trial: in the form of results.json, with the test scores of `evaluate` as `scores`."""
-    results, scored, grown = outcome.results, evaluated(folder, "test"), evaluated(folder, "grown", *GROWN)
+    results, scored = outcome.results, evaluated(folder)
     kept = {key: results[key] for key in ("status", "overrides", "choices", "seconds", "parameters", "memory")}
     for split in ("val", "test"):
         pooled = results[split]["pooled"]
         kept[split] = {"pooled": {name: {"foreground": pooled[name]["foreground"]} for name in ("dice", "iou")}}
-    scores = {name: scored["pooled"][name]["foreground"] for name in ("iou", "dice")}
-    scores["iou_grown"] = grown["pooled"]["iou"]["foreground"]
+    scores = {name: scored["pooled"][name]["foreground"] for name in ("iou", "dice", "precision", "recall")}
     scores["boundary_f1"] = scored["image_mean"]["boundary_f1"]["foreground"]
     scores |= {name: scored["objects"][name] for name in OBJECTS} | scored["counts"]
     config = read_config(folder / CONFIG)
@@ -80,12 +78,12 @@ def trial(folder: Path, outcome: Outcome, keys: Sequence[str]) -> dict[str, Any]
     return {key: rounded(node) for key, node in kept.items()}
 
 
-def evaluated(folder: Path, name: str, *overrides: str) -> dict[str, Any]:
+def evaluated(folder: Path) -> dict[str, Any]:
     """evaluation.json of a trial's best checkpoint on the test split; scored if it was not yet."""
-    output = folder / "evaluation" / name
+    output = folder / "evaluation" / "test"
     if not (output / "evaluation.json").is_file():
         checkpoint = folder / "checkpoints" / "best.ckpt"
-        evaluate.main([str(checkpoint), "--output", str(output), "resamples=100", "worst=0", *overrides])
+        evaluate.main([str(checkpoint), "--output", str(output), "resamples=100", "worst=0"])
     return evaluate.read_evaluation(output)
 
 

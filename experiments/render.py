@@ -34,10 +34,10 @@ NAMES = {
         "aji": "AJI",
         "pq": "PQ",
     },
-    **{"ap50": "AP at 0.5", "merged": "merged cells", "split": "split cells", "missed": "missed cells"},
+    **{"ap50": "AP at 0.5", "joined": "merged cells", "split": "split cells", "missed": "missed cells"},
     **{"invented": "invented cells", "seconds": "seconds a trial", "parameters": "parameters"},
 }
-COUNTS = ("merged", "split", "missed", "invented")
+COUNTS = ("joined", "split", "missed", "invented")
 COSTS = ("seconds", "parameters")
 ABSENT = "*Not run yet: `{command}`, then `python -m experiments.collect {study} {preset}` and `make studies`.*"
 Trials = list[dict[str, Any]]

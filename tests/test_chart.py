@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from unet_lightning.chart import RAMP, color, curves, heat_map, intervals, scatter
+from unet_lightning.chart import RAMP, color, curves, even_ticks, heat_map, intervals, scatter
 
 
 def words(drawing):
@@ -54,3 +54,17 @@ def test_curves_join_the_points_of_a_line_in_order_and_show_intervals():
     texts = [e.text for e in root if e.tag.endswith("text")]
     assert [t for t in texts if t in ("2", "4", "8")] == ["2", "4", "8"]
     assert {"a", "b", "frames", "IoU"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.12, 0.88, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (-0.01, 0.85, [-0.2, 0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (0.711, 0.723, [0.71, 0.715, 0.72, 0.725]),
+        (3, 3, [3, 3.05, 3.1, 3.15, 3.2, 3.25, 3.3]),
+        (20, 5300, [0, 1000, 2000, 3000, 4000, 5000, 6000]),
+    ],
+)
+def test_ticks_are_round_and_hold_both_ends(low, high, expected):
+    assert even_ticks(low, high) == pytest.approx(expected)

@@ -110,7 +110,7 @@ def test_one_seed_has_no_interval():
     found = render.cells(trials({"a": [0.25], "b": [0.5]}), "iou")
     assert render.shown(found["a",], "iou") == "0.250"
     assert render.least_difference(found.values(), "iou") == ""
-    assert render.shown(found["a",], "merged") == "0.2"
+    assert render.shown(found["a",], "joined") == "0.2"
 
 
 def test_runs_of_labels_come_back():

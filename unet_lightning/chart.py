@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
-from math import isfinite, log10
-
-import numpy as np
+from math import ceil, floor, isfinite, log10
 
 RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis
 INK, FAINT, MARK = "#222", "#ccc", "#3b528b"
@@ -123,15 +121,16 @@ def curves(lines: Mapping[str, Sequence[tuple[float, float, float]]], name: str,
     bounds = [
         y + sign * (half if isfinite(half) else 0.0) for p in lines.values() for _, y, half in p for sign in (-1, 1)
     ]
-    low, high = _span(bounds)
+    ticks = even_ticks(min(bounds), max(bounds))
+    low, high = ticks[0], ticks[-1]
     left, top, bottom, height, step = 58, 16, 44, 280, max(26, 360 / len(places))
     width = left + step * len(places) + 20
 
     def up(y: float) -> float:
         return height - bottom - (y - low) / (high - low) * (height - top - bottom)
 
-    elements = [line(left, up(tick), width - 20, up(tick)) for tick in np.linspace(low, high, 5)]
-    elements += [text(left - 6, up(tick) + 4, f"{tick:.3g}", "end") for tick in np.linspace(low, high, 5)]
+    elements = [line(left, up(tick), width - 20, up(tick)) for tick in ticks]
+    elements += [text(left - 6, up(tick) + 4, f"{tick:g}", "end") for tick in ticks]
     elements += [text(left + (n + 0.5) * step, height - bottom + 18, f"{x:g}") for n, x in enumerate(places)]
     for n, (title, points) in enumerate(lines.items()):
         shift = (n - (len(lines) - 1) / 2) * 7
@@ -146,6 +145,14 @@ def curves(lines: Mapping[str, Sequence[tuple[float, float, float]]], name: str,
         ]
     elements += [text((left + width) / 2, height - 8, name), text(left, 10, score, "start", "#777")]
     return svg(width + 40 + 8 * max(map(len, lines)), height, *elements)
+
+
+def even_ticks(low: float, high: float) -> list[float]:
+    """At most seven round numbers, evenly spaced, that hold both ends between them."""
+    high = high if high > low else low + (abs(low) or 1.0) / 10
+    steps = (factor * 10.0**power for power in range(-6, 9) for factor in (1, 2, 5))
+    step = next(step for step in steps if ceil(high / step) - floor(low / step) <= 6)
+    return [round(number * step, 9) for number in range(floor(low / step), ceil(high / step) + 1)]
 
 
 def short(value: float) -> str:

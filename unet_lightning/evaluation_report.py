@@ -130,7 +130,8 @@ def _object_tables(results: Mapping[str, Any]) -> list[page.Table]:
             rows.append([NAMES[name], "mean over images", page.number(value), page.span(results["intervals"][name])])
     counts = [[name, str(number)] for name, number in results["counts"].items()]
     note = (
-        "merged: covers half of two references. split: holds half of two predictions. missed, invented: none of these."
+        "merged: covers half of two references; joined: these references. split: holds half of two predictions. "
+        "missed, invented: none of these."
     )
     return [
         page.Table("Objects", ["score", "averaging", "value", "95 % interval"], rows),

@@ -124,7 +124,12 @@ def test_a_threshold_below_a_half_is_refused():
 @pytest.mark.parametrize(
     ("reference", "prediction", "expected"),
     [
-        ([(0, 0, 4, 4), (0, 4, 4, 8)], [(0, 0, 4, 8)], {"merged": 1}),
+        ([(0, 0, 4, 4), (0, 4, 4, 8)], [(0, 0, 4, 8)], {"merged": 1, "joined": 2}),
+        (
+            [(0, 0, 4, 4), (0, 4, 4, 8), (4, 0, 8, 8), (9, 0, 10, 4), (9, 4, 10, 8), (11, 0, 12, 8)],
+            [(0, 0, 8, 8), (9, 0, 10, 8), (11, 0, 12, 8)],
+            {"merged": 2, "joined": 5},
+        ),
         ([(0, 0, 4, 8)], [(0, 0, 4, 4), (0, 4, 4, 8)], {"split": 1}),
         ([(0, 0, 4, 8)], [(0, 0, 4, 1)], {"missed": 1}),
         ([(0, 0, 4, 8)], [(0, 0, 4, 7), (8, 8, 10, 10)], {"invented": 1}),
@@ -134,7 +139,7 @@ def test_a_threshold_below_a_half_is_refused():
 )
 def test_every_kind_of_error(reference, prediction, expected):
     found = errors(overlaps(boxes(*reference), boxes(*prediction)))
-    zeros = {"merged": 0, "split": 0, "missed": 0, "invented": 0}
+    zeros = {"merged": 0, "joined": 0, "split": 0, "missed": 0, "invented": 0}
     assert found == {"references": len(reference), "predictions": len(prediction)} | zeros | expected
 
 

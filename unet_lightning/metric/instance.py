@@ -59,9 +59,10 @@ def seg(found: Overlaps) -> float:
 def errors(found: Overlaps) -> dict[str, int]:
     """Counts of objects and of what went wrong with them.
 
-    merged: predictions that cover more than half of two references or more. split: references that hold more than half
-    of two predictions or more. missed: references of which no prediction covers half and which aren't split.
-    invented: predictions that cover more than half of no reference and lie by more than half in none.
+    merged: predictions that cover more than half of two references or more; joined: these references, by which a giant
+    is told from a pair. split: references that hold more than half of two predictions or more. missed: references of
+    which no prediction covers half and which aren't split. invented: predictions that cover more than half of no
+    reference and lie by more than half in none.
     """
     covers = found.shared > 0.5 * found.references[found.rows]
     inside = found.shared > 0.5 * found.predictions[found.columns]
@@ -73,6 +74,7 @@ def errors(found: Overlaps) -> dict[str, int]:
         "references": len(found.references),
         "predictions": len(found.predictions),
         "merged": int((covered_by > 1).sum()),
+        "joined": int(covered_by[covered_by > 1].sum()),
         "split": int((pieces > 1).sum()),
         "missed": int((~is_covered & (pieces < 2)).sum()),
         "invented": int((~lies_inside & (covered_by == 0)).sum()),
