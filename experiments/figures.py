@@ -1,6 +1,6 @@
 """The pictures of the studies: from the bundled nuclei, whose terms allow it, and what a sweep predicted on them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.build import find_data
 from unet_lightning.config import compose
-from unet_lightning.outcome import Outcome
+from unet_lightning.error import InputError
 from unet_lightning.part import make, plain_config
 from unet_lightning.picture import displayable, heat, labels_over, outlines_over
 from unet_lightning.pipeline.ridge import cut_ridge
@@ -26,7 +26,8 @@ SAMPLED = "a102535b0e88"  # a training picture of many nuclei
 EXAMPLE = "df53d0b6c2c4"  # the fluorescence picture of the test split in which most nuclei touch
 PALETTE = voc_palette(256)
 AUGMENTS = ("none", "rotate", "elastic", "paper")
-SHOWN = {  # trials of border_weight, by what their settings hold
+EXAMPLE_OF = ("border_weight", "quick")  # the study and the preset whose predictions are shown
+SHOWN = {  # its trials, by what their settings hold
     "no weight": {"weight": "none", "data.ridge": "0"},
     "w0 = 10": {"weight": "border", "weight.w0": "10", "data.ridge": "0"},
     "ridge": {"weight": "none", "data.ridge": "2"},
@@ -40,17 +41,27 @@ def crowded() -> DataSet:
     return find_data(plain_config(compose([*place, "data.classes=[background,nucleus]"])))
 
 
-def example(folder: Path, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The objects that the trials of SHOWN with seed 0 predict where most nuclei of the example touch, as runs."""
+def example(folder: Path, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The objects that the trials of SHOWN with seed 0 find where most nuclei of the example touch, as runs."""
     record, sample = read(EXAMPLE)
     top, left = densest(sample)
     found: dict[str, list[int]] = {}
     for title, wanted in SHOWN.items():
-        chosen = [o for o in outcomes if o.overrides["seed"] == "0" and wanted.items() <= o.overrides.items()]
-        predictor = load(folder / chosen[0].name / "checkpoints" / "best.ckpt", overrides=[], trust=[])
+        name = trial_of(trials, wanted | {"data": "crowded"})
+        predictor = load(folder / name / "checkpoints" / "best.ckpt", overrides=[], trust=[])
         objects = predictor.postprocess(predictor.predict(sample.image))
         found[title] = runs(objects[top : top + SIDE, left : left + SIDE])
     return {"id": record.id, "top": top, "left": left, "side": SIDE, "objects": found}
+
+
+def trial_of(trials: Sequence[Mapping[str, Any]], wanted: Mapping[str, str]) -> str:
+    """The folder of the one trial of seed 0 whose setting holds all that is wanted; InputError where there is none."""
+    found = [t["name"] for t in trials if wanted.items() <= t["setting"].items() and "seed=0" in t["overrides"]]
+    if len(found) != 1:
+        raise InputError(
+            f"{len(found)} trials of seed=0 have {dict(wanted)}; expected one: run the preset as it stands"
+        )
+    return str(found[0])
 
 
 def densest(sample: Sample) -> tuple[int, int]:
@@ -99,6 +110,7 @@ def draw_samples() -> NDArray[np.uint8]:
     """One training crop, drawn five times under each augmentation, its labels over it."""
     _, sample = read(SAMPLED)
     assert sample.instances is not None
+    limits = (float(sample.image.min()), float(sample.image.max()))
     rows = []
     for name in AUGMENTS:
         augment = make(plain_config(compose([f"augment={name}"]))["augment"])
@@ -106,9 +118,7 @@ def draw_samples() -> NDArray[np.uint8]:
         for number in range(5):
             draw = (0, 0, number)
             image, labels = augment(sample.image, [sample.instances], (100, 100, SIDE), 0, draw)
-            changed = augment.grey(image, (float(sample.image.min()), float(sample.image.max())), draw)
-            limits = (float(sample.image.min()), float(sample.image.max()))
-            picture = displayable(changed, limits)
+            picture = displayable(augment.grey(image, limits, draw), limits)
             row[f"{name} {number + 1}"] = outlines_over(colored(picture, labels[0], 0.25), labels[0])
         rows.append(row)
     return sheet(rows, zoom=1)
@@ -139,6 +149,3 @@ def titled(picture: NDArray[np.uint8], title: str, zoom: int) -> NDArray[np.uint
     framed = cv2.copyMakeBorder(large, 22, GAP, GAP // 2, GAP // 2, cv2.BORDER_CONSTANT, value=(255, 255, 255))
     cv2.putText(framed, title, (GAP, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (30, 30, 30), 1, cv2.LINE_AA)
     return framed.astype(np.uint8)
-
-
-EXAMPLES: dict[str, Callable[[Path, Sequence[Outcome]], dict[str, Any]]] = {"border_weight": example}

@@ -7,41 +7,43 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
 from omegaconf import OmegaConf
 from scipy.special import stdtrit
 
 from experiments import figures
 from unet_lightning import picture, sweep_report
 from unet_lightning.chart import curves, heat_map, short
-from unet_lightning.outcome import SEED, Outcome, settings
-from unet_lightning.ranking import advice, best_of, effects_of
+from unet_lightning.error import InputError
+from unet_lightning.outcome import SEED, Outcome
 
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- (\w+) (\{[^\n]*\}) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {
-    **{
-        "iou": "IoU",
-        "iou_grown": "IoU, ridge grown back",
-        "dice": "Dice",
-        "boundary_f1": "boundary F1",
-        "seg": "SEG",
-        "aji": "AJI",
-        "pq": "PQ",
-    },
-    **{"ap50": "AP at 0.5", "joined": "merged cells", "split": "split cells", "missed": "missed cells"},
-    **{"invented": "invented cells", "seconds": "seconds a trial", "parameters": "parameters"},
+    "iou": "IoU",
+    "dice": "Dice",
+    "precision": "precision",
+    "recall": "recall",
+    "boundary_f1": "boundary F1",
+    "seg": "SEG",
+    "aji": "AJI",
+    "pq": "PQ",
+    "ap50": "AP at 0.5",
+    "joined": "merged cells",
+    "split": "split cells",
+    "missed": "missed cells",
+    "invented": "invented cells",
+    "seconds": "seconds a trial",
+    "parameters": "parameters",
 }
 COUNTS = ("joined", "split", "missed", "invented")
 COSTS = ("seconds", "parameters")
 ABSENT = "*Not run yet: `{command}`, then `python -m experiments.collect {study} {preset}` and `make studies`.*"
 Trials = list[dict[str, Any]]
-Cell = tuple[float, float, int]  # mean over seeds, half the width of its 95 % interval, number of seeds
 
 
 @dataclass(frozen=True)
@@ -99,62 +101,54 @@ def facts(study: Study, results: Mapping[str, Any]) -> str:
 def table(
     study: Study, results: Mapping[str, Any], rows: list[str], scores: list[str], where: Mapping[str, str] | None = None
 ) -> str:
-    """Mean over seeds of a setting a row, with its interval, and from where on a difference counts."""
-    groups = grouped(chosen(results, where or {}), rows)
-    columns = {score: cells(groups, score) for score in scores}
+    """Mean over seeds of a setting a row, with its interval."""
+    groups = grouped(chosen(results, where), rows)
     lines = [[*rows, *(NAMES[score] for score in scores)], ["---"] * len(rows) + ["---:"] * len(scores)]
-    lines += [[*group, *(shown(columns[score][group], score) for score in scores)] for group in groups]
-    least = [least_difference(columns[score].values(), score) for score in scores]
-    if any(least):
-        lines.append(
-            ["*two rows differ from*", *[""] * (len(rows) - 1), *(f"*{text}*" if text else "" for text in least)]
-        )
+    for group, trials in groups.items():
+        lines.append([*group, *(shown(values(trials, score), score) for score in scores)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def chart(
     study: Study, results: Mapping[str, Any], x: str, lines: str, score: str, where: Mapping[str, str] | None = None
 ) -> str:
-    """A score against a number, a line a setting."""
-    groups = grouped(chosen(results, where or {}), [lines, x])
-    values = cells(groups, score)
-    drawn: dict[str, list[tuple[float, float, float]]] = {}
-    for (line, number), (mean, half, _) in values.items():
-        drawn.setdefault(line, []).append((float(number), mean, half))
-    return study.image(f"{results['preset']}_{score}.svg", f"{NAMES[score]} by {x}", curves(drawn, x, NAMES[score]))
+    """A score against a number, a line a setting, the bars from the lowest to the highest seed."""
+    drawn: dict[str, list[tuple[float, float, float, float]]] = {}
+    for (line, place), trials in grouped(chosen(results, where), [lines, x]).items():
+        drawn.setdefault(line, []).append(point(float(place), values(trials, score)))
+    name = file_name(results, where, score)
+    return study.image(name, f"{NAMES[score]} by {x}", curves(drawn, x, NAMES[score]))
 
 
 def frames(study: Study, results: Mapping[str, Any], score: str, where: Mapping[str, str]) -> str:
-    """A score of every test image in their order, mean over seeds."""
-    trials = chosen(results, where)
-    images = {name: [t["images"][name][score] for t in trials] for name in trials[0]["images"]}
-    there = {name: [v for v in values if v == v] for name, values in images.items()}
-    points = [(float(name.rsplit("t", 1)[1]), fmean(v), spread(v)) for name, v in there.items() if v]
-    title = ", ".join(where.values())
-    name = f"{results['preset']}_{'_'.join(where.values())}_{score}.svg"
-    return study.image(name, f"{NAMES[score]} of every test frame", curves({title: points}, "frame", NAMES[score]))
+    """A score of every test frame, the bars from the lowest to the highest seed."""
+    found: dict[str, list[float]] = {}
+    for trial in chosen(results, where):
+        for name, image in trial["images"].items():
+            found.setdefault(name, []).append(image[score])
+    points = [point(float(name.rsplit("t", 1)[1]), column) for name, column in found.items() if not isnan(column[0])]
+    drawn = curves({", ".join(where.values()): points}, "frame", NAMES[score])
+    return study.image(file_name(results, where, score), f"{NAMES[score]} of every test frame", drawn)
 
 
 def heat(
     study: Study, results: Mapping[str, Any], rows: str, columns: str, score: str, where: Mapping[str, str]
 ) -> str:
     """A score by two keys."""
-    values = cells(grouped(chosen(results, where), [rows, columns]), score)
-    means = {("", row, column): mean for (row, column), (mean, _, _) in values.items()}
+    groups = grouped(chosen(results, where), [rows, columns])
+    means = {("", row, column): fmean(values(trials, score)) for (row, column), trials in groups.items()}
     drawn = heat_map(means, ("", rows, columns))
-    return study.image(f"{results['preset']}_{score}_map.svg", f"{NAMES[score]} by {rows} and {columns}", drawn)
+    return study.image(file_name(results, where, score, "map"), f"{NAMES[score]} by {rows} and {columns}", drawn)
 
 
 def sweep(study: Study, results: Mapping[str, Any], score: str) -> str:
-    """What `unet-lightning sweep-report` says: the validation split's best, and the main effects."""
+    """What `unet-lightning sweep-report` says: the validation split's best, and its charts."""
     outcomes = [Outcome(t["name"], dict(o.split("=", 1) for o in t["overrides"]), t) for t in results["trials"]]
-    ranked = settings(outcomes, score)
-    effects = effects_of(outcomes, ranked, score)
-    keys = list(effects)
-    parts = [advice(best_of(ranked), ranked, keys)]
-    for drawn in sweep_report.charts(outcomes, ranked, effects, score):
-        for number, drawing in enumerate(drawn["drawings"]):
-            name = f"{results['preset']}_{drawn['title'].lower().replace(' ', '_')}{number or ''}.svg"
+    found = sweep_report.summary(study.folder, outcomes, score)
+    parts = [found["advice"]]
+    for drawn in found["charts"]:
+        for n, drawing in enumerate(drawn["drawings"]):
+            name = f"{results['preset']}_{drawn['title'].lower().replace(' ', '_')}{n or ''}.svg"
             parts.append(study.image(name, drawn["title"], drawing))
     return "\n\n".join(parts)
 
@@ -178,9 +172,12 @@ KINDS: dict[str, Callable[..., str]] = {
 }
 
 
-def chosen(results: Mapping[str, Any], where: Mapping[str, str]) -> Trials:
-    """The trials whose settings hold all that is asked for."""
-    return [trial for trial in results["trials"] if where.items() <= trial["setting"].items()]
+def chosen(results: Mapping[str, Any], where: Mapping[str, str] | None) -> Trials:
+    """The trials whose settings hold all that is asked for; InputError where none does."""
+    found = [trial for trial in results["trials"] if (where or {}).items() <= trial["setting"].items()]
+    if not found:
+        raise InputError(f"where: {where}: no trial of {results['preset']}.json has it")
+    return found
 
 
 def grouped(trials: Trials, keys: Sequence[str]) -> dict[tuple[str, ...], Trials]:
@@ -191,41 +188,33 @@ def grouped(trials: Trials, keys: Sequence[str]) -> dict[tuple[str, ...], Trials
     return found
 
 
-def cells(groups: Mapping[tuple[str, ...], Trials], score: str) -> dict[tuple[str, ...], Cell]:
-    """Mean and 95 % interval of every group; the deviation between seeds is pooled over all groups (Student's t)."""
-    values = {group: [number(trial, score) for trial in trials] for group, trials in groups.items()}
-    freedom = sum(len(column) - 1 for column in values.values())
-    squares = sum((value - fmean(column)) ** 2 for column in values.values() for value in column)
-    width = float(stdtrit(freedom, 0.975)) * sqrt(squares / freedom) if freedom else nan
-    return {group: (fmean(column), width / sqrt(len(column)), len(column)) for group, column in values.items()}
+def values(trials: Trials, score: str) -> list[float]:
+    """A score or cost of every trial."""
+    return [float(trial[score] if score in COSTS else trial["scores"][score]) for trial in trials]
 
 
-def least_difference(column: Any, score: str) -> str:
-    """How far two rows must lie apart for the 95 % interval of their difference to leave out 0; where all are alike."""
-    halves = {(round(half, 9), number) for _, half, number in column}
-    if score in COSTS or len(halves) != 1:
-        return ""
-    half = next(iter(halves))[0]
-    return "" if np.isnan(half) else f"{sqrt(2) * half:.{1 if score in COUNTS else 3}f}"
+def half_width(column: Sequence[float]) -> float:
+    """Of the 95 % interval of the mean, by Student's t from these values alone: seeds move some settings farther."""
+    return float(stdtrit(len(column) - 1, 0.975)) * stdev(column) / sqrt(len(column)) if len(column) > 1 else nan
 
 
-def spread(values: Sequence[float]) -> float:
-    """Half the range between seeds."""
-    return (max(values) - min(values)) / 2
+def point(x: float, column: Sequence[float]) -> tuple[float, float, float, float]:
+    """Of a chart: mean, lowest, highest."""
+    return x, fmean(column), min(column), max(column)
 
 
-def shown(cell: Cell, score: str) -> str:
+def shown(column: Sequence[float], score: str) -> str:
     """A mean as text, with half the width of its interval."""
-    mean, half, _ = cell
+    mean, half = fmean(column), half_width(column)
     if score in COSTS:
         return short(mean) if score == "parameters" else f"{mean:.0f}"
     digits = 1 if score in COUNTS else 3
-    return f"{mean:.{digits}f}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
+    return f"{mean:.{digits}f}" + ("" if isnan(half) else f" ± {half:.{digits}f}")
 
 
-def number(trial: Mapping[str, Any], score: str) -> float:
-    """A score or cost of a trial."""
-    return float(trial[score] if score in COSTS else trial["scores"][score])
+def file_name(results: Mapping[str, Any], where: Mapping[str, str] | None, *words: str) -> str:
+    """Of a figure: preset, what was asked for, and what it shows."""
+    return "_".join([results["preset"], *(where or {}).values(), *words]) + ".svg"
 
 
 def seed_of(trial: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ LEAVES = ("upsample", "fusion", "loss", "weight", "metric", "normalize", "schedu
 LAYERS = [
     {
         *("error", "environment", "processes", "stop", "signature", "label", "sample", "ahead", "labelling", "tiling"),
-        *("record", "picture", "sheet", "layout", "baseline", "memory", "effect", "chart", *LEAVES),
+        *("record", "picture", "sheet", "layout", "baseline", "memory", "origin", "effect", "chart", *LEAVES),
     },
     {"model", "data", "pipeline", "task", "callback", "strategy", "report", "output", "page"},
     {

@@ -1,4 +1,5 @@
 import re
+from math import nan
 from xml.etree import ElementTree
 
 import pytest
@@ -45,7 +46,7 @@ def test_effects_are_drawn_to_scale_and_unknown_ones_left_out():
 
 
 def test_curves_join_the_points_of_a_line_in_order_and_show_intervals():
-    drawn = curves({"a": [(8, 0.9, 0.1), (2, 0.5, 0.1)], "b": [(4, 0.7, float("nan"))]}, "frames", "IoU")
+    drawn = curves({"a": [(8, 0.9, 0.8, 1.0), (2, 0.5, 0.5, 0.6)], "b": [(4, 0.7, nan, nan)]}, "frames", "IoU")
     root = ElementTree.fromstring(drawn)
     dots = [(float(e.get("cx")), float(e.get("cy"))) for e in root if e.tag.endswith("circle")]
     assert len(dots) == 3

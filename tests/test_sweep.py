@@ -231,6 +231,12 @@ def test_jobs_that_slurm_still_holds_are_waited_for(tmp_path, monkeypatch):
     assert (tmp_path / "asked").read_text().count("x") == 3
 
 
+def test_a_search_takes_one_grid(sweep, capsys):
+    pytest.importorskip("optuna")
+    assert sweep("search=tpe", "+search.grids=[{loss:ce},{loss:dice}]", "fusion=add,concat") == 2
+    assert "search.grids holds 2: add search.grids=[]" in capsys.readouterr().err
+
+
 def test_several_grids_lie_beside_one_another_and_what_is_typed_goes_before_them(sweep, tmp_path):
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "beside.yaml").write_text(

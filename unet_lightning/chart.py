@@ -115,35 +115,29 @@ def intervals(rows: Sequence[tuple[str, float, float]]) -> str:
     return svg(620, base + 8, *elements, text(middle, base, "0"))
 
 
-def curves(lines: Mapping[str, Sequence[tuple[float, float, float]]], name: str, score: str) -> str:
-    """Points (x, y, half the height of its interval) joined to a line each, over evenly spaced x."""
-    places = sorted({x for points in lines.values() for x, _, _ in points})
-    bounds = [
-        y + sign * (half if isfinite(half) else 0.0) for p in lines.values() for _, y, half in p for sign in (-1, 1)
-    ]
-    ticks = even_ticks(min(bounds), max(bounds))
-    low, high = ticks[0], ticks[-1]
-    left, top, bottom, height, step = 58, 16, 44, 280, max(26, 360 / len(places))
+def curves(lines: Mapping[str, Sequence[tuple[float, float, float, float]]], name: str, score: str) -> str:
+    """Points (x, y, lower and upper end of its bar, which may be nan) joined to a line each, over evenly spaced x."""
+    places = sorted({x for points in lines.values() for x, *_ in points})
+    heights = [y for points in lines.values() for _, *found in points for y in found if isfinite(y)]
+    ticks = even_ticks(min(heights), max(heights))
+    left, top, bottom, height, step = 58, 20, 44, 280, max(26, 360 / len(places))
     width = left + step * len(places) + 20
 
     def up(y: float) -> float:
-        return height - bottom - (y - low) / (high - low) * (height - top - bottom)
+        return height - bottom - (y - ticks[0]) / (ticks[-1] - ticks[0]) * (height - top - bottom)
 
     elements = [line(left, up(tick), width - 20, up(tick)) for tick in ticks]
     elements += [text(left - 6, up(tick) + 4, f"{tick:g}", "end") for tick in ticks]
     elements += [text(left + (n + 0.5) * step, height - bottom + 18, f"{x:g}") for n, x in enumerate(places)]
     for n, (title, points) in enumerate(lines.items()):
-        shift = (n - (len(lines) - 1) / 2) * 7
-        drawn = [(left + (places.index(x) + 0.5) * step + shift, y, half) for x, y, half in sorted(points)]
-        mark = COLORS[n % len(COLORS)]
-        elements += [line(a[0], up(a[1]), b[0], up(b[1]), mark, 1.5) for a, b in pairwise(drawn)]
-        elements += [line(x, up(y - half), x, up(y + half), mark, 2) for x, y, half in drawn if isfinite(half)]
-        elements += [f'<circle cx="{x:.1f}" cy="{up(y):.1f}" r="4" fill="{mark}"/>' for x, y, _ in drawn]
-        elements += [
-            line(width, 26 + 20 * n, width + 20, 26 + 20 * n, mark, 3),
-            text(width + 26, 30 + 20 * n, title, "start"),
-        ]
-    elements += [text((left + width) / 2, height - 8, name), text(left, 10, score, "start", "#777")]
+        mark, shift = COLORS[n % len(COLORS)], (n - (len(lines) - 1) / 2) * 7
+        drawn = [(left + (places.index(x) + 0.5) * step + shift, *map(up, found)) for x, *found in sorted(points)]
+        elements += [line(a[0], a[1], b[0], b[1], mark, 1.5) for a, b in pairwise(drawn)]
+        elements += [line(x, low, x, high, mark, 2) for x, _, low, high in drawn if isfinite(low)]
+        elements += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{mark}"/>' for x, y, *_ in drawn]
+        y = 26 + 20 * n
+        elements += [line(width, y, width + 20, y, mark, 3), text(width + 26, y + 4, title, "start")]
+    elements += [text((left + width) / 2, height - 8, name), text(left, 12, score, "start", "#777")]
     return svg(width + 40 + 8 * max(map(len, lines)), height, *elements)
 
 

@@ -127,10 +127,11 @@ def _is_override(argument: str) -> bool:
 
 
 def _preset_folders(arguments: list[str]) -> list[Path]:
-    """Folders given by -cd or --config-dir, and those that their presets search: the groups in them count as well."""
+    """The folder given by -cd or --config-dir, and those that the preset searches: the groups in them count as well."""
     after = dict(pairwise(arguments))
     given = [Path(after[flag]) for flag in ("-cd", "--config-dir") if flag in after]
-    presets = [OmegaConf.load(path) for folder in given for path in sorted(folder.glob("*.yaml"))]
+    name = after.get("-cn", after.get("--config-name", "train")).removesuffix(".yaml")
+    presets = [OmegaConf.load(path) for folder in given if (path := folder / f"{name}.yaml").is_file()]
     searched = [str(place) for one in presets for place in OmegaConf.select(one, "hydra.searchpath") or ()]
     return given + [Path(place.removeprefix("file://")) for place in searched if place.startswith("file://")]
 

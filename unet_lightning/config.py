@@ -209,6 +209,8 @@ def explain(error: BaseException) -> str:
         if OmegaConf.is_dict(parent) and str(cause.key) not in parent:
             names = [str(name) for name in parent]
             return f"{key} is not a key; {nearest(str(cause.key), names)}"
+        if unset := re.search(r"Environment variable '(\w+)' not found", str(cause)):
+            return f"{key}: the environment variable {unset[1]} isn't set; export {unset[1]}=…, or set {key}"
         return f"{key}: {str(cause).splitlines()[0]}"
     message = str(error).splitlines()[0] if str(error) else type(error).__name__
     missing = next((part for part in EXTRAS if f"'{part}'" in message), None)

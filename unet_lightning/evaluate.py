@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from unet_lightning import page
+from unet_lightning import origin, page
 from unet_lightning.arguments import parse, parser
 from unet_lightning.build import find_data, versions
 from unet_lightning.checkpoint import check_targets
@@ -198,7 +197,7 @@ def made(predictor: Predictor, command: str, overrides: Sequence[str]) -> dict[s
         "overrides_of_data": {k: v for k, v in predictor.config["data"].items() if not isinstance(v, Mapping)},
         "tile": predictor.tile,
         "device": str(predictor.device),
-        "machine": platform.processor() or platform.machine(),
+        "machine": origin.machine(),
         "versions": versions(),
     }
 

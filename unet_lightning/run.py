@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
-from unet_lightning import memory, report
+from unet_lightning import memory, origin, report
 from unet_lightning.build import build, processes
 from unet_lightning.callback.resume import POINTS
 from unet_lightning.checkpoint import load_weights
@@ -104,7 +104,7 @@ def _train(
     if "test" in results and run.task.objects:
         results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
     results["seconds"] = round(run.resume.seconds if run.resume else time.time() - started, 1)
-    results["memory"] = memory.peak()
+    results |= {"memory": memory.peak(), "machine": origin.machine(), "commit": origin.commit()}
     log_choices(run.trainer, run.task.identity["config"], results)
     report.write(folder, results, run.data, run.task)
     return results

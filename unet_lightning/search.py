@@ -25,6 +25,8 @@ class Tpe(Grid):
 
     def explore(self, grids: list[list[Override]]) -> None:
         """Propose, run and score until the study holds as many proposals as wanted."""
+        if len(grids) > 1:
+            raise InputError(f"search=tpe proposes from one grid; search.grids holds {len(grids)}: add search.grids=[]")
         [overrides] = grids
         searched = {o.get_key_element(): o for o in overrides if o.is_sweep_override() and o.key_or_group != "seed"}
         if not searched:

@@ -245,6 +245,16 @@ def test_ctc_by_sequence_wants_two(tmp_path):
         by_sequence(tmp_path, ["01"])
 
 
+def test_of_ctc_the_sequences_that_are_named_are_read(tmp_path):
+    for name in ("01", "02"):
+        layouts.ctc(tmp_path, forms.label_maps(), name)
+    records = dataset("ctc", tmp_path, "data.sequences=['02']").records
+    assert records
+    assert {record.id[:3] for record in records} == {"02/"}
+    with pytest.raises(InputError, match="has 01, 02, not 03"):
+        dataset("ctc", tmp_path, "data.sequences=['03','01']")
+
+
 def test_no_block_of_time_is_divided():
     for number in range(1, 200):
         placed = {(block, split) for _, block, split in in_blocks(range(number))}

@@ -22,14 +22,18 @@ def find(
     classes: Sequence[str],
     labels: Literal["gold", "silver", "both"],
     split: Literal["time", "sequence"] = "time",
+    sequences: Sequence[str] | None = None,
 ) -> DataSet:
-    """The annotated frames of every sequence, divided by time or by sequence. A gold frame comes with the markers of
-    all its cells, or with its silver label, by which `read` knows whether cells were left out.
+    """The annotated frames of some sequences, or of all, divided by time or by sequence. A gold frame comes with the
+    markers of all its cells, or with its silver label, by which `read` knows whether cells were left out.
     """
     folder = located(root, "[0-9][0-9]", SOURCE)
     records: list[Record] = []
     findings: list[str] = []
-    for sequence in sorted(path.name for path in folder.glob("[0-9][0-9]") if path.is_dir()):
+    there = sorted(path.name for path in folder.glob("[0-9][0-9]") if path.is_dir())
+    if missing := sorted(set(sequences or ()) - set(there)):
+        raise InputError(f"data.sequences: {folder} has {', '.join(there)}, not {', '.join(missing)}")
+    for sequence in sequences or there:
         frames = {path.stem.removeprefix("t"): path for path in (folder / sequence).glob("t*.tif")}
         gold, silver, markers = (
             {path.stem.removeprefix(start): path for path in folder.glob(f"{sequence}_{place}/{start}*.tif")}

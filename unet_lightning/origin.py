@@ -1,0 +1,28 @@
+"""Where numbers come from: the machine and the commit that a run was made with."""
+
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+import torch
+
+
+def machine() -> str:
+    """The GPU if there is one, else how many processors of which kind."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    path = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", path.read_text()) if path.exists() else []
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.processor() or platform.machine()}"
+
+
+def commit() -> str | None:
+    """Of the checkout this code lies in, with -dirty where files were changed since; None outside of one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # no git
+        return None
+    return done.stdout.strip() or None
