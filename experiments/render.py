@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from scipy.special import stdtrit
 
 from experiments import figures
-from unet_lightning import picture, sweep_report
+from unet_lightning import page, picture, sweep_report
 from unet_lightning.chart import curves, heat_map, short
 from unet_lightning.error import InputError
 from unet_lightning.outcome import SEED, Outcome
@@ -142,10 +142,11 @@ def heat(
 
 
 def sweep(study: Study, results: Mapping[str, Any], score: str) -> str:
-    """What `unet-lightning sweep-report` says: the validation split's best, and its charts."""
+    """What `unet-lightning sweep-report` says: the validation split's best, the main effects, the charts."""
     outcomes = [Outcome(t["name"], dict(o.split("=", 1) for o in t["overrides"]), t) for t in results["trials"]]
     found = sweep_report.summary(study.folder, outcomes, score)
-    parts = [found["advice"]]
+    effects = next(table for table in found["tables"] if table.title == "Main effects")
+    parts = [found["advice"], page.markdown(effects).partition("\n\n")[2].strip()]
     for drawn in found["charts"]:
         for n, drawing in enumerate(drawn["drawings"]):
             name = f"{results['preset']}_{drawn['title'].lower().replace(' ', '_')}{n or ''}.svg"
