@@ -71,16 +71,16 @@ def test_results_hold_three_seeds_of_every_setting_of_the_preset(path):
     assert re.fullmatch(r"[0-9a-f]{7}", found["commit"])
     assert found["machine"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", found["date"])
-    preset = OmegaConf.load(path.parent.parent / f"{path.stem}.yaml")
-    params = preset.hydra.sweeper.params
-    grids = [params | grid for grid in (preset.get("search") or {}).get("grids", [{}])]
+    preset = OmegaConf.to_container(OmegaConf.load(path.parent.parent / f"{path.stem}.yaml"))
+    params = preset["hydra"]["sweeper"]["params"]
+    grids = [params | grid for grid in preset.get("search", {"grids": [{}]})["grids"]]
     wanted = {
         frozenset(f"{key}={value}" for key, value in zip(grid, values, strict=True))
         for grid in grids
         for values in product(*(str(value).split(",") for value in grid.values()))
     }
     assert Counter(frozenset(trial["overrides"]) for trial in found["trials"]) == Counter(wanted)
-    assert len(params.seed.split(",")) >= 3
+    assert len(params["seed"].split(",")) >= 3
     for trial in found["trials"]:
         assert trial["status"] == "finished"
         assert 0 <= trial["scores"]["iou"] <= 1
@@ -220,7 +220,7 @@ def test_the_crowded_nuclei_are_those_in_which_four_pairs_lie_within_two_pixels(
 
 def test_the_chinese_readme_has_the_same_commands_links_and_numbers():
     english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
-    chinese = chinese.split("\n", 3)[3]  # the line that links to the other language
+    english, chinese = (text.split("\n", 3)[3] for text in (english, chinese))  # each links to the other language
     for pattern in (r"`[^`\n]+`", r"\]\(([^)]+)\)", r"\d+(?:[.,]\d+)*"):
         found = [sorted(re.findall(pattern, without_comments(text))) for text in (english, chinese)]
         assert found[0] == found[1]
