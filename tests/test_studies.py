@@ -23,6 +23,7 @@ from unet_lightning.outcome import Outcome
 from unet_lightning.run import train
 
 ROOT = Path(__file__).parent.parent
+PAPER = {"0.9203", "0.7756"}  # numbers of the 2015 paper
 STUDIES = sorted(path.parent for path in (ROOT / "experiments").glob("*/quick.yaml"))
 PRESETS = sorted((ROOT / "experiments").glob("*/*.yaml"))
 PRESETS = [path for path in PRESETS if path.parent.name != "data"]
@@ -57,7 +58,7 @@ def test_a_page_has_no_gap_and_its_links_lead_somewhere(folder):
     table = [
         float(number) for line in text.splitlines() if line.startswith("|") for number in re.findall(r"\d+\.\d+", line)
     ]
-    for number in re.findall(r"0\.\d+", verdict):
+    for number in set(re.findall(r"0\.\d+", verdict)) - PAPER:
         assert any(f"{value:.{len(number) - 2}f}" == number for value in table), f"{number} is in no table"
     for link in re.findall(r"\]\(([^)#]+)", text):
         assert (folder / link).exists(), link
