@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from experiments import figures
 from unet_lightning import page, picture, sweep_report
 from unet_lightning.chart import curves, heat_map, short
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, nearest
 from unet_lightning.outcome import SEED, Outcome
 
 HERE = Path(__file__).parent
@@ -79,6 +79,8 @@ def content(study: Study, kind: str, what: dict[str, Any]) -> str:
     """What belongs into a block, or that its preset was not run yet."""
     if kind == "picture":
         return draw(study, **what)
+    if kind not in KINDS:
+        raise InputError(f"{study.folder / 'README.md'}: no block is called {kind}; {nearest(kind, KINDS)}")
     preset = what.pop("preset")
     results = study.results(preset)
     if results is None:
@@ -168,9 +170,7 @@ def draw(study: Study, name: str, title: str) -> str:
     return f"![{title}](results/{name}.png)"
 
 
-KINDS: dict[str, Callable[..., str]] = {
-    **{"facts": facts, "table": table, "chart": chart, "frames": frames, "heat": heat, "sweep": sweep}
-}
+KINDS: dict[str, Callable[..., str]] = {kind.__name__: kind for kind in (facts, table, chart, frames, heat, sweep)}
 
 
 def chosen(results: Mapping[str, Any], where: Mapping[str, str] | None) -> Trials:

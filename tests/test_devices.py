@@ -22,6 +22,13 @@ def environment():
     return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
+def run_python(*arguments, cwd):
+    """A Python process that must end well."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     return together.everything(tmp_path_factory.mktemp("alone"), 1)
@@ -31,17 +38,8 @@ def alone(tmp_path_factory):
 def two(tmp_path_factory):
     """What each of two processes found."""
     folder = tmp_path_factory.mktemp("two")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*torchrun, "-m", "tests.together", str(folder)],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    run_python(*torchrun, "-m", "tests.together", str(folder), cwd=ROOT)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 
@@ -81,16 +79,7 @@ def test_a_sweep_trains_each_trial_on_two_processes_into_one_folder_with_one_log
     small = [*together.SMALL, "data.number=10", "trainer.max_epochs=1", "trainer.devices=2", "trainer.strategy=ddp"]
     sweep = ["-m", "optimizer.lr=0.001,0.002", "hydra.sweep.dir=sweep"]
     options = ["trainer.sync_batchnorm=true", "model.norm=batch", "ema=0.9"]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *sweep, *small, *options],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
+    run_python(str(ROOT / "train.py"), *sweep, *small, *options, cwd=tmp_path)
     assert not (tmp_path / "outputs").exists()
     trials = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert len(trials) == 2
