@@ -353,3 +353,11 @@ def test_a_folder_with_mistakes_stops_before_training_with_all_of_them(tmp_path)
         run.build(compose(["data=folder", f"data.root={tmp_path}"]))
     assert "2.png: mask is 20x21, its image is 20x20" in str(caught.value)
     assert "4.png: mask holds values {3}" in str(caught.value)
+
+
+def test_a_run_that_ends_before_its_first_validation_keeps_its_last_step(tmp_path):
+    results = run.train(compose([*SMALL, "trainer.max_steps=2"]), tmp_path)
+    assert results["checkpoint"] == str(tmp_path / "checkpoints" / "best.ckpt")
+    stored = torch.load(results["checkpoint"], weights_only=True)
+    assert stored["global_step"] == 2
+    assert run.load(results["checkpoint"]).predict(np.zeros((40, 40, 1), np.uint8)).shape == (40, 40)

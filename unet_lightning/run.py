@@ -82,7 +82,7 @@ def _train(
         report.write_json(folder, {"status": "running"})
         log.info(report.account(run.data, run.task, run.trainer.precision))
     run.trainer.fit(run.task, run.data, ckpt_path=checkpoint, weights_only=True)
-    best = getattr(run.trainer.checkpoint_callback, "best_model_path", "")
+    best = _best(run.trainer)
     results: dict[str, Any] = {
         "overrides": typed[0],
         "choices": typed[1],
@@ -108,6 +108,16 @@ def _train(
     log_choices(run.trainer, run.task.identity["config"], results)
     report.write(folder, results, run.data, run.task)
     return results
+
+
+def _best(trainer: L.Trainer) -> str:
+    """The checkpoint that was best on the validation split, or of the last step where that came before a validation."""
+    callback: Any = trainer.checkpoint_callback
+    if callback is None or callback.best_model_path:
+        return "" if callback is None else str(callback.best_model_path)
+    path = str(Path(callback.dirpath) / f"{callback.filename}.ckpt")
+    trainer.save_checkpoint(path)
+    return path
 
 
 def _interrupted(folder: Path, signum: int) -> None:
