@@ -140,6 +140,7 @@ def test_wrong_arguments_exit_with_2(monkeypatch, capsys):
 def test_another_scale_keeps_splits_and_resizes_image_and_label_alike(tmp_path, capsys):
     small = ["data=synthetic", "data.number=5", "data.height=40", "data.width=36", "data.cells=4"]
     assert verb([*small, "--scale", "0.5", "--output", str(tmp_path / "half")]) == 0
+    assert "0.5 times those of the originals" in (tmp_path / "half" / "README.md").read_text(encoding="utf-8")
     whole, half = find_data(plain_config(compose(small))), read_back(tmp_path / "half")
     assert split_hash(half.records) == split_hash(whole.records)
     for one, other in zip(whole.records, half.records, strict=True):

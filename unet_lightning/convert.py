@@ -62,9 +62,7 @@ def main(arguments: list[str]) -> int:
     plain = plain_config(compose(overrides))
     check(plain)
     dataset = find_data(plain)
-    if options.scale != 1:
-        dataset = replace(dataset, read=partial(read_resized, read=dataset.read, scale=options.scale))
-    findings = list(dataset.findings) or convert(dataset, options.output, plain["data"]["num_workers"])
+    findings = list(dataset.findings) or convert(dataset, options.output, plain["data"]["num_workers"], options.scale)
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)
     if not findings:
@@ -72,8 +70,10 @@ def main(arguments: list[str]) -> int:
     return 1 if findings else 0
 
 
-def convert(dataset: DataSet, folder: Path, workers: int) -> list[str]:
-    """Write a data set into a new folder; what is wrong with its records, in which case nothing is written."""
+def convert(dataset: DataSet, folder: Path, workers: int, scale: float = 1) -> list[str]:
+    """Write a data set into a new folder, resized; what is wrong with its records, in which case nothing is written."""
+    if scale != 1:
+        dataset = replace(dataset, read=partial(read_resized, read=dataset.read, scale=scale))
     if folder.exists():
         raise InputError(f"--output {folder} exists; name a folder that doesn't, nothing is overwritten")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def convert(dataset: DataSet, folder: Path, workers: int) -> list[str]:
         if not findings:
             write_manifest(unfinished, dataset, [one.files for one in written])
             ignore = stored_ignore(dataset) if any(one.ignores for one in written) else None
-            (unfinished / "README.md").write_text(readme(dataset, folder.resolve(), ignore), encoding="utf-8")
+            (unfinished / "README.md").write_text(readme(dataset, folder.resolve(), ignore, scale), encoding="utf-8")
             unfinished.chmod(0o755)
             unfinished.rename(folder)
         return findings

@@ -56,13 +56,14 @@ def write_manifest(folder: Path, dataset: DataSet, files: Sequence[tuple[str, st
             table.writerow([record.id, *paths, record.split, record.group, record.kind])
 
 
-def readme(dataset: DataSet, folder: Path, ignore: int | None) -> str:
+def readme(dataset: DataSet, folder: Path, ignore: int | None, scale: float = 1) -> str:
     """What lies in the folder, and in its last line how to train on it."""
     values = [f"- {k}: {name}" for k, name in enumerate(dataset.classes)]
     values += [] if ignore is None else [f"- {ignore}: ignored"]
     lines = [
         f"# {folder.name}\n",
         f"{len(dataset.records)} images in the layout of unet-lightning's `data=folder`.",
+        *([f"Their sides are {scale:g} times those of the originals."] if scale != 1 else []),
         "The terms of the data set they come from go on applying.\n",
         "Values of the masks:\n",
         *values,
