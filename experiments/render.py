@@ -105,10 +105,25 @@ def table(
 ) -> str:
     """Mean over seeds of a setting a row, with its interval."""
     groups = grouped(chosen(results, where), rows)
-    lines = [[*rows, *(NAMES[score] for score in scores)], ["---"] * len(rows) + ["---:"] * len(scores)]
+    return laid_out(rows, scores, {g: [shown(values(t, score), score) for score in scores] for g, t in groups.items()})
+
+
+def differences(
+    study: Study,
+    results: Mapping[str, Any],
+    rows: list[str],
+    scores: list[str],
+    against: Mapping[str, str],
+    where: Mapping[str, str] | None = None,
+) -> str:
+    """How far every setting lies from the one that has `against` in its place, paired by seed."""
+    groups = grouped(chosen(results, where), rows)
+    cells = {}
     for group, trials in groups.items():
-        lines.append([*group, *(shown(values(trials, score), score) for score in scores)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        other = tuple(against.get(key, value) for key, value in zip(rows, group, strict=True))
+        if other != group:
+            cells[group] = [shown(gains(trials, groups[other], score), score, sign="+") for score in scores]
+    return laid_out(rows, scores, cells)
 
 
 def chart(
@@ -170,7 +185,9 @@ def draw(study: Study, name: str, title: str) -> str:
     return f"![{title}](results/{name}.png)"
 
 
-KINDS: dict[str, Callable[..., str]] = {kind.__name__: kind for kind in (facts, table, chart, frames, heat, sweep)}
+KINDS: dict[str, Callable[..., str]] = {
+    kind.__name__: kind for kind in (facts, table, differences, chart, frames, heat, sweep)
+}
 
 
 def chosen(results: Mapping[str, Any], where: Mapping[str, str] | None) -> Trials:
@@ -204,13 +221,26 @@ def point(x: float, column: Sequence[float]) -> tuple[float, float, float, float
     return x, fmean(column), min(column), max(column)
 
 
-def shown(column: Sequence[float], score: str) -> str:
+def gains(trials: Trials, others: Trials, score: str) -> list[float]:
+    """Of every seed, how much more these trials have than those."""
+    pairs = zip(sorted(trials, key=seed_of), sorted(others, key=seed_of), strict=True)
+    return [first - second for pair in pairs for first, second in [values(list(pair), score)]]
+
+
+def laid_out(rows: Sequence[str], scores: Sequence[str], cells: Mapping[tuple[str, ...], Sequence[str]]) -> str:
+    """A Markdown table of scores, a setting a row."""
+    lines = [[*rows, *(NAMES[score] for score in scores)], ["---"] * len(rows) + ["---:"] * len(scores)]
+    lines += [[*group, *shown] for group, shown in cells.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def shown(column: Sequence[float], score: str, sign: str = "") -> str:
     """A mean as text, with half the width of its interval."""
     mean, half = fmean(column), half_width(column)
     if score in COSTS:
         return short(mean) if score == "parameters" else f"{mean:.0f}"
     digits = 1 if score in COUNTS else 3
-    return f"{mean:.{digits}f}" + ("" if isnan(half) else f" ± {half:.{digits}f}")
+    return f"{mean:{sign}.{digits}f}" + ("" if isnan(half) else f" ± {half:.{digits}f}")
 
 
 def file_name(results: Mapping[str, Any], where: Mapping[str, str] | None, *words: str) -> str:

@@ -110,6 +110,16 @@ def test_an_interval_is_students_of_the_row_alone():
     assert render.shown([1.9e6], "parameters") == "1.9M"
 
 
+def test_differences_pair_the_trials_of_a_seed(tmp_path):
+    kept = [
+        {"overrides": [f"seed={seed}"], "setting": {"a": a}, "scores": {"iou": value}}
+        for a, seed, value in (("x", 0, 0.5), ("x", 1, 0.7), ("y", 1, 0.9), ("y", 0, 0.6))
+    ]
+    text = render.differences(render.Study(tmp_path, tmp_path), {"trials": kept}, ["a"], ["iou"], {"a": "x"})
+    low, high = stats.ttest_rel([0.6, 0.9], [0.5, 0.7]).confidence_interval(0.95)
+    assert text.splitlines()[2:] == [f"| y | +0.150 ± {(high - low) / 2:.3f} |"]
+
+
 def test_runs_of_labels_come_back():
     labels = np.random.default_rng(0).integers(0, 3, (9, 9)).astype(np.int32)
     assert np.array_equal(figures.labels_of(figures.runs(labels), 9), labels)

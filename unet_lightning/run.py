@@ -51,19 +51,20 @@ def train(
         if start.results is not None:
             return start.results
         number = processes(plain["trainer"])
-        with companions(0 if outside() or rank() else number - 1, folder) as others:
-            try:
-                return _train(config, folder, start.checkpoint, stop, (list(overrides), dict(choices or {})))
-            except Interrupted as interrupted:
-                _interrupted(folder, interrupted.signum)
-                raise
-            except Exception as error:
-                explained = explain(error, folder, others.loss, number > 1)
-                if explained is None:
+        try:
+            with companions(0 if outside() or rank() else number - 1, folder) as others:
+                try:
+                    return _train(config, folder, start.checkpoint, stop, (list(overrides), dict(choices or {})))
+                except Interrupted as interrupted:
+                    _interrupted(folder, interrupted.signum)
                     raise
-                raise explained from error
-            finally:
-                leave()
+                except Exception as error:
+                    explained = explain(error, folder, others.loss, number > 1)
+                    if explained is None:
+                        raise
+                    raise explained from error
+        finally:
+            leave()  # after the others have ended: it must not wait for one that hangs
 
 
 def _train(
