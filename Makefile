@@ -17,8 +17,8 @@ $(READY): pyproject.toml constraints.txt
 train: env  ## train and score a model with every default
 	$(BIN)/python train.py
 
-test: env  ## the whole test suite
-	$(BIN)/python -m pytest
+test: env  ## the whole test suite, a file at a time on every processor
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-cluster: env  ## sweeps on SLURM and Ray on this machine; CLUSTER_TOOLS holds slurm_up.sh and sacct
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,ray]'
@@ -36,7 +36,7 @@ crash: env  ## kill -9 at 100 random moments; every run ends as if nothing had h
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.crash 100
 
 test-gpu: env  ## on a machine with CUDA: every network, precision and compilation, memory, speed
-	$(BIN)/python -m pytest -s tests/test_gpu.py
+	$(BIN)/python -m pytest -s tests/training/test_gpu.py
 
 bench: env  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench

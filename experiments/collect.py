@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from experiments import figures
-from unet_lightning import evaluate
+from unet_lightning.command.evaluate import main as evaluate_main
+from unet_lightning.config.plain import read_config
 from unet_lightning.error import InputError
-from unet_lightning.folder import CONFIG
-from unet_lightning.outcome import SEED, Outcome, read_sweep
-from unet_lightning.part import read_config
+from unet_lightning.evaluation.protocol import read_evaluation
+from unet_lightning.sweep.outcome import SEED, Outcome, read_sweep
+from unet_lightning.training.folder import CONFIG
 
 HERE = Path(__file__).parent
 SCORES = ("iou", "dice", "precision", "recall")
@@ -87,8 +88,8 @@ def evaluated(folder: Path) -> dict[str, Any]:
     """The scores of a trial's best checkpoint on the test split, anew: another file there may be of another code."""
     output = folder / "evaluation" / "collected"
     checkpoint = folder / "checkpoints" / "best.ckpt"
-    evaluate.main([str(checkpoint), "--output", str(output), "resamples=100", "worst=0"])
-    return evaluate.read_evaluation(output)
+    evaluate_main([str(checkpoint), "--output", str(output), "resamples=100", "worst=0"])
+    return read_evaluation(output)
 
 
 def value(key: str, outcome: Outcome, config: Mapping[str, Any]) -> str:

@@ -8,14 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.build import find_data
-from unet_lightning.config import compose
+from unet_lightning.augment.warp import Square
+from unet_lightning.config.check import resolve
+from unet_lightning.config.compose import compose
+from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
-from unet_lightning.part import make, plain_config
-from unet_lightning.picture import displayable, heat, labels_over, outlines_over
+from unet_lightning.label import voc_palette
+from unet_lightning.page.picture import displayable, heat, labels_over, outlines_over
+from unet_lightning.pipeline.find import find_dataset
+from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.pipeline.ridge import cut_ridge
-from unet_lightning.predictor import load
-from unet_lightning.record import DataSet, Record, voc_palette
+from unet_lightning.prediction.load import load
+from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 from unet_lightning.weight.border import border_term
 
@@ -38,7 +42,7 @@ SHOWN = {  # its trials, by what their settings hold
 def crowded() -> DataSet:
     """The crowded nuclei."""
     place = ["data=folder", f"data.root='{HERE / 'data'}'", "data.manifest=crowded.csv"]
-    return find_data(plain_config(compose([*place, "data.classes=[background,nucleus]"])))
+    return find_dataset(resolve(compose([*place, "data.classes=[background,nucleus]"])))
 
 
 def example(folder: Path, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -113,12 +117,12 @@ def draw_samples() -> NDArray[np.uint8]:
     limits = (float(sample.image.min()), float(sample.image.max()))
     rows = []
     for name in AUGMENTS:
-        augment = make(plain_config(compose([f"augment={name}"]))["augment"])
+        augment = instantiate(resolve(compose([f"augment={name}"]))["augment"])
         row = {}
         for number in range(5):
-            draw = (0, 0, number)
-            image, labels = augment(sample.image, [sample.instances], (100, 100, SIDE), 0, draw)
-            picture = displayable(augment.grey(image, limits, draw), limits)
+            random = SampleKey(seed=0, epoch=0, number=number).generator
+            image, labels = augment(sample.image, [sample.instances], Square(100, 100, SIDE), 0, random)
+            picture = displayable(augment.photometric(image, limits, random), limits)
             row[f"{name} {number + 1}"] = outlines_over(colored(picture, labels[0], 0.25), labels[0])
         rows.append(row)
     return sheet(rows, zoom=1)

@@ -16,31 +16,25 @@ from omegaconf import OmegaConf
 from scipy.special import stdtrit
 
 from experiments import figures
-from unet_lightning import page, picture, sweep_report
-from unet_lightning.chart import curves, heat_map, short
 from unet_lightning.error import InputError, nearest
-from unet_lightning.outcome import SEED, Outcome
+from unet_lightning.metric.names import COUNT_NAMES, SCORE_NAMES
+from unet_lightning.page.chart import curves, heat_map, short
+from unet_lightning.page.picture import encode_png
+from unet_lightning.runtime.files import write_atomic
+from unet_lightning.sweep.outcome import SEED, Outcome
+from unet_lightning.sweep.report import summary
 
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- (\w+) (\{[^\n]*\}) -->\n).*?(<!-- end -->)", re.DOTALL)
 NAMES = {
-    "iou": "IoU",
-    "dice": "Dice",
-    "precision": "precision",
-    "recall": "recall",
-    "boundary_f1": "boundary F1",
-    "seg": "SEG",
-    "aji": "AJI",
-    "pq": "PQ",
-    "ap50": "AP at 0.5",
+    **SCORE_NAMES,
+    **COUNT_NAMES,
     "joined": "merged cells",
     "split": "split cells",
-    "missed": "missed cells",
-    "invented": "invented cells",
     "seconds": "seconds a trial",
     "parameters": "parameters",
 }
-COUNTS = ("joined", "split", "missed", "invented")
+COUNTS = ("joined", "split", "false_negatives", "false_positives")
 COSTS = ("seconds", "parameters")
 ABSENT = "*Not run yet: `{command}`, then `python -m experiments.collect {study} {preset}` and `make studies`.*"
 Trials = list[dict[str, Any]]
@@ -161,9 +155,9 @@ def heat(
 def sweep(study: Study, results: Mapping[str, Any], score: str) -> str:
     """What `unet-lightning sweep-report` says: the validation split's best, the main effects, the charts."""
     outcomes = [Outcome(t["name"], dict(o.split("=", 1) for o in t["overrides"]), t) for t in results["trials"]]
-    found = sweep_report.summary(study.folder, outcomes, score)
+    found = summary(study.folder, outcomes, score)
     effects = next(table for table in found["tables"] if table.title == "Main effects")
-    parts = [found["advice"], page.markdown(effects).partition("\n\n")[2].strip()]
+    parts = [found["advice"], effects.markdown().partition("\n\n")[2].strip()]
     for drawn in found["charts"]:
         for n, drawing in enumerate(drawn["drawings"]):
             name = f"{results['preset']}_{drawn['title'].lower().replace(' ', '_')}{n or ''}.svg"
@@ -181,7 +175,7 @@ def draw(study: Study, name: str, title: str) -> str:
     else:
         return "*Not drawn yet.*"
     (study.output / "results").mkdir(parents=True, exist_ok=True)
-    picture.write(str(study.output / "results" / f"{name}.png"), drawn)
+    write_atomic(study.output / "results" / f"{name}.png", encode_png(drawn))
     return f"![{title}](results/{name}.png)"
 
 

@@ -14,9 +14,12 @@ import torch
 
 from tests.bench_data import checking, large_set
 from tests.bench_predict import instance_scores, memory, tiled
-from unet_lightning.build import build
-from unet_lightning.config import compose
-from unet_lightning.part import make, plain_config
+from tests.bench_start import starting
+from tests.small import config
+from unet_lightning.config.compose import compose
+from unet_lightning.config.instantiate import instantiate
+from unet_lightning.config.plain import plain_config
+from unet_lightning.training.build import build
 
 SHAPE = {"in_channels": 1, "classes": 2}
 
@@ -35,8 +38,8 @@ def seconds(step: Callable[[], object], repeats: int = 5) -> float:
 def plain_step() -> Callable[[], object]:
     """A step of the paper network on one 572x572 image in eager float32, contiguous."""
     config = compose(["model=paper"])
-    network, loss = (make(plain_config(config)[key], **extra) for key, extra in (("model", SHAPE), ("loss", {})))
-    optimizer = make(plain_config(config)["optimizer"])(network.parameters())
+    network, loss = (instantiate(plain_config(config)[key], **extra) for key, extra in (("model", SHAPE), ("loss", {})))
+    optimizer = instantiate(plain_config(config)["optimizer"])(network.parameters())
     batch = paper_batch()
 
     def step() -> None:
@@ -49,8 +52,8 @@ def plain_step() -> Callable[[], object]:
 
 def run_step() -> Callable[[], object]:
     """The same step as a run does it: its precision, its memory format, its task."""
-    run = build(compose(["model=paper", "data=synthetic", "data.number=3", "trainer.accelerator=cpu"]))
-    optimizer = run.task.optimizer(run.task.parameters())
+    run = build(config("model=paper", "data=synthetic", "data.number=3", "trainer.accelerator=cpu"))
+    optimizer = run.task.objective.optimizer(run.task.parameters())
     batch = paper_batch()
 
     def step() -> None:
@@ -116,7 +119,7 @@ def _ours(weight: str) -> float:
         "data.crop=256",
         "data.num_workers=0",
     ]
-    run = build(compose(["data=synthetic", "augment=elastic", f"weight={weight}", "trainer.accelerator=cpu", *sizes]))
+    run = build(config("data=synthetic", "augment=elastic", f"weight={weight}", "trainer.accelerator=cpu", *sizes))
     crops = run.data.train_dataloader().dataset
     draws = itertools.count()
     return 1 / seconds(lambda: crops[(0, next(draws), 0)], 100)
@@ -163,6 +166,7 @@ if __name__ == "__main__":
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*self.trainer. reference is not registered.*")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    starting()
     paper_network()
     border_map()
     augmentation()

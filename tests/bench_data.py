@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 SLICES = [
     "data=synthetic",
     "data._target_=tests.volumes.find",

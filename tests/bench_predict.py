@@ -15,16 +15,16 @@ import numpy as np
 import torch
 import zarr
 
-from unet_lightning.build import build
-from unet_lightning.config import compose
-from unet_lightning.metric import overlaps
+from tests.small import config
+from unet_lightning.config.instantiate import instantiate
 from unet_lightning.metric.instance import errors, summary
-from unet_lightning.part import make, plain_config
-from unet_lightning.task import CHECKPOINT_KEY
+from unet_lightning.metric.overlap import overlaps
+from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
 from unet_lightning.tiling import predict_tiled, window
+from unet_lightning.training.build import build
 
 SIDE = 2048
-SMALL = ["data=synthetic", "data.number=3", "data.height=64", "data.width=64", "trainer.accelerator=cpu"]
+NOISE = ["data=synthetic", "data.number=3", "data.height=64", "data.width=64", "trainer.accelerator=cpu"]
 EARTH = "earth/bmng.jpg"
 PEAK = """
 import resource, subprocess, sys
@@ -36,7 +36,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 def tiled() -> None:
     """2048x2048: seconds of the tiled prediction over those of the network alone; MONAI's sliding window; seams."""
     for name, options in (("default", []), ("valid convolution", ["model.convolution=valid"])):
-        network = make(plain_config(compose(options))["model"], in_channels=1, classes=2).eval()
+        network = instantiate(config(*options)["model"], in_channels=1, classes=2).eval()
         network.to(memory_format=torch.channels_last)
         image = torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
         sides = [network.geometry.input_size(SIDE)] * 2
@@ -131,10 +131,10 @@ def memory() -> None:
 
 def _checkpoint(path: Path, channels: int) -> Path:
     """The default network, untrained."""
-    run = build(compose([*SMALL]))
+    run = build(config(*NOISE))
     identity = run.task.identity
     identity["statistics"]["channels"] = channels
-    network = make(plain_config(compose())["model"], in_channels=channels, classes=2)
+    network = instantiate(config()["model"], in_channels=channels, classes=2)
     with torch.no_grad():
         network.head.bias.copy_(torch.tensor([0.5, 0.0]))
     state = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}

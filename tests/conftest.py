@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unet_lightning.fusion.concat import Concat
-from unet_lightning.model.unet import UNet
+from unet_lightning.model.unet import build_unet as build_network
 from unet_lightning.upsample.interpolate import REACH, Interpolate
 from unet_lightning.upsample.transposed import Transposed
 from unet_lightning.upsample.unpool import Unpool
@@ -25,7 +25,7 @@ def upsample_part(name):
 def build_unet(upsample="transposed", fusion=Concat, **options):
     values = {"in_channels": 1, "classes": 2, "depth": 2, "base_channels": 4, "max_channels": 16}
     values |= {"convolution": "same", "norm": "batch", "dropout": 0.0}
-    return UNet(upsample=upsample_part(upsample), fusion=fusion, **(values | options))
+    return build_network(upsample=upsample_part(upsample), fusion=fusion, **(values | options))
 
 
 def picture(*shape, generator):
@@ -73,7 +73,7 @@ def real_data():
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """The folder of a short run on synthetic cells, grey images, in float32."""
-    from tests.test_run import train
+    from tests.small import train
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("finished")

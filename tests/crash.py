@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.test_resume import LAST, command, environment, everything
+from tests.training.test_resume import LAST, command, environment, everything
 
 
 def start(folder, workers):

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from tests.test_run import train
+from tests.small import train
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

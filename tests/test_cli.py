@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from unet_lightning.cli import help_text
-from unet_lightning.config import CONF, groups
+from unet_lightning.command.help import help_text
+from unet_lightning.config.groups import CONF, groups
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 
 
 def run(*arguments, cwd=ROOT):
@@ -88,13 +88,14 @@ def test_cfg_job_prints_the_config_without_importing_torch(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "_target_: unet_lightning.model.unet.UNet" in done.stdout
+    assert "_target_: unet_lightning.model.unet.build_unet" in done.stdout
 
 
 def test_help_names_every_option_and_explains_every_key():
     text = help_text("python train.py")
     for group, names in groups().items():
-        section = text.split(f"  {group}=\n")[1]
+        said = "+callback@trainer.callbacks.NAME" if group == "callback" else group
+        section = text.split(f"  {said}=\n")[1]
         for name in names:
             line = next(line for line in section.splitlines() if line.split()[:1] == [name])
             assert len(line.split()) > 2

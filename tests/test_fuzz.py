@@ -16,9 +16,9 @@ import tifffile
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from unet_lightning import run
-from unet_lightning.config import compose
+from tests.small import QUIET, config
 from unet_lightning.error import InputError
+from unet_lightning.training.build import build
 
 CASES = int(os.environ.get("UNET_LIGHTNING_FUZZ", "100"))
 REMEDIES = (
@@ -35,14 +35,7 @@ REMEDIES = (
     "save ",
     "make ",
 )
-SMALL = [
-    "data=folder",
-    "data.crop=16",
-    "data.batch_size=2",
-    "data.num_workers=0",
-    "model.depth=1",
-    "model.base_channels=2",
-]
+SMALL = ["data=folder", "data.crop=16", "data.batch_size=2", "model.depth=1", "model.base_channels=2", *QUIET]
 
 
 def write_set(root, manifest, label):
@@ -179,7 +172,7 @@ def fingerprint(root):
 def train_a_step(overrides):
     """What the run was refused with; nothing when it trained."""
     try:
-        built = run.build(compose(overrides))
+        built = build(config(*overrides))
     except InputError as error:
         return str(error)
     loss = built.task.training_step(next(iter(built.data.train_dataloader())), 0)

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from unet_lightning.error import InputError
-from unet_lightning.record import DataSet, Record, assign_splits, split_hash, voc_palette
+from unet_lightning.label import voc_palette
+from unet_lightning.record import DataSet, Record, assign_splits, split_hash
 
 RECORDS = [Record(f"{group}{k}", f"{group}{k}.png", group=group) for group in "abcdefghij" for k in range(3)]
 

@@ -3,7 +3,7 @@ import pytest
 
 from unet_lightning import sample
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding
+from unet_lightning.label import LabelEncoding
 from unet_lightning.sample import renumbered, to_sample
 
 IMAGE = np.zeros((2, 3, 1), np.uint8)
@@ -16,7 +16,7 @@ def instances(values, dtype):
 @pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.float64])
 def test_large_object_numbers_stay_apart(dtype):
     labels = instances([0, 2**31 + 1, 16_777_216, 16_777_217, 5, 0], dtype)
-    found = to_sample(IMAGE, Coding(2), instances=labels)
+    found = to_sample(IMAGE, LabelEncoding(2), instances=labels)
     assert found.instances.tolist() == [[0, 4, 2], [3, 1, 0]]
     assert found.mask.tolist() == [[0, 1, 1], [1, 1, 0]]
 
@@ -43,11 +43,11 @@ def test_counted_and_sorted_object_numbers_are_the_same(monkeypatch, dtype, kind
 )
 def test_what_are_no_object_numbers(labels, words):
     with pytest.raises(InputError, match=words):
-        to_sample(IMAGE, Coding(2), instances=labels)
+        to_sample(IMAGE, LabelEncoding(2), instances=labels)
     with pytest.raises(InputError, match=words):
-        to_sample(IMAGE, Coding(2), mask=np.zeros((2, 3), np.uint8), instances=labels)
+        to_sample(IMAGE, LabelEncoding(2), mask=np.zeros((2, 3), np.uint8), instances=labels)
 
 
 def test_an_infinite_mask():
     with pytest.raises(InputError, match="mask holds inf"):
-        to_sample(IMAGE, Coding(2), mask=instances([0, np.inf, 0, 0, 0, 0], float))
+        to_sample(IMAGE, LabelEncoding(2), mask=instances([0, np.inf, 0, 0, 0, 0], float))

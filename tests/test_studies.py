@@ -16,13 +16,13 @@ from omegaconf import OmegaConf
 from scipy import stats
 
 from experiments import collect, figures, render
-from unet_lightning.config import compose
+from tests.small import QUIET, TINY_NETWORK, config
 from unet_lightning.data import nuclei
 from unet_lightning.error import InputError
-from unet_lightning.outcome import Outcome
-from unet_lightning.run import train
+from unet_lightning.sweep.outcome import Outcome
+from unet_lightning.training.run import CommandLine, train
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 PAPER = {"0.9203", "0.7756"}  # numbers of the 2015 paper
 STUDIES = sorted(path.parent for path in (ROOT / "experiments").glob("*/quick.yaml"))
 PRESETS = sorted((ROOT / "experiments").glob("*/*.yaml"))
@@ -164,13 +164,13 @@ def test_the_same_trial_in_two_folders_is_not_counted_twice(tmp_path):
 
 
 def test_a_sweep_is_collected_and_told(tmp_path):
-    small = ["data=synthetic", "data.number=6", "data.height=48", "data.width=48", "data.crop=32", "data.num_workers=0"]
-    small += ["model.depth=1", "model.base_channels=4", "trainer.fast_dev_run=false", "trainer.max_steps=2"]
-    small += ["data.crops_per_image=2", "trainer.enable_progress_bar=false", "trainer.accelerator=cpu"]
+    small = ["data=synthetic", "data.number=6", "data.height=48", "data.width=48", "data.crop=32"]
+    small += ["data.crops_per_image=2", "trainer.fast_dev_run=false", "trainer.max_steps=2", *TINY_NETWORK, *QUIET]
     for seed in (0, 1):
         for ridge in (0, 2):
             typed = [f"seed={seed}", f"data.ridge={ridge}", *small]
-            train(compose(typed), tmp_path / f"{seed}{ridge}", typed, {"data": "synthetic", "fusion": "concat"})
+            command_line = CommandLine(typed, {"data": "synthetic", "fusion": "concat"})
+            train(config(*typed), tmp_path / f"{seed}{ridge}", command_line)
     assert collect.main(["paper_cells", "quick", "--sweep", str(tmp_path), "--output", str(tmp_path / "results")]) == 0
     found = json.loads((tmp_path / "results" / "quick.json").read_text())
     assert len(found["trials"]) == 4

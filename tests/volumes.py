@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_lightning.label import Coding
+from unet_lightning.label import LabelEncoding
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import to_sample
 
@@ -34,4 +34,4 @@ def draw(record, shape, noise, seed):
         inside = np.hypot(rows - place[k, 0], columns - place[k, 1]) < radius * np.sqrt(max(0, 1 - depth**2))
         image[inside], mask[inside] = value, k
     image += np.random.default_rng([seed, int(volume), int(position)]).normal(0, 255 * noise, shape)
-    return to_sample(image.astype(np.int16)[..., None], Coding(classes=3), mask)
+    return to_sample(image.astype(np.int16)[..., None], LabelEncoding(classes=3), mask)

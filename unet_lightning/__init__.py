@@ -1,3 +1,18 @@
 """The laboratory for U-Net segmentation."""
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unet_lightning.prediction.load import load as load
+
+__version__ = "0.2.0"
+__all__ = ["__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`load`, imported when it is asked for: other parts of the package must not wait for torch."""
+    if name != "load":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from unet_lightning.prediction.load import load
+
+    return load

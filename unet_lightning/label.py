@@ -1,4 +1,4 @@
-"""How stored label values mean classes, and what to write when they don't."""
+"""How stored label values mean classes, what to write when they don't, and the colours of classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
 
-Color = Sequence[int]
+Color = tuple[int, int, int]  # red, green, blue
+ORANGE, SKY_BLUE, GREEN, YELLOW = (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)
+BLUE, VERMILION, PURPLE = (0, 114, 178), (213, 94, 0), (204, 121, 167)
+PALETTE = ((0, 0, 0), ORANGE, SKY_BLUE, GREEN, YELLOW, BLUE, VERMILION)  # Okabe and Ito: told apart by the colour-blind
 
 
 @dataclass(frozen=True)
-class Coding:
+class LabelEncoding:
     """What the values of a mask file stand for.
 
     classes: their number K. ignore: a stored value that counts nowhere. values: stored value to class id; without it
@@ -23,12 +26,12 @@ class Coding:
     classes: int
     ignore: int | None = None
     values: Mapping[int, int] | None = None
-    colors: Sequence[Color] | None = None
+    colors: Sequence[Sequence[int]] | None = None
     threshold: float | None = None
     table: dict[int, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """InputError for a coding that names classes which don't exist."""
+        """InputError for an encoding that names classes which don't exist."""
         if self.values is not None and not set(self.values.values()) <= set(range(self.classes)):
             raise InputError(
                 f"data.label_values={dict(self.values)} names ids beyond the classes 0..{self.classes - 1}"
@@ -44,7 +47,7 @@ class Coding:
                 f"data.colors names {len(self.colors)} colours for {self.classes} classes; give one a class"
             )
         if self.colors is not None:
-            self.table.update({number(color): k for k, color in enumerate(self.colors)})
+            self.table.update(zip(color_codes(np.array(self.colors)).tolist(), range(self.classes), strict=True))
         else:
             self.table.update(self.values or {k: k for k in range(self.classes)})
 
@@ -53,7 +56,7 @@ class Coding:
         if stored.ndim == 3:
             if self.colors is None:
                 raise InputError(self._colours_found(stored))
-            stored = numbers(stored)
+            stored = color_codes(stored)
         if self.threshold is not None:
             valid = np.ones(stored.shape, bool) if self.ignore is None else stored != self.ignore
             return ((stored > self.threshold) & valid).astype(np.uint8), valid
@@ -91,26 +94,28 @@ class Coding:
 
     def _colours_found(self, stored: NDArray[Any]) -> str:
         """The line that maps the most frequent colours, in the order of their pixels."""
-        codes, counts = np.unique(numbers(stored), return_counts=True)
+        codes, counts = np.unique(color_codes(stored), return_counts=True)
         frequent = [list(color(int(c))) for c in codes[np.argsort(-counts)][: self.classes]]
         line = str(frequent).replace(" ", "")
         more = f" of {len(codes)} colours" if len(codes) > self.classes else ""
         return f"mask is a colour picture; expected one class id a pixel; set 'data.colors={line}'{more}, class 0 first"
 
 
-def number(rgb: Color) -> int:
-    """One whole number for a colour."""
-    red, green, blue = rgb
-    return red << 16 | green << 8 | blue
-
-
-def color(code: int) -> tuple[int, int, int]:
+def color(code: int) -> Color:
     """The colour of a number."""
     return code >> 16 & 255, code >> 8 & 255, code & 255
 
 
-def numbers(picture: NDArray[Any]) -> NDArray[np.int32]:
-    """(H, W, 3) colours to (H, W) numbers."""
-    red, green, blue = (picture[..., k].astype(np.int32) for k in range(3))
-    codes: NDArray[np.int32] = red << 16 | green << 8 | blue
-    return codes
+def color_codes(colors: NDArray[Any]) -> NDArray[np.int32]:
+    """(..., 3) colours to one whole number each, (...)."""
+    red, green, blue = (colors[..., k].astype(np.int32) for k in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def voc_palette(number: int) -> tuple[Color, ...]:
+    """The colours of Pascal VOC: bits 0, 1, 2 of a class go to the highest bits of red, green, blue, and so on."""
+
+    def channel(k: int, first: int) -> int:
+        return sum((k >> (3 * level + first) & 1) << (7 - level) for level in range(8))
+
+    return tuple((channel(k, 0), channel(k, 1), channel(k, 2)) for k in range(number))

@@ -9,12 +9,11 @@ from typing import Annotated
 from annotated_types import Ge
 
 from unet_lightning.error import InputError
+from unet_lightning.label import PALETTE, Color, voc_palette
 from unet_lightning.sample import Sample
 
 SPLITS = ("train", "val", "test")
 SHARE = 0.2  # of the groups, for val and for test
-Color = tuple[int, int, int]
-PALETTE = ((0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0))
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,6 @@ class DataSet:
     def split(self, name: str) -> list[Record]:
         """The records of one split, in their order."""
         return [record for record in self.records if record.split == name]
-
-
-def voc_palette(number: int) -> tuple[Color, ...]:
-    """The colours of Pascal VOC: bits 0, 1, 2 of a class go to the highest bits of red, green, blue, and so on."""
-
-    def channel(k: int, first: int) -> int:
-        return sum((k >> (3 * level + first) & 1) << (7 - level) for level in range(8))
-
-    return tuple((channel(k, 0), channel(k, 1), channel(k, 2)) for k in range(number))
 
 
 def assign_splits(

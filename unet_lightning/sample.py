@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding
+from unet_lightning.label import LabelEncoding
 
 COUNTED = 1 << 20  # object numbers below this are counted, not sorted
 
@@ -34,12 +34,15 @@ class Sample:
 
 
 def to_sample(
-    image: NDArray[Any], coding: Coding, mask: NDArray[Any] | None = None, instances: NDArray[Any] | None = None
+    image: NDArray[Any],
+    encoding: LabelEncoding,
+    mask: NDArray[Any] | None = None,
+    instances: NDArray[Any] | None = None,
 ) -> Sample:
     """Build a sample from the arrays of the files, or raise an InputError that says what is wrong.
 
-    mask: stored (H, W) values or (H, W, 3) colours, which `coding` turns into class ids. Of a data set with instances
-    alone, every object is class 1; the stored number `coding.ignore` is then no object and counts nowhere.
+    mask: stored (H, W) values or (H, W, 3) colours, which `encoding` turns into class ids. Of a data set with instances
+    alone, every object is class 1; the stored number `encoding.ignore` is then no object and counts nowhere.
     """
     label = instances if mask is None else mask
     if label is None:
@@ -58,10 +61,10 @@ def to_sample(
             f"image holds {int((~np.isfinite(image)).sum())} values that are NaN or infinite; replace them"
         )
     if mask is None:
-        valid = np.ones(label.shape, bool) if coding.ignore is None else label != coding.ignore
+        valid = np.ones(label.shape, bool) if encoding.ignore is None else label != encoding.ignore
         ids = ((label > 0) & valid).astype(np.uint8)
     else:
-        ids, valid = coding.decode(mask)
+        ids, valid = encoding.decode(mask)
     return Sample(image, ids, valid, None if instances is None else renumbered(np.where(valid, instances, 0)))
 
 
@@ -80,11 +83,9 @@ def renumbered(instances: NDArray[Any]) -> NDArray[np.int32]:
     if instances.max(initial=0) < COUNTED:  # the same as below, without sorting
         occurs = np.bincount(instances.ravel().astype(np.int64), minlength=1) > 0
         occurs[0] = False
-        numbers: NDArray[np.int32] = np.cumsum(occurs, dtype=np.int32)[instances.astype(np.int64)]
-        return numbers
+        return np.cumsum(occurs, dtype=np.int32)[instances.astype(np.int64)]
     consecutive = np.unique(np.append(0, instances), return_inverse=True)[1]
-    found: NDArray[np.int32] = consecutive[1:].reshape(instances.shape).astype(np.int32)
-    return found
+    return consecutive[1:].reshape(instances.shape).astype(np.int32)
 
 
 def _size(array: NDArray[Any]) -> str:

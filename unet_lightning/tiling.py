@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet_lightning.ahead import ahead
+from unet_lightning.runtime.prefetch import prefetch
 
 
 class Geometry(Protocol):
@@ -89,8 +89,8 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Eye:
-    """A network that looks at one image.
+class TileScorer:
+    """A network and the image whose tiles it scores.
 
     read: (top, left, height, width) to what lies there, (C, height, width) normalised, mirrored beyond the image.
     score: (B, C, h, w) to scores (B, K, h - 2 halo, w - 2 halo).
@@ -130,15 +130,17 @@ def cut(shape: tuple[int, int], geometries: Sequence[Geometry], tile: int, start
     return Grid(shape, (height, width), (height // parts, width // parts), start)
 
 
-def predict_tiles(eyes: Sequence[Eye], shape: tuple[int, int], tile: int, batch: int = 1, start: int = 0) -> Pieces:
+def predict_tiles(
+    scorers: Sequence[TileScorer], shape: tuple[int, int], tile: int, batch: int = 1, start: int = 0
+) -> Pieces:
     """Scores of an image in pieces that cover it once, row by row: ((top, left, bottom, right), (K, h, w) float32).
 
-    The scores of several eyes are averaged. tile: side of a tile's output in pixels, rounded to the networks'
+    The scores of several networks are averaged. tile: side of a tile's output in pixels, rounded to the networks'
     `multiple`. batch: tiles at once. start: moves the grid up and left; any multiple of `multiple` gives the same
     scores. Memory is that of a batch of tiles, and of one row of tiles where they are blended.
     """
-    grid = cut(shape, [eye.geometry for eye in eyes], tile, start)
-    return _blend(grid, _tiles(eyes, grid, batch)) if grid.blended else _clip(grid, _tiles(eyes, grid, batch))
+    grid = cut(shape, [scorer.geometry for scorer in scorers], tile, start)
+    return _blend(grid, _tiles(scorers, grid, batch)) if grid.blended else _clip(grid, _tiles(scorers, grid, batch))
 
 
 def predict_tiled(
@@ -150,10 +152,10 @@ def predict_tiled(
     `interior` and the tile; once as it is by default. The rest as in `predict_tiles`.
     """
     score = partial(views, network.interior) if views else network.interior
-    eye = Eye(network.geometry, partial(window, image, channels_first=True), score)
+    scorer = TileScorer(network.geometry, partial(window, image, channels_first=True), score)
     logits: Tensor | None = None
     height, width = image.shape[-2:]
-    for (top, left, bottom, right), piece in predict_tiles([eye], (height, width), tile, batch, start):
+    for (top, left, bottom, right), piece in predict_tiles([scorer], (height, width), tile, batch, start):
         logits = piece.new_empty((len(piece), height, width)) if logits is None else logits
         logits[:, top:bottom, left:right] = piece
     assert logits is not None
@@ -161,29 +163,31 @@ def predict_tiled(
 
 
 @torch.inference_mode()
-def _tiles(eyes: Sequence[Eye], grid: Grid, batch: int) -> Iterator[tuple[tuple[int, int], Tensor]]:
+def _tiles(scorers: Sequence[TileScorer], grid: Grid, batch: int) -> Iterator[tuple[tuple[int, int], Tensor]]:
     """Origin and mean scores (K, *grid.sides) of every tile, read while the tiles before it are computed."""
-    for origins, inputs in ahead(_inputs(eyes, grid, batch)):
+    for origins, inputs in prefetch(_inputs(scorers, grid, batch)):
         total: Tensor | None = None
-        for eye, input in zip(eyes, inputs, strict=True):
-            scores = eye.score(input)[..., : grid.sides[0], : grid.sides[1]]
+        for scorer, input in zip(scorers, inputs, strict=True):
+            scores = scorer.score(input)[..., : grid.sides[0], : grid.sides[1]]
             scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
             total = scores if total is None else total + scores
         assert total is not None
-        yield from zip(origins, total / len(eyes) if len(eyes) > 1 else total, strict=True)
+        yield from zip(origins, total / len(scorers) if len(scorers) > 1 else total, strict=True)
 
 
-def _inputs(eyes: Sequence[Eye], grid: Grid, batch: int) -> Iterator[tuple[list[tuple[int, int]], list[Tensor]]]:
-    """Origins of a batch of tiles, and of every eye its input: `halo` pixels of context on each side."""
+def _inputs(
+    scorers: Sequence[TileScorer], grid: Grid, batch: int
+) -> Iterator[tuple[list[tuple[int, int]], list[Tensor]]]:
+    """Origins of a batch of tiles, and of every scorer its input: `halo` pixels of context on each side."""
     for first in range(0, len(grid.origins), batch):
         origins = grid.origins[first : first + batch]
-        yield origins, [torch.stack([_look(eye, grid, *origin) for origin in origins]) for eye in eyes]
+        yield origins, [torch.stack([_read_tile(scorer, grid, *origin) for origin in origins]) for scorer in scorers]
 
 
-def _look(eye: Eye, grid: Grid, y: int, x: int) -> Tensor:
-    geometry = eye.geometry
+def _read_tile(scorer: TileScorer, grid: Grid, y: int, x: int) -> Tensor:
+    geometry = scorer.geometry
     height, width = (geometry.input_size(side + 2 * (geometry.halo - geometry.margin)) for side in grid.sides)
-    return eye.read(y - geometry.halo, x - geometry.halo, height, width)
+    return scorer.read(y - geometry.halo, x - geometry.halo, height, width)
 
 
 def _clip(grid: Grid, tiles: Iterable[tuple[tuple[int, int], Tensor]]) -> Pieces:

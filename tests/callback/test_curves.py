@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from unet_lightning.callback.curves import Curves
-from unet_lightning.task import BINS
+from unet_lightning.training.task import BINS
 
 
 class Writer:

@@ -1,10 +1,10 @@
+import lightning as L
 import pytest
 import torch
 
-from tests.test_run import SMALL
-from unet_lightning import run
-from unet_lightning.config import compose
+from tests.small import SMALL, config
 from unet_lightning.error import InputError
+from unet_lightning.training.build import build
 
 
 class Overflow(torch.nn.Module):
@@ -23,11 +23,11 @@ class Overflow(torch.nn.Module):
 
 @pytest.mark.parametrize("only_in_half", [True, False])
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(tmp_path, only_in_half):
-    built = run.build(compose(SMALL), tmp_path)
+    built = build(config(*SMALL), tmp_path)
     built.task.loss = Overflow(only_in_half)
     before = {}
 
-    class Keep(run.L.Callback):
+    class Keep(L.Callback):
         def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
             before.update({k: v.clone() for k, v in pl_module.state_dict().items() if "running" not in k})
 
@@ -46,7 +46,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_saves_the_batch(tmp_path, o
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run_too(tmp_path):
-    built = run.build(compose(SMALL), tmp_path)
+    built = build(config(*SMALL), tmp_path)
     built.task.network.head.weight.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(InputError, match="the gradient is not finite at step 0"):
         built.trainer.fit(built.task, built.data)

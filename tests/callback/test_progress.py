@@ -4,10 +4,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.test_run import SMALL
-from unet_lightning import run
+from tests.small import SMALL, config
 from unet_lightning.callback.progress import WINDOW, Progress
-from unet_lightning.config import compose
+from unet_lightning.training.build import build
 
 
 def feed(progress, losses):
@@ -38,7 +37,7 @@ def test_background_only_is_said_at_the_end(caplog, predicted, warned):
 
 
 def test_a_real_run_with_a_learning_rate_of_zero_says_so(tmp_path, caplog):
-    built = run.build(compose([*SMALL, "trainer.max_epochs=1", "optimizer.lr=0"]), tmp_path)
+    built = build(config(*SMALL, "trainer.max_epochs=1", "optimizer.lr=0"), tmp_path)
     torch.nn.init.constant_(built.task.network.head.bias, 0)
     built.task.network.head.bias.data[0] = 50
     with caplog.at_level(logging.WARNING):

@@ -7,23 +7,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
-SMALL = [
-    "data=synthetic",
-    "data._target_=tests.cluster.witness.find",
-    "data.number=5",
-    "data.height=32",
-    "data.width=32",
-    "data.crop=16",
-    "data.crops_per_image=2",
-    "data.num_workers=0",
-    "tile=32",
-    "model.depth=1",
-    "model.base_channels=4",
-    "trainer.max_epochs=1",
-    "trainer.enable_progress_bar=false",
-    "trainer.accelerator=cpu",
-]
+from tests.small import TRIAL
+
+ROOT = Path(__file__).parents[2]
+SMALL = [*TRIAL, "data._target_=tests.cluster.witness.find"]
 
 
 @pytest.fixture

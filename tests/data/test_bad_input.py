@@ -15,10 +15,9 @@ import tifffile
 from PIL import Image
 
 from tests.data import forms, layouts
-from unet_lightning.build import build_data
-from unet_lightning.config import compose
+from tests.small import config
 from unet_lightning.error import InputError
-from unet_lightning.part import plain_config
+from unet_lightning.pipeline.build import build_data_module
 
 REMEDIES = ("add ", "copy ", "correct ", "give ", "make ", "save ", "set ", "store ", "take ")
 LABELS = {
@@ -53,14 +52,14 @@ IMAGES = {
 
 @cache
 def composed(name, overrides):
-    return plain_config(compose([f"data={name}", "data.root=''", "data.num_workers=0", *overrides]))
+    return config(f"data={name}", "data.root=''", "data.num_workers=0", *overrides)
 
 
 def refused(name, root, *overrides):
     """What a run says about a set that it refuses."""
     plain = composed(name, overrides)
     with pytest.raises(InputError) as caught:
-        build_data(plain | {"data": plain["data"] | {"root": str(root)}})
+        build_data_module(plain | {"data": plain["data"] | {"root": str(root)}})
     message = str(caught.value)
     assert any(word in message for word in REMEDIES)
     return message
@@ -158,7 +157,7 @@ def test_an_object_number_over_65535_of_a_published_set(tmp_path):
     path = tmp_path / LABELS["ctc"]
     stored = tifffile.imread(path)
     tifffile.imwrite(path, stored.astype(np.uint32) * 70_000)
-    data = build_data(plain_config(compose(["data=ctc", f"data.root={tmp_path}", "data.num_workers=0"])))
+    data = build_data_module(config("data=ctc", f"data.root={tmp_path}", "data.num_workers=0"))
     record = next(r for r in data.dataset.records if r.id == "01/t002")
     assert forms.same_objects(data.dataset.read(record).instances, stored)
 

@@ -71,16 +71,16 @@ def boxes(*corners, shape=(20, 20)):
     return mask
 
 
-SMALL, LARGE = boxes((8, 8, 12, 12)), boxes((2, 2, 18, 18))
+SMALL_BOX, LARGE_BOX = boxes((8, 8, 12, 12)), boxes((2, 2, 18, 18))
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
 def test_of_overlapping_objects_in_a_table_the_smaller_lies_on_top(tmp_path, order):
     forms.images(tmp_path, [(np.zeros((20, 20), np.uint8), None)])
-    rows = {1: f"0,cell,{forms.down_the_columns(SMALL)}", 2: f"0,debris,{forms.down_the_columns(LARGE)}"}
+    rows = {1: f"0,cell,{forms.down_the_columns(SMALL_BOX)}", 2: f"0,debris,{forms.down_the_columns(LARGE_BOX)}"}
     (tmp_path / "manifest.csv").write_text("\n".join(["ImageId,ClassId,EncodedPixels", *(rows[k] for k in order)]))
     found = find(str(tmp_path), forms.CLASSES)
-    assert np.array_equal(found.read(found.records[0]).mask, 2 * LARGE.astype(int) - SMALL)
+    assert np.array_equal(found.read(found.records[0]).mask, 2 * LARGE_BOX.astype(int) - SMALL_BOX)
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
@@ -92,7 +92,7 @@ def test_of_overlapping_shapes_of_labelme_the_later_lies_on_top(tmp_path, order)
     }
     (tmp_path / "0.json").write_text(json.dumps({"shapes": [shapes[k] for k in order], "imagePath": "0.png"}))
     found = find(str(tmp_path), forms.CLASSES)
-    expected = 2 * LARGE.astype(int) - SMALL if order == (2, 1) else 2 * LARGE.astype(int)
+    expected = 2 * LARGE_BOX.astype(int) - SMALL_BOX if order == (2, 1) else 2 * LARGE_BOX.astype(int)
     assert np.array_equal(found.read(found.records[0]).mask, expected)
 
 

@@ -11,32 +11,26 @@ import pytest
 import tifffile
 
 from tests.data import forms, layouts
-from unet_lightning import run
-from unet_lightning.config import compose, groups
-from unet_lightning.convert import convert
-from unet_lightning.data import in_blocks
+from tests.small import QUIET, TINY_NETWORK, config
+from unet_lightning.config.check import SHARED
+from unet_lightning.config.groups import groups
+from unet_lightning.config.instantiate import instantiate
+from unet_lightning.data.layout import split_in_blocks
 from unet_lightning.error import InputError
-from unet_lightning.metric import counting, instance, overlaps
-from unet_lightning.part import SHARED, make, plain_config
+from unet_lightning.metric import instance
+from unet_lightning.metric.overlap import drop_ignored, overlaps
+from unet_lightning.pipeline.convert import convert
 from unet_lightning.record import assign_splits
+from unet_lightning.training.build import build
 
 REAL = os.environ.get("UNET_LIGHTNING_DATA")
 OWN = {"folder", "nuclei", "synthetic"}
-SMALL = [
-    "data.crop=16",
-    "data.batch_size=2",
-    "data.num_workers=0",
-    "tile=256",
-    "model.depth=1",
-    "model.base_channels=4",
-    "trainer.accelerator=cpu",
-    "trainer.enable_progress_bar=false",
-]
+SMALL = ["data.crop=16", "data.batch_size=2", "tile=256", *TINY_NETWORK, *QUIET]
 
 
 def dataset(name, root, *overrides):
-    node = plain_config(compose([f"data={name}", f"data.root={root}", *overrides]))["data"]
-    return make({key: value for key, value in node.items() if key not in SHARED})
+    node = config(f"data={name}", f"data.root={root}", *overrides)["data"]
+    return instantiate({key: value for key, value in node.items() if key not in SHARED})
 
 
 @pytest.fixture
@@ -180,8 +174,8 @@ def test_every_name_trains_one_step_and_predicts_one_image(tmp_path, name):
     else:
         layouts.WRITERS[name](tmp_path, forms.label_maps())
         root, options = tmp_path, layouts.OPTIONS.get(name, [])
-    built = run.build(compose([f"data={name}", f"data.root={root}", *options, *SMALL]))
-    optimizer = built.task.optimizer(built.task.parameters())
+    built = build(config(f"data={name}", f"data.root={root}", *options, *SMALL))
+    optimizer = built.task.objective.optimizer(built.task.parameters())
     before = [parameter.detach().clone() for parameter in built.task.parameters()]
     with built.trainer.precision_plugin.forward_context():
         loss = built.task.training_step(next(iter(built.data.train_dataloader())), 0)
@@ -202,10 +196,10 @@ def test_cells_that_a_partly_annotated_frame_leaves_out_count_nowhere_in_scores(
     sample = found.read(record)
     everything = tifffile.imread(record.parts[0])  # a perfect prediction finds the cell that was left out as well
     reference = sample.instances * sample.valid
-    table = overlaps(reference, counting(reference, everything, sample.valid))
+    table = overlaps(reference, drop_ignored(reference, everything, sample.valid))
     assert len(np.unique(everything)) == len(np.unique(sample.instances)) + 1
     assert instance.summary([table])["image_mean"] == {"aji": 1, "pq": 1, "seg": 1, "ap50": 1, "ap": 1}
-    assert instance.errors(table)["invented"] == 0
+    assert instance.errors(table)["false_positives"] == 0
 
 
 def by_sequence(root, names, *overrides):
@@ -257,7 +251,7 @@ def test_of_ctc_the_sequences_that_are_named_are_read(tmp_path):
 
 def test_no_block_of_time_is_divided():
     for number in range(1, 200):
-        placed = {(block, split) for _, block, split in in_blocks(range(number))}
+        placed = {(block, split) for _, block, split in split_in_blocks(range(number))}
         assert len(placed) == len({block for block, _ in placed}) == min(number, 10)
 
 

@@ -8,7 +8,7 @@ from pycocotools.coco import COCO
 
 from tests.data.forms import same_objects
 from unet_lightning.data import cityscapes, coco, ctc, dsb2018, folder, msrc, voc
-from unet_lightning.record import voc_palette
+from unet_lightning.label import voc_palette
 
 
 def test_coco_masks_are_those_of_its_own_interface(real_data, capsys):

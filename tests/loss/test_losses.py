@@ -5,7 +5,8 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from unet_lightning.config import compose, groups
+from unet_lightning.config.compose import compose
+from unet_lightning.config.groups import groups
 
 LOSSES = groups()["loss"]
 GENERATOR = torch.Generator().manual_seed(0)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from unet_lightning.metric import counting, overlaps
 from unet_lightning.metric.instance import (
     THRESHOLDS,
     aggregated_jaccard,
@@ -12,6 +11,7 @@ from unet_lightning.metric.instance import (
     panoptic_quality,
     seg,
 )
+from unet_lightning.metric.overlap import drop_ignored, overlaps
 
 RANDOM = np.random.default_rng(0)
 
@@ -131,15 +131,15 @@ def test_a_threshold_below_a_half_is_refused():
             {"merged": 2, "joined": 5},
         ),
         ([(0, 0, 4, 8)], [(0, 0, 4, 4), (0, 4, 4, 8)], {"split": 1}),
-        ([(0, 0, 4, 8)], [(0, 0, 4, 1)], {"missed": 1}),
-        ([(0, 0, 4, 8)], [(0, 0, 4, 7), (8, 8, 10, 10)], {"invented": 1}),
-        ([(0, 0, 4, 8)], [], {"missed": 1}),
-        ([], [(0, 0, 4, 8)], {"invented": 1}),
+        ([(0, 0, 4, 8)], [(0, 0, 4, 1)], {"false_negatives": 1}),
+        ([(0, 0, 4, 8)], [(0, 0, 4, 7), (8, 8, 10, 10)], {"false_positives": 1}),
+        ([(0, 0, 4, 8)], [], {"false_negatives": 1}),
+        ([], [(0, 0, 4, 8)], {"false_positives": 1}),
     ],
 )
 def test_every_kind_of_error(reference, prediction, expected):
     found = errors(overlaps(boxes(*reference), boxes(*prediction)))
-    zeros = {"merged": 0, "joined": 0, "split": 0, "missed": 0, "invented": 0}
+    zeros = {"merged": 0, "joined": 0, "split": 0, "false_negatives": 0, "false_positives": 0}
     assert found == {"references": len(reference), "predictions": len(prediction)} | zeros | expected
 
 
@@ -162,7 +162,7 @@ def test_a_published_imperfect_segmentation(real_data):
 
 def test_without_ignored_pixels_every_prediction_counts():
     prediction = boxes((0, 0, 5, 5))
-    assert np.array_equal(counting(boxes((1, 1, 5, 5)), prediction, np.ones(prediction.shape, bool)), prediction)
+    assert np.array_equal(drop_ignored(boxes((1, 1, 5, 5)), prediction, np.ones(prediction.shape, bool)), prediction)
 
 
 def test_objects_on_ignored_pixels_count_nowhere_and_others_lose_their_ignored_part():
@@ -170,7 +170,7 @@ def test_objects_on_ignored_pixels_count_nowhere_and_others_lose_their_ignored_p
     valid = np.ones(reference.shape, bool)
     valid[:, 8:] = False
     prediction = boxes((0, 0, 6, 9), (8, 7, 12, 12), (8, 12, 12, 18), (9, 2, 11, 4))
-    counted = counting(reference, prediction, valid)
+    counted = drop_ignored(reference, prediction, valid)
     # the first reaches one column into the ignored part; the second is mostly, the third wholly ignored
     assert np.array_equal(counted, boxes((0, 0, 6, 8)) + 4 * boxes((9, 2, 11, 4)))
 
@@ -179,8 +179,8 @@ def test_in_a_partly_annotated_image_the_annotated_cells_alone_count_and_leaks_d
     reference = boxes((0, 0, 4, 5))
     prediction = boxes((0, 0, 4, 10), (4, 4, 12, 20), (0, 12, 3, 15))
     prediction[3, 4] = 2  # touches the annotated cell, covers it not
-    counted = counting(reference, prediction, reference > 0)
+    counted = drop_ignored(reference, prediction, reference > 0)
     table = overlaps(reference, counted)
     assert len(table.predictions) == 1
     assert seg(table) == pytest.approx(19 / 40)  # 19 shared pixels, 20 + 39 - 19 in the union
-    assert errors(table)["invented"] == 0
+    assert errors(table)["false_positives"] == 0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from skimage.metrics import adapted_rand_error as skimages
 
-from unet_lightning.metric import overlaps
+from unet_lightning.metric.overlap import overlaps
 from unet_lightning.metric.partition import adapted_rand_error, thinned, v_info, v_rand
 
 

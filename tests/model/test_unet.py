@@ -5,7 +5,7 @@ import torch
 from hydra.utils import instantiate
 
 from tests.conftest import CONVOLUTIONS, UPSAMPLES, build_unet, randomise
-from unet_lightning.config import compose
+from unet_lightning.config.compose import compose
 from unet_lightning.error import InputError
 from unet_lightning.fusion.add import Add
 from unet_lightning.fusion.concat import Concat

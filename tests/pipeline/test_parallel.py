@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from unet_lightning.pipeline.parallel import batched, each
+from unet_lightning.pipeline.parallel import batched, map_records
 from unet_lightning.record import Record
 
 
@@ -16,7 +16,7 @@ def answer(record):
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_results_come_in_order_from_as_many_processes(workers):
-    found = list(each(answer, records(100), workers, "asking"))
+    found = list(map_records(answer, records(100), workers, "asking"))
     assert [name for name, _ in found] == [f"{k}" for k in range(100)]
     processes = {process for _, process in found}
     assert len(processes) == max(1, min(workers, os.cpu_count()))
@@ -24,8 +24,8 @@ def test_results_come_in_order_from_as_many_processes(workers):
 
 
 def test_few_records_stay_here():
-    assert {process for _, process in each(answer, records(60), 4, "asking")} == {os.getpid()}
-    assert not list(each(answer, [], 4, "asking"))
+    assert {process for _, process in map_records(answer, records(60), 4, "asking")} == {os.getpid()}
+    assert not list(map_records(answer, [], 4, "asking"))
 
 
 def test_the_slices_of_a_volume_stay_together():
@@ -43,4 +43,4 @@ def fail(record):
 
 def test_what_goes_wrong_in_a_process_is_seen():
     with pytest.raises(ZeroDivisionError, match="70"):
-        list(each(fail, records(100), 2, "failing"))
+        list(map_records(fail, records(100), 2, "failing"))

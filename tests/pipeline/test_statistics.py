@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline.entry import measure
+from unet_lightning.pipeline.cache.entry import measure
+from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.inspect import inspect
-from unet_lightning.pipeline.store import Store
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -31,10 +31,10 @@ def test_moments_and_counts_are_those_of_all_training_pixels():
     statistics = inspect(store(samples)[0])
     pixels = np.concatenate([samples[k].image.reshape(-1, 2) for k in "abc"]).astype(float)
     np.testing.assert_allclose(statistics.mean, pixels.mean(0))
-    np.testing.assert_allclose(statistics.deviation, pixels.std(0))
+    np.testing.assert_allclose(statistics.std, pixels.std(0))
     assert statistics.class_pixels == np.bincount(np.concatenate([samples[k].mask.ravel() for k in "abc"])).tolist()
     assert statistics.class_image_pixels == [201, 165]
-    assert (statistics.smallest, statistics.largest) == ([4, 5], [9, 30])
+    assert (statistics.min_size, statistics.max_size) == ([4, 5], [9, 30])
     assert statistics.empty_share == pytest.approx(1 / 3)
 
 

@@ -9,7 +9,7 @@ from unet_lightning.postprocess.watershed import Watershed
 
 
 def components(kind=Components, **options):
-    values = {"smallest": 0, "fill_holes": False, "largest": False, "ridge": 0, "masks": False}
+    values = {"min_size": 0, "fill_holes": False, "keep_largest": False, "ridge": 0, "masks": False}
     return kind(**(values | options))
 
 
@@ -23,12 +23,12 @@ def blobs(seed, shape=(90, 70), classes=3):
 
 def test_pieces_are_numbered_and_small_ones_left_out():
     classes = np.array([[1, 1, 0, 0, 2], [1, 0, 0, 0, 0], [0, 0, 0, 1, 1]])
-    assert components(smallest=0, fill_holes=False, ridge=0)(classes).tolist() == [
+    assert components(min_size=0, fill_holes=False, ridge=0)(classes).tolist() == [
         [1, 1, 0, 0, 2],
         [1, 0, 0, 0, 0],
         [0, 0, 0, 3, 3],
     ]
-    assert components(smallest=2, fill_holes=False, ridge=0)(classes).tolist() == [
+    assert components(min_size=2, fill_holes=False, ridge=0)(classes).tolist() == [
         [1, 1, 0, 0, 0],
         [1, 0, 0, 0, 0],
         [0, 0, 0, 2, 2],
@@ -39,7 +39,7 @@ def test_pieces_are_numbered_and_small_ones_left_out():
 def test_holes(fill):
     ring = np.pad(np.ones((5, 5), int), 2)
     ring[4, 4] = 0
-    assert components(smallest=0, fill_holes=fill, ridge=0)(ring)[4, 4] == fill
+    assert components(min_size=0, fill_holes=fill, ridge=0)(ring)[4, 4] == fill
 
 
 def test_the_ridge_comes_back_and_nothing_else_grows():
@@ -47,7 +47,7 @@ def test_the_ridge_comes_back_and_nothing_else_grows():
     labels[2:6, 1:5], labels[2:6, 5:10] = 1, 2
     target = cut_ridge((labels > 0).astype(np.uint8), labels, 1)
     assert target.sum() < (labels > 0).sum()
-    assert np.array_equal(components(smallest=0, fill_holes=False, ridge=1)(target), labels)
+    assert np.array_equal(components(min_size=0, fill_holes=False, ridge=1)(target), labels)
 
 
 @pytest.mark.parametrize("width", [1, 2])
@@ -56,15 +56,15 @@ def test_cutting_and_growing_back_gives_touching_cells_back(width):
     for record in dataset.records:
         sample = dataset.read(record)
         target = cut_ridge(sample.mask, sample.instances, width)
-        grown = components(smallest=0, fill_holes=False, ridge=width)(target)
+        grown = components(min_size=0, fill_holes=False, ridge=width)(target)
         before, after = ((labels > 0) == (sample.mask > 0) for labels in (target, grown))
         assert after.mean() >= before.mean() or width > 1  # a wide ridge can cut thin cells in two
         assert after.mean() > 0.98
-        assert len(np.unique(grown)) == len(np.unique(components(smallest=0, fill_holes=False, ridge=0)(target)))
+        assert len(np.unique(grown)) == len(np.unique(components(min_size=0, fill_holes=False, ridge=0)(target)))
 
 
 def test_nothing_stays_nothing():
-    assert components(smallest=5, fill_holes=True, ridge=1)(np.zeros((4, 4), int)).max() == 0
+    assert components(min_size=5, fill_holes=True, ridge=1)(np.zeros((4, 4), int)).max() == 0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -93,9 +93,9 @@ def test_filled_holes_are_scipys(seed):
     "options",
     [
         {},
-        {"fill_holes": True, "smallest": 9, "ridge": 2},
-        {"largest": True},
-        {"ridge": 1, "kind": Watershed, "neck": 0.7, "smallest": 3},
+        {"fill_holes": True, "min_size": 9, "ridge": 2},
+        {"keep_largest": True},
+        {"ridge": 1, "kind": Watershed, "neck": 0.7, "min_size": 3},
     ],
     ids=str,
 )
@@ -110,7 +110,7 @@ def test_bands_give_what_the_whole_gives(options, rows):
         assert np.array_equal(objects, whole)
         assert np.array_equal(objects, postprocess(classes))
         assert objects.max() == len(kinds) - 1
-        masked = postprocess.masked(objects, kinds)
+        masked = postprocess.class_mask(objects, kinds)
         kept = (masked > 0) & (classes > 0)
         assert postprocess.ridge or np.array_equal(masked[kept], classes[kept])
 
@@ -118,7 +118,7 @@ def test_bands_give_what_the_whole_gives(options, rows):
 def test_the_largest_of_each_class_is_kept():
     classes = np.array([[1, 1, 0, 2, 2, 2], [0, 0, 0, 0, 0, 0], [1, 0, 2, 0, 0, 1]])
     expected = [[1, 1, 0, 2, 2, 2], [0] * 6, [0] * 6]
-    assert components(largest=True)(classes).tolist() == expected
+    assert components(keep_largest=True)(classes).tolist() == expected
 
 
 def test_a_hole_between_classes_takes_the_class_left_of_its_first_pixel_and_open_ones_stay():
@@ -126,7 +126,7 @@ def test_a_hole_between_classes_takes_the_class_left_of_its_first_pixel_and_open
     kinds_and_objects = np.zeros((3, 4), np.int32)
     post = components(fill_holes=True)
     kinds = post.write(classes, kinds_and_objects)
-    assert post.masked(kinds_and_objects, kinds).tolist() == [[1, 1, 2, 0], [1, 1, 2, 2], [1, 2, 2, 0]]
+    assert post.class_mask(kinds_and_objects, kinds).tolist() == [[1, 1, 2, 0], [1, 1, 2, 2], [1, 2, 2, 0]]
 
 
 def test_noise_of_many_classes_has_as_many_pieces_as_scipy_says():

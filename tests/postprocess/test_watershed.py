@@ -13,7 +13,7 @@ def discs(*circles, shape=(60, 80)):
 
 
 def watershed(neck=1.0, **options):
-    values = {"smallest": 0, "fill_holes": False, "largest": False, "ridge": 0, "masks": False}
+    values = {"min_size": 0, "fill_holes": False, "keep_largest": False, "ridge": 0, "masks": False}
     return Watershed(neck, **(values | options))
 
 
@@ -45,7 +45,7 @@ def test_what_lies_between_two_parts_is_shared_out_completely():
 
 
 def test_parts_smaller_than_the_smallest_are_left_out():
-    objects = watershed(smallest=300)(discs((25, 30, 14), (46, 30, 8)))
+    objects = watershed(min_size=300)(discs((25, 30, 14), (46, 30, 8)))
     assert objects.max() == 1
     assert objects[30, 25] == 1
     assert objects[30, 50] == 0

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from unet_lightning.metric.semantic import class_scores
-from unet_lightning.picture import heat
+from unet_lightning.page.picture import heat
 
 
 class Curves(L.Callback):

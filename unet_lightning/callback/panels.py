@@ -7,7 +7,7 @@ import numpy as np
 from annotated_types import Ge
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from unet_lightning.picture import panel
+from unet_lightning.page.picture import panel
 
 
 class Panels(L.Callback):
@@ -30,9 +30,8 @@ class Panels(L.Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         self.validations += 1
-        if trainer.training and (self.validations - 1) % self.every:
-            return
-        if not isinstance(trainer.logger, TensorBoardLogger):
+        left_out = trainer.training and (self.validations - 1) % self.every
+        if left_out or not isinstance(trainer.logger, TensorBoardLogger):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         task: Any = pl_module

@@ -12,8 +12,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 
 from unet_lightning.error import Interrupted
-from unet_lightning.processes import largest
-from unet_lightning.stop import Stop
+from unet_lightning.runtime.distributed import max_over_processes
+from unet_lightning.runtime.signals import SignalGuard
 
 EVENTS = "events.out.tfevents.*"
 POINTS = "checkpoints/step-*.ckpt"
@@ -27,7 +27,7 @@ class Resume(Checkpoint):
 
     def __init__(self, minutes: Annotated[float, Ge(0)]) -> None:
         self.minutes = minutes
-        self.stop = Stop()
+        self.signals = SignalGuard()
         self.step = 0  # of the last point
         self.written = self.started = time.monotonic()
         self.events: dict[str, int] = {}  # bytes of each event file that belong to the last point
@@ -39,16 +39,16 @@ class Resume(Checkpoint):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """From here on a signal waits for the end of a batch."""
-        self.step, self.written, self.stop.patient = trainer.global_step, time.monotonic(), True
+        self.step, self.written, self.signals.deferred = trainer.global_step, time.monotonic(), True
         loader: Any = trainer.train_dataloader
-        loader.between = partial(self._between, trainer, loader)
+        loader.between_batches = partial(self._between, trainer, loader)
 
     def _between(self, trainer: L.Trainer, loader: Any) -> None:
         """Look for signals and at the clock."""
-        if loader.given % trainer.accumulate_grad_batches:
+        if loader.batches_done % trainer.accumulate_grad_batches:
             return
         late = trainer.is_global_zero and time.monotonic() - self.written >= 60 * self.minutes
-        signum, due = largest([self.stop.signum, late], trainer.strategy.root_device)
+        signum, due = max_over_processes([self.signals.signum, late], trainer.strategy.root_device)
         if signum or due:
             self._write(trainer)
         if signum:
@@ -58,25 +58,25 @@ class Resume(Checkpoint):
         """Write, so that a signal need not wait for a long validation."""
         if trainer.state.fn is not TrainerFn.FITTING or trainer.sanity_checking:
             return
-        self.stop.patient = False
+        self.signals.deferred = False
         if trainer.global_step > self.step:
             self._write(trainer)
-        signum = largest([self.stop.signum], trainer.strategy.root_device)[0]
+        signum = max_over_processes([self.signals.signum], trainer.strategy.root_device)[0]
         if signum:
             raise Interrupted(signum)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Training goes on."""
-        self.stop.patient = trainer.state.fn is TrainerFn.FITTING
+        self.signals.deferred = trainer.state.fn is TrainerFn.FITTING
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """What follows has nothing to save."""
-        self.stop.patient = False
-        if self.stop.signum:
-            raise Interrupted(self.stop.signum)
+        self.signals.deferred = False
+        if self.signals.signum:
+            raise Interrupted(self.signals.signum)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `run.py` needs before the run goes on, and the time it took."""
+        """What a run needs before it goes on, and the time it took."""
         return {"events": self.events, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from annotated_types import Ge
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from unet_lightning.picture import displayable, heat, labels_over
+from unet_lightning.page.picture import displayable, heat, labels_over
 
 
 class Samples(L.Callback):

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from unet_lightning.data import by_name, located, paired
+from unet_lightning.data.layout import files_by_name, find_root, pair_names
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding
-from unet_lightning.pipeline.array import mat_variables, read_mat
-from unet_lightning.pipeline.read import labelled, read_image
-from unet_lightning.pipeline.text import read_list
+from unet_lightning.label import LabelEncoding
+from unet_lightning.reading.image import read_image
+from unet_lightning.reading.matlab import read_mat, read_mat_variables
+from unet_lightning.reading.sample import labelled
+from unet_lightning.reading.text import read_list
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -24,9 +25,9 @@ UNLABELLED = 0
 
 def find(root: str | None, classes: Sequence[str] | None) -> DataSet:
     """All pairs; those of TestSet*.txt are test, the rest, or those of TrainSet*.txt, are for training."""
-    folder = located(root, "SemanticLabels", SOURCE, ("Barcelona", "SiftFlowDataset"))
-    images, labels = by_name(folder / "Images", "**/*.jpg"), by_name(folder / "SemanticLabels", "**/*.mat")
-    names, findings = paired(images, labels, ("Images", "SemanticLabels"))
+    folder = find_root(root, "SemanticLabels", SOURCE, ("Barcelona", "SiftFlowDataset"))
+    images, labels = files_by_name(folder / "Images", "**/*.jpg"), files_by_name(folder / "SemanticLabels", "**/*.mat")
+    names, findings = pair_names(images, labels, ("Images", "SemanticLabels"))
     listed = {side: _listed(folder, side) for side in ("Train", "Test")}
     for name in sorted((listed["Train"] | listed["Test"]) - set(names)):
         findings.append(f"{folder}: the lists name {name}, which lacks its picture or label; add them")
@@ -42,7 +43,7 @@ def find(root: str | None, classes: Sequence[str] | None) -> DataSet:
 
 def class_names(path: Path) -> list[str]:
     """The names a label file gives to the values 1, 2, …"""
-    names = mat_variables(path).get("names")
+    names = read_mat_variables(path).get("names")
     if names is None:
         raise InputError(f"{path} holds no names; set data.classes to the names of the values 1, 2, …")
     return [str(np.asarray(name).item()) for name in np.asarray(names).ravel()]
@@ -51,8 +52,8 @@ def class_names(path: Path) -> list[str]:
 def read(record: Record, classes: int) -> Sample:
     """The sample of a picture and the regions `S` of its label file; value k is class k - 1."""
     assert record.mask is not None
-    coding = Coding(classes, UNLABELLED, {k: k - 1 for k in range(1, classes + 1)})
-    return labelled(record, read_image(record.image), coding, read_mat(record.mask, "S"))
+    encoding = LabelEncoding(classes, UNLABELLED, {k: k - 1 for k in range(1, classes + 1)})
+    return labelled(record, read_image(record.image), encoding, read_mat(record.mask, "S"))
 
 
 def _listed(folder: Path, side: str) -> set[str]:

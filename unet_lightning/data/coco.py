@@ -5,10 +5,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from unet_lightning.data import located, val_is_test
+from unet_lightning.data.layout import find_root, val_is_test
 from unet_lightning.error import InputError
-from unet_lightning.pipeline import coco
-from unet_lightning.pipeline.text import Texts
+from unet_lightning.reading import coco
+from unet_lightning.reading.text import TextBlock
 from unet_lightning.record import SPLITS, DataSet, Record
 
 SOURCE = (
@@ -21,7 +21,7 @@ def find(root: str | None, categories: Sequence[str] | None, instances: bool, em
 
     Annotations of other categories than those chosen are background. A crowd counts nowhere.
     """
-    folder = located(root, "annotations/instances_*.json", SOURCE)
+    folder = find_root(root, "annotations/instances_*.json", SOURCE)
     records: list[Record] = []
     findings: list[str] = []
     texts: dict[str, str] = {}
@@ -29,7 +29,7 @@ def find(root: str | None, categories: Sequence[str] | None, instances: bool, em
     classes: tuple[str, ...] = ()
     for path in sorted(folder.glob("annotations/instances_*.json")):
         name = path.stem.removeprefix("instances_")
-        description = coco.describe(path)
+        description = coco.read_description(path)
         classes = ("background", *categories) if categories else classes or description.classes
         ids = description.class_ids(classes, strict=False)
         places = (folder / name, folder / "images" / name, folder / "images", folder)
@@ -43,9 +43,8 @@ def find(root: str | None, categories: Sequence[str] | None, instances: bool, em
             )
         class_ids = ids
     trained = all(record.split for record in records) and any(record.split == "train" for record in records)
-    splits = val_is_test({record.id: record.split if trained else "" for record in records})
-    placed = tuple(replace(record, split=splits[record.id]) for record in records)
+    placed = val_is_test(records) if trained else tuple(replace(record, split="") for record in records)
     reading = partial(
-        coco.read, texts=Texts(texts), class_ids=class_ids, classes=len(classes), channels=3, instances=instances
+        coco.read, texts=TextBlock(texts), class_ids=class_ids, classes=len(classes), channels=3, instances=instances
     )
     return DataSet(placed, tuple(classes), reading, tuple(findings))

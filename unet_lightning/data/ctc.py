@@ -6,11 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from unet_lightning.data import in_blocks, located
+from unet_lightning.data.layout import find_root, split_in_blocks
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding
-from unet_lightning.pipeline.objects import IGNORED
-from unet_lightning.pipeline.read import labelled, read_image, read_label
+from unet_lightning.label import LabelEncoding
+from unet_lightning.reading.image import read_image
+from unet_lightning.reading.label import read_label
+from unet_lightning.reading.objects import IGNORED
+from unet_lightning.reading.sample import labelled
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -27,7 +29,7 @@ def find(
     """The annotated frames of some sequences, or of all, divided by time or by sequence. A gold frame comes with the
     markers of all its cells, or with its silver label, by which `read` knows whether cells were left out.
     """
-    folder = located(root, "[0-9][0-9]", SOURCE)
+    folder = find_root(root, "[0-9][0-9]", SOURCE)
     records: list[Record] = []
     findings: list[str] = []
     there = sorted(path.name for path in folder.glob("[0-9][0-9]") if path.is_dir())
@@ -41,7 +43,7 @@ def find(
         )
         chosen = {"gold": gold, "silver": silver, "both": silver | gold}[labels]
         findings += [f"{chosen[k]} has no frame t{k}.tif in {sequence}; add it" for k in sorted(chosen.keys() - frames)]
-        for frame, block, side in in_blocks(sorted(chosen.keys() & frames.keys())):
+        for frame, block, side in split_in_blocks(sorted(chosen.keys() & frames.keys())):
             complete = markers.get(frame, silver.get(frame)) if frame in gold and labels != "silver" else None
             name, group = f"{sequence}/t{frame}", f"{sequence}/block{block}"
             files = (frames[frame], None, chosen[frame])
@@ -79,4 +81,4 @@ def read(record: Record) -> Sample:
             raise InputError(f"{path} is of another size than {record.instances}; copy both again from their source")
         if np.setdiff1d(everything, np.append(0, everything[cells > 0])).size:
             mask[cells == 0] = IGNORED
-    return labelled(record, image, Coding(2, ignore=IGNORED), mask, cells)
+    return labelled(record, image, LabelEncoding(2, ignore=IGNORED), mask, cells)

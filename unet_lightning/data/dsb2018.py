@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
-from unet_lightning.data import located
+from unet_lightning.data.layout import find_root
 from unet_lightning.error import InputError
-from unet_lightning.pipeline import runs
-from unet_lightning.pipeline.objects import Object, boxed, smallest_last, to_objects_sample
-from unet_lightning.pipeline.read import read_image, read_label
-from unet_lightning.pipeline.text import Texts
+from unet_lightning.reading import run_length
+from unet_lightning.reading.image import read_image
+from unet_lightning.reading.label import read_label
+from unet_lightning.reading.objects import Object, boxed, smallest_last, to_objects_sample
+from unet_lightning.reading.text import TextBlock
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -18,13 +19,13 @@ SOURCE = "download stage1_train.zip and stage1_train_labels.csv of BBBC038 from 
 
 def find(root: str | None, classes: Sequence[str], labels: Literal["masks", "table"]) -> DataSet:
     """Every image of stage1_train with its nuclei. No split of them is published."""
-    folder = located(root, "stage1_train", SOURCE)
+    folder = find_root(root, "stage1_train", SOURCE)
     names = sorted(path.name for path in (folder / "stage1_train").iterdir() if path.is_dir())
     places = {name: folder / "stage1_train" / name for name in names}
     images = {name: place / "images" / f"{name}.png" for name, place in places.items()}
     if labels == "table":
-        records, findings, texts = runs.find_images(folder / "stage1_train_labels.csv", images, classes)
-        reading = partial(runs.read, texts=Texts(texts), classes=len(classes))
+        records, findings, texts = run_length.find_images(folder / "stage1_train_labels.csv", images, classes)
+        reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes))
         return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
     findings = [f"{place} has no masks; add them" for place in places.values() if not any(place.glob("masks/*.png"))]
     whole = [

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
-from unet_lightning.data import expanded
-from unet_lightning.data.pairs import PICTURES, files, pair
+from unet_lightning.data.layout import expand_slices
+from unet_lightning.data.pairs import files, pair
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding
-from unet_lightning.pipeline import coco, labelme, layers, runs
-from unet_lightning.pipeline.read import read_files
-from unet_lightning.pipeline.text import Texts, read_table
+from unet_lightning.label import LabelEncoding
+from unet_lightning.reading import class_masks, coco, labelme, run_length
+from unet_lightning.reading.endings import PICTURES
+from unet_lightning.reading.sample import read_files
+from unet_lightning.reading.text import TextBlock, read_table
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -43,35 +44,37 @@ def find(
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise InputError(f"data.root={root} is not a folder; set data.root to the folder that holds images/")
-    coding = Coding(len(classes), ignore, label_values, colors, threshold)
+    encoding = LabelEncoding(len(classes), ignore, label_values, colors, threshold)
     table = next((folder / name for name in ([manifest] if manifest else MANIFESTS) if (folder / name).is_file()), None)
     if manifest and table is None:
         raise InputError(f"data.manifest={manifest}: no such file in {folder}")
     if table is not None and table.suffix.lower() == ".json":
         return _described(table, classes, channels)
     columns = [] if table is None else read_table(table)[0]
-    if table is not None and set(columns) >= set(runs.COLUMNS):
+    if table is not None and set(columns) >= set(run_length.COLUMNS):
         return _encoded(table, classes, channels)
     records, findings = sliced(*(pair(folder, classes) if table is None else read_manifest(table)))
-    reading = partial(read, coding=coding, classes=tuple(classes), channels=channels, variable=variable)
+    reading = partial(read, encoding=encoding, classes=tuple(classes), channels=channels, variable=variable)
     return DataSet(records, tuple(classes), reading, findings)
 
 
-def read(record: Record, coding: Coding, classes: Sequence[str], channels: int | None, variable: str | None) -> Sample:
+def read(
+    record: Record, encoding: LabelEncoding, classes: Sequence[str], channels: int | None, variable: str | None
+) -> Sample:
     """The sample of a record, by the form of its label: one mask a class, labelme's JSON, or numbers and colours."""
     if record.parts:
-        return layers.read(record, len(classes), channels, coding.threshold, variable)
+        return class_masks.read(record, len(classes), channels, encoding.threshold, variable)
     if record.mask is not None and record.mask.suffix.lower() == ".json":
         return labelme.read(record, classes, channels)
-    return read_files(record, coding, channels, variable)
+    return read_files(record, encoding, channels, variable)
 
 
 def _described(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
     """The images of a COCO file; its categories are named in data.classes."""
-    description = coco.describe(path)
+    description = coco.read_description(path)
     ids = description.class_ids(classes, strict=True)
     records, findings, texts = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
-    reading = partial(coco.read, texts=Texts(texts), class_ids=ids, classes=len(classes), channels=channels)
+    reading = partial(coco.read, texts=TextBlock(texts), class_ids=ids, classes=len(classes), channels=channels)
     return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
 
 
@@ -79,8 +82,8 @@ def _encoded(path: Path, classes: Sequence[str], channels: int | None) -> DataSe
     """The images of a table of run lengths, which lie in images/ or beside it."""
     folder = path.parent / "images"
     images = files(folder if folder.is_dir() else path.parent, PICTURES)
-    records, findings, texts = runs.find_images(path, images, classes)
-    reading = partial(runs.read, texts=Texts(texts), classes=len(classes), channels=channels)
+    records, findings, texts = run_length.find_images(path, images, classes)
+    reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes), channels=channels)
     return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
 
 
@@ -111,7 +114,7 @@ def sliced(records: Sequence[Record], findings: Sequence[str]) -> tuple[tuple[Re
     broken: list[str] = []
     for record in records:
         try:
-            found += expanded(record)
+            found += expand_slices(record)
         except InputError as error:
             broken.append(str(error))
     return tuple(found), (*findings, *broken)

@@ -7,13 +7,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.data import by_name, located, paired
+from unet_lightning.data.layout import files_by_name, find_root, pair_names
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding, color
-from unet_lightning.pipeline.array import mat_variables
-from unet_lightning.pipeline.objects import IGNORED
-from unet_lightning.pipeline.read import decoded, labelled, read_image
-from unet_lightning.pipeline.text import read_list
+from unet_lightning.label import LabelEncoding, color
+from unet_lightning.reading.image import read_image
+from unet_lightning.reading.label import decoded
+from unet_lightning.reading.matlab import read_mat_variables
+from unet_lightning.reading.objects import IGNORED
+from unet_lightning.reading.sample import labelled
+from unet_lightning.reading.text import read_list
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -48,15 +50,15 @@ CLASSES = {
     "boat": 0xC04000,
 }  # in the order of the publisher's table, in which the regions number them from 1
 RARE = ("horse", "mountain")
-STORED = Coding(len(CLASSES) + 1, colors=[color(code) for code in (0, *CLASSES.values())])  # 0 is void
+STORED = LabelEncoding(len(CLASSES) + 1, colors=[color(code) for code in (0, *CLASSES.values())])  # 0 is void
 
 
 def find(root: str | None, labels: Literal["colors", "regions"], rare: bool) -> DataSet:
     """All pairs, on the sides that Train.txt, Validation.txt and Test.txt name where they are there."""
-    folder = located(root, "Images", SOURCE, ("MSRC_ObjCategImageDatabase_v2",))
-    images = by_name(folder / "Images", "*.bmp")
+    folder = find_root(root, "Images", SOURCE, ("MSRC_ObjCategImageDatabase_v2",))
+    images = files_by_name(folder / "Images", "*.bmp")
     place, ending = ("GroundTruth", "_GT.bmp") if labels == "colors" else ("newsegmentations_mats", "_GT.mat")
-    names, findings = paired(images, by_name(folder / place, f"*{ending}", ending), ("Images", place))
+    names, findings = pair_names(images, files_by_name(folder / place, f"*{ending}", ending), ("Images", place))
     splits: dict[str, str] = {}
     for file, split in LISTS.items():
         if (folder / file).is_file():
@@ -75,12 +77,12 @@ def read(record: Record, table: tuple[int, ...], classes: int) -> Sample:
     """The sample of a picture and its colours or regions. table: what the publisher's classes 0 (void) to 23 become."""
     assert record.mask is not None
     stored = _regions(record.mask) if record.mask.suffix == ".mat" else decoded(record.mask, STORED)[0]
-    return labelled(record, read_image(record.image), Coding(classes, ignore=IGNORED), np.array(table)[stored])
+    return labelled(record, read_image(record.image), LabelEncoding(classes, ignore=IGNORED), np.array(table)[stored])
 
 
 def _regions(path: Path) -> NDArray[Any]:
     """(H, W) publisher's classes: `newseg` numbers the regions from 1, `newlabels` has their classes; more is void."""
-    content = mat_variables(path)
+    content = read_mat_variables(path)
     regions, kinds = (np.asarray(content.get(name, [])) for name in ("newseg", "newlabels"))
     if regions.ndim != 2 or regions.min() < 1 or regions.max() > kinds.size + 1 or not 0 < kinds.max() <= len(CLASSES):
         raise InputError(

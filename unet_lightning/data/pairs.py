@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline import labelme
+from unet_lightning.reading import labelme
+from unet_lightning.reading.endings import IMAGES, LABELS
 from unet_lightning.record import SPLITS, Record
 
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-IMAGES = (*PICTURES, ".npy", ".nii", ".nii.gz")
-LABELS = (*IMAGES, ".gif", ".mat", ".json")
 PAIRING = "give both the same name before the ending, or list the pairs in manifest.csv"
 Found = tuple[list[Record], list[str]]
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.data import by_name, located, paired
+from unet_lightning.data.layout import files_by_name, find_root, pair_names
 from unet_lightning.error import InputError
-from unet_lightning.label import Coding
-from unet_lightning.pipeline.read import labelled, read_image
-from unet_lightning.pipeline.text import read_list
+from unet_lightning.label import LabelEncoding
+from unet_lightning.reading.image import read_image
+from unet_lightning.reading.sample import labelled
+from unet_lightning.reading.text import read_list
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -22,9 +23,12 @@ UNKNOWN = -1
 
 def find(root: str | None, classes: Sequence[str]) -> DataSet:
     """All pictures with their regions. No split is published; the authors cross-validated with five folds."""
-    folder = located(root, "images", SOURCE, ("iccv09Data",))
-    images, labels = by_name(folder / "images", "*.jpg"), by_name(folder / "labels", "*.regions.txt", ".regions.txt")
-    names, findings = paired(images, labels, ("images", "labels"))
+    folder = find_root(root, "images", SOURCE, ("iccv09Data",))
+    images, labels = (
+        files_by_name(folder / "images", "*.jpg"),
+        files_by_name(folder / "labels", "*.regions.txt", ".regions.txt"),
+    )
+    names, findings = pair_names(images, labels, ("images", "labels"))
     records = tuple(Record(name, images[name], labels[name]) for name in names)
     return DataSet(records, tuple(classes), partial(read, classes=len(classes)), tuple(findings))
 
@@ -33,7 +37,7 @@ def read(record: Record, classes: int) -> Sample:
     """The sample of a picture and its table of class ids."""
     assert record.mask is not None
     mask = np.maximum(read_rows(record.mask), UNKNOWN)
-    return labelled(record, read_image(record.image), Coding(classes, ignore=UNKNOWN), mask)
+    return labelled(record, read_image(record.image), LabelEncoding(classes, ignore=UNKNOWN), mask)
 
 
 def read_rows(path: Path) -> NDArray[Any]:

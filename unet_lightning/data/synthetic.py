@@ -10,9 +10,9 @@ import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from unet_lightning.label import Coding
+from unet_lightning.label import LabelEncoding
 from unet_lightning.record import DataSet, Record
-from unet_lightning.sample import Sample, to_sample
+from unet_lightning.sample import Sample, renumbered, to_sample
 
 Positive = Annotated[int, Ge(1)]
 Count = Annotated[int, Ge(0)]
@@ -35,7 +35,7 @@ def draw(record: Record, shape: tuple[int, int], cells: int, noise: float, seed:
     contrast[0] = 0
     image = cv2.GaussianBlur(contrast[instances], (0, 0), 1.2) * _light(random, shape) + 40 * _light(random, shape)
     image += random.normal(0, noise * 255, shape)
-    return to_sample(image.clip(0, 255).astype(np.uint8)[..., None], Coding(classes=2), instances=instances)
+    return to_sample(image.clip(0, 255).astype(np.uint8)[..., None], LabelEncoding(classes=2), instances=instances)
 
 
 def _cells(random: np.random.Generator, shape: tuple[int, int], number: int) -> NDArray[np.int32]:
@@ -50,8 +50,7 @@ def _cells(random: np.random.Generator, shape: tuple[int, int], number: int) -> 
             centre = centres[random.integers(len(centres))] + 1.7 * radius * np.array([np.sin(angle), np.cos(angle)])
         _ellipse(instances, label, centre, radius * random.uniform(0.6, 1.1, 2), random.uniform(0, 180))
         centres.append(centre)
-    consecutive = np.unique(np.append(0, instances), return_inverse=True)[1]
-    return consecutive[1:].reshape(shape).astype(np.int32)
+    return renumbered(instances)
 
 
 def _ellipse(

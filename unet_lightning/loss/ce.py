@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unet_lightning.loss import masked, weighted_mean
+from unet_lightning.loss.reduce import mask_ignored, weighted_mean
 
 
 class CrossEntropy(nn.Module):
@@ -11,5 +11,5 @@ class CrossEntropy(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
         """Scalar float32."""
-        logits, mask = masked(logits, mask, weight)
+        logits, mask = mask_ignored(logits, mask, weight)
         return weighted_mean(F.cross_entropy(logits, mask, reduction="none"), weight)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from unet_lightning.loss import class_mean, overlaps
+from unet_lightning.loss.reduce import class_mean, soft_overlaps
 
 
 class Dice(nn.Module):
@@ -23,5 +23,5 @@ class Dice(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
         """Scalar float32; 0 when no pixel counts."""
-        hit, predicted, labelled = overlaps(logits, mask, weight, self.reduction, self.background)
+        hit, predicted, labelled = soft_overlaps(logits, mask, weight, self.reduction, self.background)
         return class_mean(1 - (2 * hit + self.smooth) / (predicted + labelled + self.smooth))

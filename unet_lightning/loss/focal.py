@@ -6,7 +6,7 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unet_lightning.loss import masked, weighted_mean
+from unet_lightning.loss.reduce import mask_ignored, weighted_mean
 
 
 class Focal(nn.Module):
@@ -18,7 +18,7 @@ class Focal(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
         """Scalar float32."""
-        logits, mask = masked(logits, mask, weight)
+        logits, mask = mask_ignored(logits, mask, weight)
         entropy = F.cross_entropy(logits, mask, reduction="none")
         missed = -(-entropy).expm1()  # 1 - p without the cancellation near p = 1
         return weighted_mean(missed.clamp_min(1e-12) ** self.gamma * entropy, weight)

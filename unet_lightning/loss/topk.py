@@ -8,8 +8,7 @@ from annotated_types import Gt, Le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unet_lightning.loss import masked, weighted_mean
-from unet_lightning.processes import everywhere
+from unet_lightning.loss.reduce import concat_over_processes, mask_ignored, weighted_mean
 
 
 class TopK(nn.Module):
@@ -23,10 +22,10 @@ class TopK(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
         """Scalar float32; 0 when no pixel counts."""
-        logits, mask = masked(logits, mask, weight)
+        logits, mask = mask_ignored(logits, mask, weight)
         entropy = F.cross_entropy(logits, mask, reduction="none").flatten()
         weight = weight.flatten()
-        costs, first = everywhere(torch.where(weight > 0, entropy.detach() * weight, -1.0))
+        costs, first = concat_over_processes(torch.where(weight > 0, entropy.detach() * weight, -1.0))
         number = ceil(self.share * int((costs < 0).logical_not().sum()))
         hardest = torch.topk(costs, number).indices - first
         hardest = hardest[(hardest >= 0) & (hardest < len(entropy))]

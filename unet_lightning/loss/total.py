@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from unet_lightning.error import InputError
 
 
-class Total(nn.Module):
+class WeightedSum(nn.Module):
     """sum of factor_i * term_i(logits, mask, weight)."""
 
     def __init__(self, terms: Mapping[str, nn.Module], factors: Mapping[str, float]) -> None:

@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from unet_lightning.loss import class_mean, overlaps
+from unet_lightning.loss.reduce import class_mean, soft_overlaps
 
 
 class Tversky(nn.Module):
     """Mean over classes of one minus the Tversky index of probabilities and labels.
 
-    alpha: price of invented pixels. beta: price of missed ones; beta > alpha favours recall.
+    alpha: price of false positives. beta: price of false negatives; beta > alpha favours recall.
     reduction, background, smooth: as for Dice.
     """
 
@@ -32,7 +32,7 @@ class Tversky(nn.Module):
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
         """Scalar float32; 0 when no pixel counts."""
-        hit, predicted, labelled = overlaps(logits, mask, weight, self.reduction, self.background)
-        invented, missed = predicted - hit, labelled - hit
-        denominator = hit + self.alpha * invented + self.beta * missed + self.smooth
+        hit, predicted, labelled = soft_overlaps(logits, mask, weight, self.reduction, self.background)
+        false_positives, false_negatives = predicted - hit, labelled - hit
+        denominator = hit + self.alpha * false_positives + self.beta * false_negatives + self.smooth
         return class_mean(1 - (hit + self.smooth) / denominator)

@@ -14,8 +14,7 @@ def border(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """
     inside = np.pad(region, 1, mode="edge")
     inner = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    found: NDArray[np.bool_] = region & ~inner
-    return found
+    return region & ~inner
 
 
 def distances(

@@ -1,12 +1,12 @@
 """Scores of objects: how well predicted instances match the labelled ones, from the table of their overlaps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from unet_lightning.metric import Overlaps
+from unet_lightning.metric.overlap import Overlaps
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 
@@ -60,9 +60,9 @@ def errors(found: Overlaps) -> dict[str, int]:
     """Counts of objects and of what went wrong with them.
 
     merged: predictions that cover more than half of two references or more; joined: these references, by which a giant
-    is told from a pair. split: references that hold more than half of two predictions or more. missed: references of
-    which no prediction covers half and which aren't split. invented: predictions that cover more than half of no
-    reference and lie by more than half in none.
+    is told from a pair. split: references that hold more than half of two predictions or more. false_negatives:
+    references of which no prediction covers half and which aren't split. false_positives: predictions that cover more
+    than half of no reference and lie by more than half in none.
     """
     covers = found.shared > 0.5 * found.references[found.rows]
     inside = found.shared > 0.5 * found.predictions[found.columns]
@@ -76,8 +76,8 @@ def errors(found: Overlaps) -> dict[str, int]:
         "merged": int((covered_by > 1).sum()),
         "joined": int(covered_by[covered_by > 1].sum()),
         "split": int((pieces > 1).sum()),
-        "missed": int((~is_covered & (pieces < 2)).sum()),
-        "invented": int((~lies_inside & (covered_by == 0)).sum()),
+        "false_negatives": int((~is_covered & (pieces < 2)).sum()),
+        "false_positives": int((~lies_inside & (covered_by == 0)).sum()),
     }
 
 
@@ -90,11 +90,14 @@ SCORES: dict[str, Callable[[Overlaps], float]] = {
 }
 
 
+def nan_mean(values: Iterable[float]) -> float:
+    """The mean of the values that aren't nan; nan without any."""
+    numbers = [value for value in values if not np.isnan(value)]
+    return float(np.mean(numbers)) if numbers else float("nan")
+
+
 def summary(tables: Sequence[Overlaps]) -> dict[str, Any]:
     """Scores of many images: each score as mean over the images where it exists, the counts summed."""
-    means = {}
-    for name, score in SCORES.items():
-        values = [value for value in map(score, tables) if not np.isnan(value)]
-        means[name] = float(np.mean(values)) if values else float("nan")
+    means = {name: nan_mean([score(table) for table in tables]) for name, score in SCORES.items()}
     counted = [errors(found) for found in tables]
     return {"image_mean": means, "counts": {key: sum(c[key] for c in counted) for key in counted[0]} if counted else {}}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt  # type: ignore[attr-defined]
 
-from unet_lightning.metric import Overlaps
+from unet_lightning.metric.overlap import Overlaps
 
 
 def adapted_rand_error(found: Overlaps) -> float:

@@ -1,16 +1,19 @@
 """Every score of the lecture from confusion matrices: one of the whole set and one an image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from unet_lightning.processes import gather
-
-SCORES = ("accuracy", "precision", "recall", "dice", "iou")
+SCORES = ("dice", "iou", "precision", "recall", "accuracy")
 IGNORED = -1
+RULE = (
+    "Pooled scores come from one confusion matrix of the whole split; the mean over images scores each image alone and "
+    "leaves out, and counts, the images where a class is neither labelled nor predicted."
+)
 
 
 def confusion_matrix(prediction: Tensor, mask: Tensor, valid: Tensor, classes: int) -> Tensor:
@@ -57,35 +60,30 @@ def summary(
     mean: dict[str, dict[str, Any]] = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions).nanmean())}}
     each = class_scores(confusions)
     for name, scores in class_scores(confusions.sum(0)).items():
-        pooled[name] = _named(scores, classes, background)
-        mean[name] = _named(each[name].nanmean(0), classes, background)
+        pooled[name] = by_class(scores, classes, background)
+        mean[name] = by_class(each[name].nanmean(0), classes, background)
     mean["absent"] = dict(zip(classes, each["dice"].isnan().sum(0).double().tolist(), strict=True))
     return {"pooled": pooled, "image_mean": mean}
 
 
-def _named(scores: Tensor, classes: Sequence[str], background: bool) -> dict[str, Any]:
-    by_class = dict(zip(classes, scores.tolist(), strict=True))
+def by_class(scores: Tensor, classes: Sequence[str], background: bool) -> dict[str, Any]:
+    """(K,) scores by the names of their classes, their mean and that of the foreground; nan is left out of means."""
     return {
-        "classes": by_class,
+        "classes": dict(zip(classes, scores.tolist(), strict=True)),
         "mean": float(scores.nanmean()),
         "foreground": float(scores[int(background) :].nanmean()),
     }
 
 
-class Semantic:
-    """Collects one confusion matrix an image, by the image's position in its split."""
-
-    def __init__(self) -> None:
-        self.confusions: dict[int, Tensor] = {}
-
-    def update(self, logits: Tensor, mask: Tensor, valid: Tensor, index: int) -> None:
-        """logits (K, H, W), mask (H, W) int64, valid (H, W) bool of image number `index`."""
-        self.confusions[index] = confusion_matrix(logits.argmax(0), mask, valid, logits.shape[0]).cpu()
-
-    def compute(self) -> Tensor:
-        """(N, K, K) int64 matrices of the images that any process scored, in the order of the split."""
-        return torch.stack(list(gather(self.confusions).values()))
-
-    def reset(self) -> None:
-        """Forget all images."""
-        self.confusions.clear()
+def by_kind(confusions: Tensor, kinds: list[str], classes: Iterable[str], background: bool) -> dict[str, Any]:
+    """Pooled foreground scores of every kind of image, and `macro`, their mean over kinds; empty without kinds."""
+    names = sorted(set(kinds) - {""})
+    if not names:
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    for name in names:
+        chosen = torch.tensor([kind == name for kind in kinds])
+        pooled = summary(confusions[chosen], list(classes), background)["pooled"]
+        found[name] = {score: pooled[score]["foreground"] for score in SCORES}
+    macro = {score: float(np.nanmean([found[name][score] for name in names])) for score in SCORES}
+    return {"macro": macro} | found

@@ -1,6 +1,8 @@
-"""The U-Net of Ronneberger, Fischer and Brox (MICCAI 2015), its parts exchangeable."""
+"""The U-Net of Ronneberger, Fischer and Brox (MICCAI 2015), its parts exchangeable.
 
-from collections.abc import Callable, Sequence
+doi:10.1007/978-3-319-24574-4_28
+"""
+
 from math import sqrt
 from typing import Annotated
 
@@ -11,47 +13,25 @@ from torch.nn import functional as F
 
 from unet_lightning.error import InputError
 from unet_lightning.model.block import Norm, block
+from unet_lightning.model.decoder import Decoder
+from unet_lightning.model.encoder import Encoder
 from unet_lightning.model.geometry import Convolution, Geometry
+from unet_lightning.model.parts import MakeFusion, MakeUpsample
 
 Positive = Annotated[int, Ge(1)]
 Depth = Annotated[int, Ge(1), Le(8)]
 Share = Annotated[float, Ge(0), Le(1)]
-Part = Callable[[int, int], nn.Module]
 
 
 class UNet(nn.Module):
     """Image (B, C, h, w) to logits (B, K, h - 2 margin, w - 2 margin), float.
 
-    depth: number of poolings; the channels double at each, from `base_channels` up to `max_channels`.
-    convolution: `same` pads with zeros and takes any size, `valid` pads nothing and takes the sizes of `geometry`.
-    dropout: at the end of the contracting path. upsample: (in, out channels) to a module that doubles a map.
-    fusion: (skip, up channels) to a module that joins both and states its `out_channels`.
+    Encoder, decoder and head are built outside, by `build_unet`; geometry says what follows from their sizes.
     """
 
-    def __init__(
-        self,
-        in_channels: Positive,
-        classes: Positive,
-        upsample: Part,
-        fusion: Part,
-        depth: Depth,
-        base_channels: Positive,
-        max_channels: Positive,
-        convolution: Convolution,
-        norm: Norm,
-        dropout: Share,
-    ) -> None:
+    def __init__(self, encoder: Encoder, decoder: Decoder, head: nn.Conv2d, geometry: Geometry) -> None:
         super().__init__()
-        channels = [min(max_channels, base_channels << level) for level in range(depth + 1)]
-        padding = 1 if convolution == "same" else 0
-        ups = [upsample(channels[level + 1], channels[level]) for level in range(depth)]
-        fusions = [fusion(channels[level], channels[level]) for level in range(depth)]
-        self.geometry = Geometry(depth, convolution, ups[0].reach, norm in ("none", "batch"))  # type: ignore[arg-type]
-        downs = [block(*pair, padding, norm) for pair in zip([in_channels, *channels], channels, strict=False)]
-        self.encoder = Encoder(downs, dropout, ups[0].needs_indices)  # type: ignore[arg-type]
-        blocks = [block(f.out_channels, channels[i], padding, norm) for i, f in enumerate(fusions)]  # type: ignore[arg-type]
-        self.decoder = Decoder(ups, fusions, blocks, trim=0 if padding else self.geometry.reach)
-        self.head = nn.Conv2d(channels[0], classes, 1)
+        self.encoder, self.decoder, self.head, self.geometry = encoder, decoder, head, geometry
         self.apply(initialise)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -70,7 +50,7 @@ class UNet(nn.Module):
         geometry = self.geometry
         if geometry.convolution == "valid":
             return self.forward(image)
-        height, width = (side - 2 * geometry.halo for side in image.shape[-2:])
+        height, width = (side - 2 * geometry.halo for side in image.shape[-2:])  # of the output
         sizes = [((height >> k) + 2 * rim, (width >> k) + 2 * rim) for k, rim in enumerate(geometry.rims)]
         logits: Tensor = self.head(self.decoder(*self.encoder(image), sizes))
         return logits
@@ -91,66 +71,35 @@ class UNet(nn.Module):
         return image
 
 
-class Encoder(nn.Module):
-    """The contracting path: blocks with 2x2 max pooling between them."""
+def build_unet(
+    in_channels: Positive,
+    classes: Positive,
+    upsample: MakeUpsample,
+    fusion: MakeFusion,
+    depth: Depth,
+    base_channels: Positive,
+    max_channels: Positive,
+    convolution: Convolution,
+    norm: Norm,
+    dropout: Share,
+) -> UNet:
+    """The U-Net of these sizes: all channel arithmetic is here.
 
-    def __init__(self, blocks: Sequence[nn.Module], dropout: float, needs_indices: bool) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.dropout = nn.Dropout(dropout)
-        self.needs_indices = needs_indices
-
-    def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor | None]]:
-        """The bottom's features, and from fine to coarse each level's features and pooling indices (or None)."""
-        features, skips, indices = image, [], []
-        for down in self.blocks[:-1]:
-            skips.append(down(features))
-            features, where = self._pool(skips[-1])
-            indices.append(where)
-        return self.dropout(self.blocks[-1](features)), skips, indices
-
-    def _pool(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        if self.needs_indices:
-            pooled, where = F.max_pool2d(features, 2, return_indices=True)
-            return pooled, where
-        return F.max_pool2d(features, 2), None
-
-
-class Decoder(nn.Module):
-    """The expansive path: up-sampling, fusion with the centre of the skip, block."""
-
-    def __init__(
-        self, ups: Sequence[nn.Module], fusions: Sequence[nn.Module], blocks: Sequence[nn.Module], trim: int
-    ) -> None:
-        super().__init__()
-        self.ups, self.fusions, self.blocks = nn.ModuleList(ups), nn.ModuleList(fusions), nn.ModuleList(blocks)
-        self.trim = trim
-
-    def forward(
-        self,
-        features: Tensor,
-        skips: Sequence[Tensor],
-        indices: Sequence[Tensor | None],
-        sizes: Sequence[tuple[int, int]] | None = None,
-    ) -> Tensor:
-        """Features of the bottom and the skips to features at the finest level.
-
-        sizes: of each level from fine to coarse the middle (height, width) of the features that is wanted.
-        """
-        for level in reversed(range(len(self.blocks))):
-            features = centre(features, *sizes[level + 1]) if sizes else features
-            features = self.ups[level](features, indices[level])
-            height, width = (side - 2 * self.trim for side in features.shape[-2:])
-            features = centre(features, height, width)
-            features = self.fusions[level](centre(skips[level], height, width), features)
-            features = self.blocks[level](features)
-        return centre(features, *sizes[0]) if sizes else features
-
-
-def centre(features: Tensor, height: int, width: int) -> Tensor:
-    """The middle (height, width) of a map whose sides exceed them by even numbers."""
-    top, left = (features.shape[-2] - height) // 2, (features.shape[-1] - width) // 2
-    return features.narrow(-2, top, height).narrow(-1, left, width)
+    depth: number of poolings; the channels double at each, from `base_channels` up to `max_channels`.
+    convolution: `same` pads with zeros and takes any size, `valid` pads nothing and takes the sizes of `geometry`.
+    dropout: at the end of the contracting path. upsample: (in, out channels) to a module that doubles a map.
+    fusion: (skip, up channels) to a module that joins both.
+    """
+    channels = [min(max_channels, base_channels << level) for level in range(depth + 1)]
+    padding = 1 if convolution == "same" else 0
+    ups = [upsample(channels[level + 1], channels[level]) for level in range(depth)]
+    fusions = [fusion(channels[level], channels[level]) for level in range(depth)]
+    geometry = Geometry(depth, convolution, ups[0].reach, norm in ("none", "batch"))
+    downs = [block(*pair, padding, norm) for pair in zip([in_channels, *channels], channels, strict=False)]
+    blocks = [block(part.out_channels, channels[level], padding, norm) for level, part in enumerate(fusions)]
+    encoder = Encoder(downs, dropout, ups[0].needs_indices)
+    decoder = Decoder(ups, fusions, blocks, trim=0 if padding else geometry.reach)
+    return UNet(encoder, decoder, nn.Conv2d(channels[0], classes, 1), geometry)
 
 
 @torch.no_grad()
@@ -161,6 +110,8 @@ def initialise(module: nn.Module) -> None:
     elif isinstance(module, nn.ConvTranspose2d):
         inputs = module.in_channels  # kernel 2, stride 2: every output has one tap
     else:
+        return
+    if module.weight.is_meta:  # a network that waits for its weights: drawing none of them takes torch seconds
         return
     nn.init.normal_(module.weight, std=sqrt(2 / inputs))
     if module.bias is not None:

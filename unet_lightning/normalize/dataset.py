@@ -6,26 +6,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.normalize import Affine, Normalize, affine
+from unet_lightning.normalize.base import Affine, Normalize, affine
 
 
-class Dataset(Normalize):
+class DatasetZScore(Normalize):
     """The same numbers for every image: brightness differences between images stay."""
 
     def __init__(self) -> None:
-        self.numbers: Affine | None = None
+        self.numbers: Affine = (np.zeros(0, np.float32), np.ones(0, np.float32))  # until fit
 
     def fit(self, statistics: Mapping[str, Any]) -> None:
         """Keep the training split's mean and standard deviation of each channel."""
-        self.numbers = affine(np.array(statistics["mean"]), np.array(statistics["deviation"]))
+        self.numbers = affine(np.array(statistics["mean"]), np.array(statistics["std"]))
 
     def describe(self) -> str:
         """The stored numbers."""
-        assert self.numbers is not None, "fit comes first"
         pairs = zip(*(numbers.tolist() for numbers in self.numbers), strict=True)
-        return "(value - mean) / deviation: " + ", ".join(f"{m:.4g} / {d:.4g}" for m, d in pairs)
+        return "(value - mean) / std: " + ", ".join(f"{m:.4g} / {d:.4g}" for m, d in pairs)
 
     def __call__(self, image: NDArray[Any]) -> Affine:
         """The stored numbers."""
-        assert self.numbers is not None, "fit comes first"
         return self.numbers

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.normalize import Affine, Normalize, affine, bands
+from unet_lightning.normalize.base import Affine, Normalize, affine, row_bands
 
 
-class Image(Normalize):
+class ImageZScore(Normalize):
     """Each channel of each image to mean 0 and standard deviation 1; a constant channel is only shifted."""
 
     def describe(self) -> str:
@@ -21,8 +21,8 @@ class Image(Normalize):
         Bands are put together by their moments: the variance is the mean of their variances and of the squared
         distances of their means.
         """
-        parts = [(b.shape[0], b.mean((0, 1), np.float64), b.std((0, 1), np.float64)) for b in bands(image)]
-        rows, means, deviations = (np.array(column) for column in zip(*parts, strict=True))
+        parts = [(b.shape[0], b.mean((0, 1), np.float64), b.std((0, 1), np.float64)) for b in row_bands(image)]
+        rows, means, stds = (np.array(column) for column in zip(*parts, strict=True))
         mean = np.average(means, axis=0, weights=rows)
-        variance = np.average(deviations**2 + (means - mean) ** 2, axis=0, weights=rows)
+        variance = np.average(stds**2 + (means - mean) ** 2, axis=0, weights=rows)
         return affine(mean, np.sqrt(variance))

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.normalize import Affine, Normalize, affine
+from unet_lightning.normalize.base import Affine, Normalize, affine
 
 
-class Unchanged(Normalize):
+class TypeRange(Normalize):
     """Shift 0; scale 255 for 8 bit, 65535 for 16 bit, 1 for float images."""
 
     def describe(self) -> str:

@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.normalize import Affine, Normalize, affine, bands
+from unet_lightning.normalize.base import Affine, Normalize, affine, row_bands
 
 Percent = Annotated[float, Ge(0), Le(100)]
 
@@ -48,12 +48,12 @@ def percentiles(image: Any, percents: Sequence[float]) -> NDArray[np.float64]:
 def _ranked(image: Any, channel: int, ranks: Sequence[int]) -> NDArray[np.float64]:
     """The values at these places of the sorted channel: by counting the upper, then the lower half of their bits."""
     upper = np.zeros(1 << 16, np.int64)
-    for band in bands(image):
+    for band in row_bands(image):
         upper += np.bincount(_ordered(band[..., channel]) >> 16, minlength=1 << 16)
     ends = np.cumsum(upper)
     halves = [int(np.searchsorted(ends, rank, side="right")) for rank in ranks]
     counts = {half: np.zeros(1 << 16, np.int64) for half in halves}
-    for band in bands(image):
+    for band in row_bands(image):
         keys = _ordered(band[..., channel])
         for half, count in counts.items():
             count += np.bincount(keys[keys >> 16 == half] & 0xFFFF, minlength=1 << 16)

@@ -8,17 +8,17 @@ from functools import partial
 import numpy as np
 
 from unet_lightning.error import InputError
-from unet_lightning.pipeline.entry import Entry, Summary
-from unet_lightning.pipeline.parallel import each
+from unet_lightning.pipeline.cache.entry import Entry, Summary
+from unet_lightning.pipeline.cache.store import Store
+from unet_lightning.pipeline.parallel import map_records
 from unet_lightning.pipeline.statistics import Statistics, statistics
-from unet_lightning.pipeline.store import Store
 from unet_lightning.record import Record
 
 MOST = 20
 
 
 @dataclass(frozen=True)
-class Look:
+class Inspection:
     """What one record looks like: its summary, or what is wrong with it; and what the store may keep."""
 
     summary: Summary | None
@@ -31,14 +31,14 @@ class Look:
 def inspect(store: Store, workers: int = 0) -> Statistics:
     """Read every record of a data set; InputError with all findings, else the statistics of the training split."""
     store.settle()
-    summaries, findings = examine(store, workers)
+    summaries, findings = inspect_all(store, workers)
     if findings:
         shown = findings[:MOST] + ([f"… and {len(findings) - MOST} more"] if len(findings) > MOST else [])
         raise InputError("\n".join(shown))
     return statistics([summaries[record] for record in store.dataset.split("train")])
 
 
-def examine(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list[str]]:
+def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list[str]]:
     """The summaries of all records that can be read, and everything that is wrong with the data set.
 
     Records are read in up to `workers` processes. The store keeps what was read, as far as it keeps anything.
@@ -46,7 +46,7 @@ def examine(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list
     dataset = store.dataset
     findings = [*dataset.findings, *(() if dataset.findings else split_findings(dataset.records))]
     summaries: dict[Record, Summary] = {}
-    looks = each(partial(look, store), dataset.records, workers, "reading")
+    looks = map_records(partial(inspect_record, store), dataset.records, workers, "reading")
     for record, found in zip(dataset.records, looks, strict=True):
         store.adopt(record, found.entry, found.key, found.complaint)
         if found.summary is None:
@@ -60,15 +60,15 @@ def examine(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list
     return summaries, list(dict.fromkeys(findings))  # a broken volume is found with each of its slices
 
 
-def look(store: Store, record: Record) -> Look:
+def inspect_record(store: Store, record: Record) -> Inspection:
     """Read one record, in whatever process."""
     try:
         entry = store.kept[record] if record in store.kept else store.fetch(record)
     except InputError as error:
-        return Look(None, str(error))
+        return Inspection(None, str(error))
     if store.disk is None:
-        return Look(entry.summary, entry=entry if store.free else None)
-    return Look(entry.summary, key=store.disk.keys.get(record), complaint=store.disk.complaint)
+        return Inspection(entry.summary, entry=entry if store.free else None)
+    return Inspection(entry.summary, key=store.disk.keys.get(record), complaint=store.disk.complaint)
 
 
 def split_findings(records: tuple[Record, ...]) -> Iterator[str]:

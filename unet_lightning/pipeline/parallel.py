@@ -26,7 +26,9 @@ class Work(Dataset[list[Result]], Generic[Result]):
         return [self.work(record) for record in batch]
 
 
-def each(work: Callable[[Record], Result], records: Sequence[Record], workers: int, doing: str) -> Iterator[Result]:
+def map_records(
+    work: Callable[[Record], Result], records: Sequence[Record], workers: int, doing: str
+) -> Iterator[Result]:
     """The result of every record, as soon as it is there; few records are worked on right here.
 
     doing: a word for the bar that a terminal shows.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unet_lightning.pipeline.entry import Summary
+from unet_lightning.pipeline.cache.entry import Summary
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Statistics:
 
     class_pixels: counting pixels of each class; class_image_pixels: those of all images in which it occurs.
     objects: number, and smallest, median and largest area in pixels, of instances or, without them, of connected
-    foreground. mean, deviation: of all pixels of each channel. low, high: 1st and 99th percentile of each channel, mean
-    over images. smallest, largest: (height, width). empty_share: of images that are background only.
+    foreground. mean, std: of all pixels of each channel. low, high: 1st and 99th percentile of each channel, mean
+    over images. min_size, max_size: (height, width). empty_share: of images that are background only.
     """
 
     images: int
@@ -26,11 +26,11 @@ class Statistics:
     class_image_pixels: list[int]
     objects: list[int]
     mean: list[float]
-    deviation: list[float]
+    std: list[float]
     low: list[float]
     high: list[float]
-    smallest: list[int]
-    largest: list[int]
+    min_size: list[int]
+    max_size: list[int]
     empty_share: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def statistics(found: Sequence[Summary]) -> Statistics:
     counts = np.stack([summary.counts for summary in found])
     occurs = counts > 0
     number = np.array([[summary.shape[0] * summary.shape[1]] for summary in found])
-    means, deviations, lows, highs = np.stack([summary.moments for summary in found], 1)
+    means, stds, lows, highs = np.stack([summary.moments for summary in found], 1)
     mean = (number * means).sum(0) / number.sum()
-    square = (number * (deviations**2 + means**2)).sum(0) / number.sum()
+    square = (number * (stds**2 + means**2)).sum(0) / number.sum()
     sizes = np.array([summary.shape[:2] for summary in found])
     areas = np.concatenate([summary.areas for summary in found])
     spread = np.percentile(areas, (0, 50, 100)).astype(int).tolist() if len(areas) else [0, 0, 0]
@@ -57,10 +57,10 @@ def statistics(found: Sequence[Summary]) -> Statistics:
         class_image_pixels=(occurs * counts.sum(1, keepdims=True)).sum(0).tolist(),
         objects=[len(areas), *spread],
         mean=mean.tolist(),
-        deviation=np.sqrt((square - mean**2).clip(0)).tolist(),
+        std=np.sqrt((square - mean**2).clip(0)).tolist(),
         low=lows.mean(0).tolist(),
         high=highs.mean(0).tolist(),
-        smallest=sizes.min(0).tolist(),
-        largest=sizes.max(0).tolist(),
+        min_size=sizes.min(0).tolist(),
+        max_size=sizes.max(0).tolist(),
         empty_share=float(1 - occurs[:, 1:].any(1).mean()),
     )

@@ -7,11 +7,9 @@ import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label  # type: ignore[attr-defined]
-from skimage.morphology import local_maxima, reconstruction
-from skimage.segmentation import watershed
 
-from unet_lightning.labelling import Labels, bands
-from unet_lightning.postprocess import Objects, Pixels
+from unet_lightning.postprocess.labelling import row_bands
+from unet_lightning.postprocess.objects import Objects, Pieces, Pixels
 
 
 class Watershed(Objects):
@@ -22,19 +20,18 @@ class Watershed(Objects):
     def __init__(
         self,
         neck: Annotated[float, Gt(0)],
-        smallest: Pixels,
+        min_size: Pixels,
         fill_holes: bool,
-        largest: bool,
+        keep_largest: bool,
         ridge: Pixels,
         masks: bool,
     ) -> None:
-        super().__init__(smallest, fill_holes, largest, ridge, masks)
+        super().__init__(min_size, fill_holes, keep_largest, ridge, masks)
         self.neck = neck
 
-    def _split(
-        self, objects: Any, roots: NDArray[np.int32], first: NDArray[np.int32], labels: Labels, rows: int | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        areas, kinds = super()._split(objects, roots, first, labels, rows)
+    def divide(self, objects: Any, pieces: Pieces, rows: int | None) -> Pieces:
+        """Cut every piece at its necks; its first part keeps its number."""
+        areas, kinds = pieces
         all_areas, all_kinds = list(areas), list(kinds)
         for number, here in enumerate(boxes(objects, len(areas), rows), 1):
             block = np.asarray(objects[here])
@@ -51,6 +48,9 @@ class Watershed(Objects):
 
 def cut(piece: NDArray[np.bool_], neck: float) -> NDArray[np.int32]:
     """(h, w) bool to its parts 1, 2, …; a piece without a neck is part 1."""
+    from skimage.morphology import local_maxima, reconstruction  # slow to import
+    from skimage.segmentation import watershed
+
     distance = cv2.distanceTransform(np.pad(piece, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     peaks, number = label(local_maxima(reconstruction(distance - neck, distance)), np.ones((3, 3)))
     if number < 2:
@@ -62,7 +62,7 @@ def cut(piece: NDArray[np.bool_], neck: float) -> NDArray[np.int32]:
 def boxes(objects: Any, number: int, rows: int | None) -> list[tuple[slice, slice]]:
     """The bounding box of objects 1, 2, … number - 1."""
     found = np.tile([objects.shape[0], 0, objects.shape[1], 0], (number, 1))
-    for here in bands(objects.shape, rows):
+    for here in row_bands(objects.shape, rows):
         for piece, box in enumerate(find_objects(np.asarray(objects[here])), 1):
             if box is not None:
                 (y, x), low = box, here.start

@@ -8,7 +8,7 @@ from annotated_types import Ge, Lt
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.weight import Weight
+from unet_lightning.weight.base import Weight
 
 
 class Balanced(Weight):
@@ -28,7 +28,7 @@ class Balanced(Weight):
         classes: Sequence[Annotated[float, Ge(0)]] | None,
     ) -> None:
         self.method, self.beta, self.given = method, beta, classes
-        self.table: NDArray[np.float32] | None = None
+        self.table: NDArray[np.float32] = np.zeros(0, np.float32)  # until fit
         if (method == "given") != (classes is not None):
             raise InputError(
                 f"weight.method={method} with weight.classes={classes}; expected weight.method=given "
@@ -60,13 +60,10 @@ class Balanced(Weight):
 
     def describe(self) -> str:
         """The table."""
-        assert self.table is not None, "fit comes first"
         return f"class weights by {self.method}: " + ", ".join(f"{w:.3g}" for w in self.table)
 
     def __call__(
         self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator
     ) -> NDArray[np.float32]:
         """mask (H, W) to the weight of each pixel's class."""
-        assert self.table is not None, "fit comes first"
-        weights: NDArray[np.float32] = self.table[mask]
-        return weights
+        return self.table[mask]

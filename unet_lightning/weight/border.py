@@ -13,7 +13,7 @@ import numpy as np
 from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 
-from unet_lightning.weight import Weight
+from unet_lightning.weight.base import Weight
 
 NEGLIGIBLE = 1e-5
 FAR = np.int32(1 << 28)  # a squared distance that stands for none

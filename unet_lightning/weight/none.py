@@ -3,11 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.weight import Weight
+from unet_lightning.weight.base import Weight
 
 
 class Uniform(Weight):
     """Weight 1 everywhere."""
+
+    def describe(self) -> str:
+        """In words."""
+        return "every pixel counts alike"
 
     def __call__(
         self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator

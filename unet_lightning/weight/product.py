@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.weight import Weight
+from unet_lightning.weight.base import Weight
 
 
 class Product(Weight):

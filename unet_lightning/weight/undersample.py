@@ -7,7 +7,7 @@ import numpy as np
 from annotated_types import Gt, Le
 from numpy.typing import NDArray
 
-from unet_lightning.weight import Weight
+from unet_lightning.weight.base import Weight
 
 
 class Undersample(Weight):
@@ -19,7 +19,7 @@ class Undersample(Weight):
 
     def __init__(self, ratio: Annotated[float, Gt(0)], share: Annotated[float, Gt(0), Le(1)] | None) -> None:
         self.ratio, self.share = ratio, share
-        self.shares: NDArray[np.float32] | None = None
+        self.shares: NDArray[np.float32] = np.zeros(0, np.float32)  # until fit
 
     def fit(self, statistics: Mapping[str, Any]) -> None:
         """Compute the share kept of every class."""
@@ -32,13 +32,10 @@ class Undersample(Weight):
 
     def describe(self) -> str:
         """The shares."""
-        assert self.shares is not None, "fit comes first"
         return "share of each class's pixels that counts: " + ", ".join(f"{s:.3g}" for s in self.shares)
 
     def __call__(
         self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator
     ) -> NDArray[np.float32]:
         """mask (H, W) to 1 where a pixel was drawn, else 0."""
-        assert self.shares is not None, "fit comes first"
-        kept: NDArray[np.float32] = (random.random(mask.shape, np.float32) < self.shares[mask]).astype(np.float32)
-        return kept
+        return (random.random(mask.shape, np.float32) < self.shares[mask]).astype(np.float32)

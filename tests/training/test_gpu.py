@@ -1,0 +1,106 @@
+"""What only a machine with CUDA can show. `make test-gpu`; without CUDA every test here says that it was skipped."""
+
+import time
+from itertools import product
+
+import pytest
+import torch
+
+from tests.conftest import picture
+from tests.small import SMALL, config
+from unet_lightning.config.groups import groups
+from unet_lightning.prediction.load import load
+from unet_lightning.tiling import predict_tiled
+from unet_lightning.training.build import build
+from unet_lightning.training.run import train as train_run
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+
+GPU = [*SMALL, "data.number=5", "trainer.accelerator=gpu", "trainer.fast_dev_run=true"]
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+OPTIONS = list(product(groups()["upsample"], groups()["fusion"], PRECISIONS, ("false", "true")))
+
+
+@pytest.mark.parametrize(("upsample", "fusion", "precision", "compiled"), OPTIONS)
+def test_a_step_of_every_network_in_every_precision(tmp_path, upsample, fusion, precision, compiled):
+    options = [f"upsample={upsample}", f"fusion={fusion}", f"trainer.precision={precision}", f"compile={compiled}"]
+    results = train_run(config(*GPU, *options), tmp_path)
+    assert results["status"] == "finished"
+    assert results["test"]["images"] == 1
+
+
+@pytest.mark.parametrize("convolution", ["same", "valid"])
+@pytest.mark.parametrize("upsample", groups()["upsample"])
+def test_tiles_on_the_gpu_are_the_tiles_of_the_processor(convolution, upsample):
+    built = build(config(*GPU, f"model.convolution={convolution}", f"upsample={upsample}"))
+    network = built.task.network.double().eval()
+    image = picture(1, 1, 90, 70, generator=torch.Generator().manual_seed(0))[0].double()
+    on_processor = predict_tiled(network, image, 32)
+    on_gpu = predict_tiled(network.cuda(), image.cuda(), 48).cpu()
+    torch.testing.assert_close(on_gpu, on_processor, rtol=0, atol=1e-8)
+
+
+def test_prediction_goes_on_with_smaller_tiles_where_memory_runs_out(tmp_path, caplog):
+    checkpoint = trained(tmp_path)
+    image = (picture(1, 1, 2000, 2000, generator=torch.Generator().manual_seed(0))[0, 0, ..., None] * 50 + 128).numpy()
+    image = image.clip(0, 255).astype("uint8")
+    expected = load(checkpoint, overrides=["trainer.accelerator=gpu", "tile=128"]).predict(image)
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 120 * 2**20) / total)
+    try:
+        found = load(checkpoint, overrides=["trainer.accelerator=gpu", "tile=2048"]).predict(image)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "out of memory" in caplog.text
+    assert (found != expected).mean() < 1e-3
+
+
+def trained(folder):
+    """A checkpoint of two short epochs."""
+    options = [option for option in GPU if "fast_dev_run" not in option]
+    return train_run(config(*options, "trainer.max_epochs=2", "trainer.precision=32-true"), folder)["checkpoint"]
+
+
+def test_training_is_faster_in_bf16_than_in_float32(capsys):
+    """The paper's network on 572x572, a batch of 4: images a second, told and compared."""
+    found = {}
+    for precision in ("32-true", "bf16-mixed"):
+        options = ["model=paper", "data.batch_size=4", "data.crop=388", "data.height=600", "data.width=600"]
+        small = [option for option in GPU if not option.startswith(("model.", "data.crop", "data.height", "data.w"))]
+        built = build(config(*small, *options, f"trainer.precision={precision}"))
+        task = built.task.cuda()
+        batch = {k: v.cuda() if torch.is_tensor(v) else v for k, v in next(iter(built.data.train_dataloader())).items()}
+        found[precision] = images_a_second(task, batch, built.trainer.precision_plugin)
+    with capsys.disabled():
+        told = ", ".join(f"{name} {speed:.1f}" for name, speed in found.items())
+        print(f"\n{torch.cuda.get_device_name()}: paper network, 572x572, batch 4, images a second: {told}")
+    assert found["bf16-mixed"] > found["32-true"]
+
+
+def images_a_second(task, batch, precision):
+    optimizer = task.objective.optimizer(task.parameters())
+    for step in range(25):
+        if step == 5:
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+        with precision.forward_context():
+            loss = task.loss(task.network(batch["image"]), batch["mask"], batch["weight"])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    torch.cuda.synchronize()
+    return 20 * len(batch["image"]) / (time.perf_counter() - began)
+
+
+def test_a_run_on_the_gpu_that_is_stopped_goes_on(tmp_path, monkeypatch):
+    from tests.training.test_resume import signal_at
+    from unet_lightning.training.task import SegmentationTask
+
+    options = [option for option in GPU if "fast_dev_run" not in option]
+    options += ["trainer.max_epochs=2", "data.crops_per_image=8", "trainer.deterministic=warn", "model.dropout=0.3"]
+    monkeypatch.setattr(SegmentationTask, "on_before_zero_grad", signal_at(5, 15), raising=False)
+    with pytest.raises(SystemExit):
+        train_run(config(*options), tmp_path)
+    monkeypatch.undo()
+    assert train_run(config(*options), tmp_path)["epochs"] == 2

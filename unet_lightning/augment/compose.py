@@ -1,0 +1,98 @@
+"""Augmentation: one warp of our own, then whatever albumentations offers, both seeded sample by sample."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from math import ceil
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+from annotated_types import Ge
+from numpy.typing import NDArray
+
+from unet_lightning.augment.warp import Square, Warp, lies_inside, sample_at
+from unet_lightning.tiling import inside, window
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it asks the network for its version
+
+Arrays = list[NDArray[Any]]
+Randomness = Callable[[str], np.random.Generator]  # "warp", "spatial" or "photometric" to numbers of its own
+
+
+class Augment:
+    """Transforms of an image and its labels together; labels are resampled by nearest neighbour.
+
+    warp: mirroring, rotation, scaling and deformation as one map; None reads crops as they are.
+    spatial: stock transforms of albumentations by name, in their order.
+    context: how much further than the crop these reach, as a share of its side (a rotation by any angle: 0.2072 on each
+    side, (sqrt(2) - 1) / 2). photometric: stock transforms of the image alone, which sees [0, 1].
+    """
+
+    def __init__(
+        self,
+        warp: Warp | None,
+        spatial: Mapping[str, Any],
+        context: Annotated[float, Ge(0)],
+        photometric: Mapping[str, Any],
+    ) -> None:
+        self.warp, self.context = warp, context
+        self.spatial_transforms = compose(spatial) if spatial else None
+        self.photometric_transforms = compose(photometric) if photometric else None
+
+    def __call__(
+        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], square: Square, rim: int, random: Randomness
+    ) -> tuple[NDArray[Any], Arrays]:
+        """Read a square and `rim` pixels around it, of an image (H, W, C) and its labels (H, W), augmented.
+
+        Beyond the image everything is mirrored; a last label is added that is 1 inside it and 0 beyond.
+        random: numbers of the sample, which with the square alone decide the transforms.
+        """
+        context = ceil(self.context * (square.side + 2 * rim)) if self.spatial_transforms else 0
+        image, found = self._read(image, labels, square, rim + context, random)
+        if self.spatial_transforms:
+            seed(self.spatial_transforms, random("spatial"))
+            result = self.spatial_transforms(image=image, masks=found)
+            image, found = crop_rim(result["image"], context), [crop_rim(label, context) for label in result["masks"]]
+        return image, found
+
+    def photometric(self, image: NDArray[Any], value_range: tuple[float, float], random: Randomness) -> NDArray[Any]:
+        """Change grey values or colours of an image (H, W, C), its range in the file brought to [0, 1] and back."""
+        if self.photometric_transforms is None:
+            return image
+        low, high = value_range
+        scale = np.float32(max(high - low, 1e-6))
+        unit = ((image.astype(np.float32) - np.float32(low)) / scale).clip(0, 1)
+        seed(self.photometric_transforms, random("photometric"))
+        changed: NDArray[Any] = self.photometric_transforms(image=unit)["image"] * scale + np.float32(low)
+        return changed
+
+    def _read(
+        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], square: Square, rim: int, random: Randomness
+    ) -> tuple[NDArray[Any], Arrays]:
+        shape = (image.shape[0], image.shape[1])
+        if self.warp is None:
+            top, left, side = square
+            box = (top - rim, left - rim, side + 2 * rim, side + 2 * rim)
+            found = [window(label, *box) for label in labels]
+            return window(image, *box), [*found, inside(*box, shape).astype(np.uint8)]
+        where = self.warp(square, rim, random("warp"))
+        found = [sample_at(label, where, cv2.INTER_NEAREST) for label in labels]
+        return sample_at(image, where, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
+
+
+def compose(transforms: Mapping[str, Any]) -> Any:
+    """Stock transforms as one; albumentations is imported by those who use it."""
+    import albumentations
+
+    return albumentations.Compose(list(transforms.values()))
+
+
+def seed(composed: Any, random: np.random.Generator) -> None:
+    """Give every transform numbers of its own: `Compose.set_random_seed` gives all of them the same ones."""
+    for transform in composed.transforms:
+        transform.set_random_seed(int(random.integers(2**32)))
+
+
+def crop_rim(array: NDArray[Any], rim: int) -> NDArray[Any]:
+    """An array (H, W, …) without a rim."""
+    return array[rim : array.shape[0] - rim, rim : array.shape[1] - rim]

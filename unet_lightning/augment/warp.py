@@ -1,0 +1,139 @@
+"""Rotation, scaling, mirroring and elastic deformation as one map of coordinates, so that an image is resampled once.
+
+What is read is the image itself wherever the map leads inside it, and its mirror image beyond; nothing is ever filled.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated, Any, NamedTuple
+
+import cv2
+import numpy as np
+from annotated_types import Ge, Gt, Le, Len
+from numpy.typing import NDArray
+
+from unet_lightning.tiling import window
+
+Probability = Annotated[float, Ge(0), Le(1)]
+Coordinates = NDArray[np.float32]
+RESAMPLED = (np.uint8, np.uint16, np.int16, np.float32)  # what cv2.remap takes
+
+
+class Square(NamedTuple):
+    """Where a crop lies in its image, in pixels; it may reach beyond the image."""
+
+    top: int
+    left: int
+    side: int
+
+
+class Warp:
+    """Draws a map of coordinates (2, h, w): from which row and column of the image each pixel of a crop is read.
+
+    mirror: whether a crop is mirrored, with probability 1/2 an axis.
+    rotation: largest angle in degrees, drawn evenly. scale: smallest and largest magnification, drawn evenly in the
+    logarithm. elastic: standard deviation in pixels of the normal displacements on a coarse `grid` x `grid` grid that
+    spans the network's input, brought to pixels by bicubic interpolation (Ronneberger et al.: 10 px on 3x3).
+    probability: share of the samples that are rotated, scaled and deformed.
+    """
+
+    def __init__(
+        self,
+        mirror: bool,
+        rotation: Annotated[float, Ge(0), Le(180)],
+        scale: Annotated[Sequence[Annotated[float, Gt(0)]], Len(2, 2)],
+        elastic: Annotated[float, Ge(0)],
+        grid: Annotated[int, Ge(3)],
+        probability: Probability,
+    ) -> None:
+        self.mirror, self.rotation, self.scale = mirror, rotation, tuple(scale)
+        self.elastic, self.grid, self.probability = elastic, grid, probability
+
+    def __call__(self, square: Square, rim: int, random: np.random.Generator) -> Coordinates:
+        """Coordinates (2, side + 2 rim, side + 2 rim) for a square and its surroundings."""
+        flips = random.integers(2, size=2) if self.mirror else np.zeros(2, int)
+        applied = random.uniform() < self.probability
+        angle = np.deg2rad(random.uniform(-self.rotation, self.rotation)) * applied
+        scale = np.exp(random.uniform(*np.log(self.scale))) if applied else 1.0
+        shape = (2, self.grid, self.grid)
+        offsets = random.normal(0, self.elastic, shape) * applied if self.elastic else None
+        return coordinates(square, rim, _matrix(angle, scale, flips), offsets)
+
+
+def _matrix(angle: float, scale: float, flips: NDArray[Any]) -> NDArray[np.float64]:
+    """(2, 2): an offset from the crop's centre, in rows and columns, to the offset where it is read."""
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, sine], [-sine, cosine]]) * np.where(flips, -1.0, 1.0) / scale
+
+
+def coordinates(
+    square: Square,
+    rim: int,
+    matrix: NDArray[np.float64],
+    offsets: NDArray[np.float64] | None = None,
+) -> Coordinates:
+    """(2, side + 2 rim, side + 2 rim) float32 rows and columns: a square turned about its centre, then displaced.
+
+    offsets: (2, n, n) displacements in pixels at the nodes of a grid whose corners are the square's corner pixels.
+    """
+    top, left, side = square
+    centre = (side - 1) / 2
+    axis = np.arange(-rim, side + rim, dtype=np.float32) - np.float32(centre)
+    result = np.empty((2, len(axis), len(axis)), np.float32)
+    for k, start in enumerate((top, left)):
+        rows, columns = np.float32(matrix[k, 0]) * axis, np.float32(matrix[k, 1]) * axis + np.float32(start + centre)
+        np.add(rows[:, None], columns[None], out=result[k])
+        if offsets is not None:
+            weights = bicubic(len(offsets[k]), side, rim)
+            result[k] += weights @ offsets[k].astype(np.float32) @ weights.T
+    return result
+
+
+@cache
+def bicubic(number: int, side: int, rim: int = 0) -> NDArray[np.float32]:
+    """(side + 2 rim, number): from values at nodes, the first and last of which are end pixels, to all pixels.
+
+    Keys' cubic convolution with a = -1/2; beyond the ends, in the rim too, the values go on in a straight line.
+    """
+    step = (number - 1) / max(1, side - 1)
+    place = np.arange(-rim, side + rim) * step
+    distance = np.abs(place.clip(0, number - 1)[:, None] - np.arange(-2, number + 2))
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    kernel = np.where(distance <= 1, near, np.where(distance < 2, far, 0))
+    matrix = kernel[:, 2:-2].copy()
+    for outside, end, inner in ((0, 0, 2), (1, 0, 1), (-2, -1, -2), (-1, -1, -3)):  # v(-k) = 2 v(0) - v(k)
+        matrix[:, end] += 2 * kernel[:, outside]
+        matrix[:, inner] -= kernel[:, outside]
+    before, after = np.minimum(place, 0), np.maximum(place - (number - 1), 0)  # slope v(1) - v(0), and at the other end
+    matrix[:, 0] -= before
+    matrix[:, 1] += before
+    matrix[:, -1] += after
+    matrix[:, -2] -= after
+    return matrix.astype(np.float32)
+
+
+def sample_at(array: NDArray[Any], where: Coordinates, interpolation: int) -> NDArray[Any]:
+    """array (H, W) or (H, W, C) at coordinates (2, h, w): (h, w) or (h, w, C), mirrored beyond the image."""
+    low = np.floor(where.min((1, 2))).astype(int) - 2
+    high = np.ceil(where.max((1, 2))).astype(int) + 3
+    part = window(array, int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+    part = part if part.dtype.type in RESAMPLED else part.astype(np.float32)
+    rows, columns = (where[k] - np.float32(low[k]) for k in (0, 1))
+    if part.ndim == 2:
+        result = cv2.remap(part, columns, rows, interpolation)
+    else:  # OpenCV takes up to four channels at once, and two with coarser coordinates than one, three and four
+        step = next(n for n in (4, 3, 1) if part.shape[2] % n != 2)
+        some = [part[..., c : c + step] for c in range(0, part.shape[2], step)]
+        pieces = [cv2.remap(np.ascontiguousarray(piece), columns, rows, interpolation) for piece in some]
+        result = np.concatenate([np.atleast_3d(piece) for piece in pieces], axis=2)
+    found: NDArray[Any] = result.astype(array.dtype, copy=False)
+    return found
+
+
+def lies_inside(where: Coordinates, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """(h, w): 1 where the nearest pixel to the coordinates is one of the image's, 0 where it is mirrored."""
+    rows, columns = where
+    height, width = shape
+    found: NDArray[np.bool_] = (rows > -0.5) & (rows < height - 0.5) & (columns > -0.5) & (columns < width - 0.5)
+    return found.astype(np.uint8)

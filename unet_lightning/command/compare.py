@@ -1,0 +1,45 @@
+"""`unet-lightning compare`: which of several evaluated runs is better on the same images, and how sure that is."""
+
+from pathlib import Path
+
+from unet_lightning.command.arguments import parse, parser
+from unet_lightning.error import InputError, nearest
+from unet_lightning.evaluation.paired import compare, markdown
+from unet_lightning.evaluation.protocol import read_evaluation
+from unet_lightning.runtime.files import write_atomic, write_table
+
+SETTINGS = {"resamples": "10000", "vary": ""}
+HELP = """Compare evaluated runs image by image, on the same test images.
+
+  unet-lightning compare outputs/…/loss=ce outputs/…/loss=dice
+  unet-lightning compare a/evaluation/val b/evaluation/val --output comparison vary=postprocess
+
+RUN is a run's folder (its evaluated test split), an evaluation's folder, or an evaluation.json. Of every score and pair
+of runs: the mean difference over images (second minus first) with its 95 % bootstrap interval, Wilcoxon's signed-rank
+test, and its p after Holm's correction over the pairs of that score. Runs whose protocol differs are refused; vary=KEY
+names the keys of the protocol that are meant to differ. Writes comparison.md and comparison.csv with --output."""
+
+
+def main(arguments: list[str]) -> int:
+    """Compare; 0 when there is a table."""
+    rules = parser("compare", HELP)
+    rules.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    rules.add_argument("--output", type=Path, metavar="DIR", help="where comparison.md and comparison.csv go")
+    options, overrides = parse(rules, arguments)
+    settings = dict(SETTINGS)
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key not in settings:
+            raise InputError(f"{override}: {key} is not a key; {nearest(key, settings)}")
+        settings[key] = value
+    if not settings["resamples"].isdigit() or int(settings["resamples"]) < 100:
+        raise InputError(f"resamples={settings['resamples']}: expected a number from 100")
+    vary = [name for name in settings["vary"].strip("[]").split(",") if name]
+    names = [str(run) for run in options.runs]
+    rows = compare(names, [read_evaluation(run) for run in options.runs], int(settings["resamples"]), vary)
+    text = markdown(names, rows)
+    print(text)
+    if options.output:
+        write_atomic(options.output / "comparison.md", text)
+        write_table(options.output / "comparison.csv", rows)
+    return 0

@@ -1,0 +1,33 @@
+"""`unet-lightning export`: a folder with the network as ONNX, what it needs to know, and an example that uses both."""
+
+import logging
+from pathlib import Path
+
+from unet_lightning.command.arguments import checkpoint_parser, parse
+from unet_lightning.prediction.export import export
+from unet_lightning.prediction.load import load
+
+log = logging.getLogger(__name__)
+HELP = """Export a checkpoint to ONNX.
+
+  unet-lightning export outputs/…/checkpoints/best.ckpt --to onnx --output exported
+
+Writes network.onnx (any height and width that the network takes, any batch), model.json (normalisation, classes,
+colours, geometry, tile rule, post-processing) and predict.py, an example of 40 lines that labels large images with
+numpy, onnxruntime and OpenCV alone. The exported network is compared with the checkpoint's before it is called done."""
+
+
+def main(arguments: list[str]) -> int:
+    """Export; 0 when the network agrees with the checkpoint's."""
+    rules = checkpoint_parser("export", HELP)
+    rules.add_argument("checkpoint", metavar="CHECKPOINT")
+    rules.add_argument("--to", choices=["onnx"], required=True, help="the format")
+    rules.add_argument("--output", type=Path, metavar="DIR", help="where it goes; onnx/ beside the checkpoints")
+    options, overrides = parse(rules, arguments)
+    predictor = load(options.checkpoint, overrides=[*overrides, "trainer.accelerator=cpu"], trust=options.trust)
+    folder = options.output or Path(options.checkpoint).parent.parent / "onnx"
+    difference = export(predictor, folder)
+    log.info(
+        f"{folder}: network.onnx, model.json, predict.py; logits differ by at most {difference:.1e} standard deviations"
+    )
+    return 0

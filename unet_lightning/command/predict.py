@@ -1,0 +1,60 @@
+"""`unet-lightning predict`: label files of any size with one checkpoint or an ensemble."""
+
+import logging
+import sys
+from pathlib import Path
+
+from unet_lightning.command.arguments import checkpoint_parser, parse
+from unet_lightning.error import InputError
+from unet_lightning.prediction.batch import run
+from unet_lightning.prediction.inputs import find_inputs
+from unet_lightning.prediction.job import Wanted, plan
+from unet_lightning.prediction.load import load
+from unet_lightning.prediction.output import DTYPES
+from unet_lightning.prediction.requirements import requirements
+
+log = logging.getLogger(__name__)
+HELP = """Label images of any size.
+
+  unet-lightning predict outputs/…/checkpoints/best.ckpt images/ --output labels
+  unet-lightning predict fold0.ckpt fold1.ckpt 'scans/*.tif' --output labels tta=flips
+  unet-lightning predict best.ckpt slide.zarr --output labels --instances postprocess=watershed
+
+Several checkpoints are an ensemble. Inputs are files, folders, patterns, TIFF stacks and Zarr arrays. Outputs mirror
+their names: NAME.png (or .tif, .zarr) holds class ids with the classes' colours. Overrides are composed over the
+checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed and its keys,
+trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects take
+some fifty bytes each beside it, and a watershed that of the largest piece it may cut. An output that exists is kept;
+what broke is listed at the end."""
+
+
+def main(arguments: list[str]) -> int:
+    """Predict; 1 when an input is broken, 0 else."""
+    rules = checkpoint_parser("predict", HELP)
+    rules.add_argument("files", nargs="+", metavar="CHECKPOINT… INPUT…")
+    rules.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the labels go")
+    rules.add_argument("--probabilities", action="store_true", help="also of every class, float16 (K, H, W)")
+    rules.add_argument("--instances", action="store_true", help="also objects, numbered 1, 2, …")
+    rules.add_argument("--overlay", action="store_true", help="also labels over the picture, to look at")
+    rules.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    options, overrides = parse(rules, arguments)
+    checkpoints = [name for name in options.files if name.endswith(".ckpt")]
+    inputs = [name for name in options.files if not name.endswith(".ckpt")]
+    if not checkpoints or not inputs:
+        raise InputError("expected one CHECKPOINT or more, ending in .ckpt, and one INPUT or more")
+    predictor = load(*checkpoints, overrides=overrides, trust=options.trust)
+    kinds = ["classes", *(kind for kind in list(DTYPES)[1:] if getattr(options, kind))]
+    broken: dict[Path, str] = {}
+    wanted = Wanted(options.output, kinds, options.overwrite)
+    jobs, kept = plan(find_inputs(inputs, options.output), wanted, predictor, broken)
+    options.output.mkdir(parents=True, exist_ok=True)
+    if jobs:
+        log.info(requirements(jobs, predictor, options.output))
+        run(predictor, jobs, broken)
+    log.info(
+        f"{len(jobs) - sum(job.source.path in broken for job in jobs)} labelled into {options.output}, "
+        f"{kept} kept (--overwrite replaces them), {len(broken)} broken"
+    )
+    for path, reason in broken.items():
+        print(f"error: {reason if str(path) in reason else f'{path}: {reason}'}", file=sys.stderr)
+    return int(bool(broken))

@@ -1,0 +1,99 @@
+"""`unet-lightning train`, and what `python train.py` does."""
+
+import os
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from unet_lightning.command.arguments import refuse
+from unet_lightning.command.help import help_text
+from unet_lightning.config import names as names  # its resolvers, in the processes that run trials too
+from unet_lightning.config.explain import explain
+from unet_lightning.config.groups import CONF
+from unet_lightning.config.overrides import check_overrides, steers
+from unet_lightning.config.schema import register
+from unet_lightning.error import InputError, Interrupted
+from unet_lightning.runtime.launch import external_launch, rank
+from unet_lightning.runtime.signals import SignalGuard
+from unet_lightning.runtime.slurm import requeue
+from unet_lightning.search.base import register_sweeper
+from unet_lightning.search.grid import Grid
+from unet_lightning.search.tpe import Tpe
+
+
+def main(arguments: list[str]) -> int:
+    """Train; 0 when the run is finished, or every trial of a sweep."""
+    if {"-h", "--help"} & set(arguments):
+        print(help_text(f"python {sys.argv[0]}" if sys.argv[0].endswith(".py") else sys.argv[0]))
+        return 0
+    register()
+    register_sweeper(Grid)
+    register_sweeper(Tpe)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
+    try:
+        check_overrides([a for a in arguments if _is_override(a)], *_preset_folders(arguments))
+        if external_launch():
+            _join(arguments)
+        _compose_and_train()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(explain(error)) from None
+    except OSError as error:  # before the run has a folder that can be written
+        where = error.filename or "outputs"
+        raise InputError(f"{where}: {error.strerror}; start in a folder you can write, with space left") from None
+    return 0
+
+
+def _join(arguments: list[str]) -> None:
+    """Under torchrun and srun every process composes the same config; the first one alone writes a log."""
+    if {"-m", "--multirun"} & set(arguments):
+        raise InputError(
+            "-m starts the processes of each trial itself (trainer.devices=2); start it without torchrun or srun"
+        )
+    if not any(argument.startswith("run=") for argument in arguments):
+        raise InputError("give the run a name, so that all its processes meet in one folder: run=…")
+    if rank():
+        sys.argv += ["hydra/job_logging=disabled", "hydra/hydra_logging=none"]
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+def _compose_and_train(config: DictConfig) -> float:
+    with SignalGuard():  # from here on: what follows takes seconds
+        try:  # torch and lightning only once the config stands
+            from unet_lightning.config.check import resolve
+            from unet_lightning.config.plain import plain_config
+            from unet_lightning.sweep.trial import run_trial, validation_score
+            from unet_lightning.training.run import CommandLine, train
+        except Interrupted as interrupted:
+            requeue(interrupted.signum)
+            raise
+    made = HydraConfig.get()
+    folder, choices = Path(made.runtime.output_dir), made.runtime.choices
+    overrides = [override for override in made.overrides.task if not steers(override)]
+    typed = CommandLine(overrides, {k: name for k, name in choices.items() if k in config and not steers(k)})
+    try:
+        if made.mode == RunMode.MULTIRUN:  # the sweep has checked it
+            return run_trial(plain_config(config), folder, typed)
+        return validation_score(train(resolve(config), folder, typed))
+    except InputError as error:
+        refuse(str(error))
+
+
+def _is_override(argument: str) -> bool:
+    return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
+
+
+def _preset_folders(arguments: list[str]) -> list[Path]:
+    """The folder given by -cd or --config-dir, and those that the preset searches: the groups in them count as well."""
+    after = dict(pairwise(arguments))
+    given = [Path(after[flag]) for flag in ("-cd", "--config-dir") if flag in after]
+    name = after.get("-cn", after.get("--config-name", "train")).removesuffix(".yaml")
+    presets = [OmegaConf.load(path) for folder in given if (path := folder / f"{name}.yaml").is_file()]
+    searched = [str(place) for one in presets for place in OmegaConf.select(one, "hydra.searchpath") or ()]
+    return given + [Path(place.removeprefix("file://")) for place in searched if place.startswith("file://")]

@@ -1,0 +1,30 @@
+"""What Hydra or OmegaConf found wrong with an override, in a sentence."""
+
+import re
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from unet_lightning.error import nearest
+
+EXTRAS = {"hydra/launcher/joblib": "launch", "hydra/launcher/submitit_slurm": "launch", "hydra/launcher/ray": "ray"}
+
+
+def explain(error: BaseException) -> str:
+    """A sentence or two for what Hydra or OmegaConf found wrong with an override."""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
+        parent, key = cause.parent_node, str(cause.full_key)
+        if OmegaConf.is_dict(parent) and str(cause.key) not in parent:
+            names = [str(name) for name in parent]
+            return f"{key} is not a key; {nearest(str(cause.key), names)}"
+        if unset := re.search(r"Environment variable '(\w+)' not found", str(cause)):
+            return f"{key}: the environment variable {unset[1]} isn't set; export {unset[1]}=…, or set {key}"
+        return f"{key}: {str(cause).splitlines()[0]}"
+    message = str(error).splitlines()[0] if str(error) else type(error).__name__
+    missing = next((part for part in EXTRAS if f"'{part}'" in message), None)
+    if missing:
+        return f"{missing} is not installed: pip install 'unet-lightning[{EXTRAS[missing]}]'"
+    if message.startswith("Ambiguous value"):
+        message += "; to try several values, put -m before the overrides"
+    return message

@@ -1,0 +1,33 @@
+"""From a config node to the part it describes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object
+from hydra.utils import instantiate as hydra_instantiate
+
+from unet_lightning.error import InputError
+
+
+def instantiate(node: Mapping[str, Any], **arguments: Any) -> Any:
+    """The object that a config node describes; InputError with the reason where its part refuses the values."""
+    try:
+        return hydra_instantiate(node, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        refused = isinstance(cause, ValueError | TypeError)
+        if refused or type(cause).__name__ == "MisconfigurationException":  # of Lightning, not imported for its name
+            raise InputError(f"{node['_target_']}: {cause}") from None
+        raise
+
+
+def locate(target: str, key: str) -> Callable[..., Any]:
+    """The class or function a `_target_` names."""
+    try:
+        found: Callable[..., Any] = get_object(target)
+    except Exception as error:  # whatever the module raises while it is imported
+        raise InputError(f"{key}._target_={target}: {error}") from None
+    return found

@@ -1,0 +1,55 @@
+"""A config as plain containers: resolved, hashed, written and read back."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unet_lightning.config.overrides import STEERING
+from unet_lightning.runtime.files import write_atomic
+
+NOT_HASHED = (  # say where and how, not what: a run may go on with others
+    *("run", "resume", "tags", "trainer.enable_progress_bar"),
+    *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb"),
+)
+
+
+def plain_config(config: DictConfig) -> dict[str, Any]:
+    """Resolved built-in containers of what is trained: without Hydra's own node and the keys that steer a sweep."""
+    return containers(OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", *STEERING)]))
+
+
+def containers(config: Any, resolve: bool = True) -> dict[str, Any]:
+    """A config node as built-in containers, its interpolations resolved or as they stand."""
+    plain = OmegaConf.to_container(config, resolve=resolve)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def config_hash(plain: Mapping[str, Any]) -> str:
+    """12 hex digits of what in a resolved config decides the result."""
+    deciding = {key: value for key, value in flat(plain).items() if key not in NOT_HASHED}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted names; lists stay."""
+    if not isinstance(node, Mapping) or not node:
+        return {prefix: node}
+    found: dict[str, Any] = {}
+    for key, child in node.items():
+        found |= flat(child, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def write_config(plain: Mapping[str, Any], path: Path) -> None:
+    """A plain config as yaml."""
+    write_atomic(path, OmegaConf.to_yaml(OmegaConf.create(dict(plain))).encode())
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """What `write_config` wrote."""
+    return plain_config(OmegaConf.load(path))  # type: ignore[arg-type]

@@ -1,0 +1,94 @@
+"""A checkpoint scored on the images of a split."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from unet_lightning.error import InputError
+from unet_lightning.evaluation.protocol import protocol, provenance
+from unet_lightning.evaluation.report import Panel, write_evaluation
+from unet_lightning.evaluation.score import ImageScores, score_image, summary
+from unet_lightning.metric.names import COUNT_NAMES
+from unet_lightning.page.number import format_number
+from unet_lightning.page.picture import panel
+from unet_lightning.pipeline.find import find_dataset
+from unet_lightning.prediction.predictor import Predictor
+from unet_lightning.record import DataSet, Record, split_hash
+from unet_lightning.sample import Sample
+
+log = logging.getLogger(__name__)
+WIDEST = 2000  # pixels of a panel in the report
+
+
+def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Score the split of the predictor's config and write the report; what evaluation.json holds."""
+    config = predictor.config
+    for name, least in (("tolerance", 0), ("resamples", 100), ("worst", 0)):
+        if not isinstance(config[name], int | float) or config[name] < least:
+            raise InputError(f"{name}={config[name]}: expected a number from {least}")
+    dataset = find_dataset(config)
+    records = records_to_score(dataset, predictor)
+    images: list[ImageScores] = []
+    gallery: list[Panel] = []
+    for record in track(records, f"{len(records)} images", transient=True):
+        sample = dataset.read(record)
+        scored, predicted, _ = score_image(
+            record, sample, predictor.logits(sample.image), dataset.classes, predictor.postprocess, config["tolerance"]
+        )
+        images.append(scored)
+        _keep_worst(gallery, scored, sample, predicted, predictor)
+    results = summary(images, dataset.classes, config["resamples"], dataset.background)
+    results["protocol"] = protocol(predictor, dataset, records)
+    results["provenance"] = provenance(predictor, command, overrides)
+    write_evaluation(folder, results, gallery)
+    return results
+
+
+def records_to_score(dataset: DataSet, predictor: Predictor) -> list[Record]:
+    """The records to score; InputError where they can't be those of the checkpoint's task."""
+    split = predictor.config["split"]
+    records = dataset.split(split)
+    if dataset.findings:
+        raise InputError("\n".join(dataset.findings))
+    if dataset.classes != predictor.classes:
+        raise InputError(
+            f"the data's classes are {list(dataset.classes)}; expected those of the checkpoint, "
+            f"{list(predictor.classes)}; set data.classes"
+        )
+    if not records:
+        raise InputError(f"split={split}: no image is in it; set split=test or split=val, or correct the manifest")
+    if split_hash(dataset.records) != predictor.models[0].identity["split_hash"]:
+        log.warning("the split is not the one of training: make sure that none of these images was trained on")
+    return records
+
+
+def _keep_worst(
+    gallery: list[Panel],
+    scored: ImageScores,
+    sample: Sample,
+    predicted: NDArray[np.uint8],
+    predictor: Predictor,
+) -> None:
+    """Keep the panels of the images of lowest foreground Dice."""
+    foreground = [
+        scored.classes["dice"][name] for name in predictor.classes[int(predictor.config["data"]["background"]) :]
+    ]
+    dice = float(np.nanmean(foreground)) if not np.isnan(foreground).all() else 1.0
+    caption = f"{scored.id}: foreground Dice {format_number(dice)}"
+    if scored.objects:
+        caption += f", AJI {format_number(scored.objects['aji'])}, " + ", ".join(
+            f"{number} {COUNT_NAMES[name]}" for name, number in scored.counts.items()
+        )
+    picture = panel(sample.image, sample.mask, predicted, sample.valid, predictor.colors)
+    if picture.shape[1] > WIDEST:
+        size = (WIDEST, max(1, picture.shape[0] * WIDEST // picture.shape[1]))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    gallery.append(Panel(dice, picture, caption))
+    gallery.sort(key=lambda one: one.dice)
+    del gallery[int(predictor.config["worst"]) :]

@@ -1,0 +1,74 @@
+"""How scores were made: what must be equal for two evaluations to be compared, and where the numbers come from."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unet_lightning.error import InputError
+from unet_lightning.metric.semantic import RULE
+from unet_lightning.prediction.predictor import Predictor
+from unet_lightning.record import DataSet, Record, split_hash
+from unet_lightning.runtime.machine import machine, versions
+
+ABSENT = (
+    "a class neither labelled nor predicted in an image has no score there and is left out of means; precision is also "
+    "left out where nothing is predicted, recall where nothing is labelled; where only one side has a border the "
+    "Hausdorff distance is the image's diagonal"
+)
+
+
+def checkpoint_hashes(predictor: Predictor) -> dict[str, str]:
+    """Checkpoints, and what they hold."""
+    return {str(m.path): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
+
+
+def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) -> dict[str, Any]:
+    """What must be equal for two evaluations to be compared."""
+    config = predictor.config
+    ids = "\n".join(record.id for record in records)
+    return {
+        "split": config["split"],
+        "models": len(predictor.models),
+        "split_hash": split_hash(dataset.records),
+        "images": f"{len(records)}, {hashlib.sha256(ids.encode()).hexdigest()[:12]}",
+        "classes": list(dataset.classes),
+        "background": dataset.background,
+        "averaging": RULE,
+        "absent_classes": ABSENT,
+        "tolerance": config["tolerance"],
+        "precision": predictor.precision,
+        "tta": config["tta"],
+        "postprocess": config["postprocess"],
+        "version": versions()["unet-lightning"],
+    }
+
+
+def provenance(predictor: Predictor, command: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """What the numbers came from, for the record."""
+    return {
+        "command": command,
+        "overrides": list(overrides),
+        "checkpoints": checkpoint_hashes(predictor),
+        "config_hashes": [model.identity["config_hash"] for model in predictor.models],
+        "overrides_of_data": {k: v for k, v in predictor.config["data"].items() if not isinstance(v, Mapping)},
+        "tile": predictor.tile,
+        "device": str(predictor.device),
+        "machine": machine(),
+        "versions": versions(),
+    }
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """The evaluation.json of a folder, of a run's test split, or a file; InputError where there is none."""
+    for file in (path, path / "evaluation.json", path / "evaluation" / "test" / "evaluation.json"):
+        if file.is_file():
+            try:
+                found = json.loads(file.read_text(encoding="utf-8"))
+            except ValueError:
+                found = None
+            if not isinstance(found, dict) or not isinstance(found.get("per_image"), list):
+                raise InputError(f"{file}: not what `unet-lightning evaluate` writes; evaluate again")
+            return found
+    raise InputError(f"{path}: not evaluated; run: unet-lightning evaluate {path / 'checkpoints' / 'best.ckpt'}")

@@ -1,0 +1,130 @@
+"""What `evaluate` leaves for people: images.csv, report.md with pictures, report.html."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.evaluation.score import PARTITION, THRESHOLDS
+from unet_lightning.metric.names import COUNT_NAMES, COUNTS_NOTE, SCORE_NAMES
+from unet_lightning.metric.semantic import RULE, SCORES
+from unet_lightning.page.html import describe_values, embed_picture, histogram, html, matrix
+from unet_lightning.page.number import format_interval, format_number
+from unet_lightning.page.picture import encode_png
+from unet_lightning.page.table import Table
+from unet_lightning.runtime.files import write_atomic, write_json, write_table
+
+EVALUATION = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """An image's input, label, prediction and error side by side."""
+
+    dice: float  # of the foreground
+    picture: NDArray[np.uint8]  # (H, W, 3)
+    caption: str
+
+
+def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Panel]) -> None:
+    """evaluation.json, images.csv, report.md with pictures, report.html."""
+    for old in (folder / "pictures").glob("worst*.png"):
+        old.unlink()
+    write_table(folder / "images.csv", results["per_image"])
+    parts = tables(results)
+    title = f"{results['images']} images of the {results['protocol']['split']} split"
+    made_with = describe_values({**results["protocol"], **results["provenance"]})
+    lines = [f"# {title}", "", f"`{results['provenance']['command']}`", "", *(part.markdown() for part in parts)]
+    lines += ["## Lowest foreground Dice", "", "Input, label, prediction, error", ""]
+    for k, one in enumerate(gallery, 1):
+        write_atomic(folder / "pictures" / f"worst{k}.png", encode_png(one.picture))
+        lines += [f"![{one.caption}](pictures/worst{k}.png)", "", one.caption, ""]
+    protocol_table = Table("Protocol", ["", ""], made_with)
+    write_atomic(folder / "report.md", "\n".join([*lines, protocol_table.markdown()]))
+    text = html(
+        "evaluation.html",
+        title=title,
+        subtitle=f"{results['groups']} independent groups; intervals are 95 % bootstrap intervals",
+        command=results["provenance"]["command"],
+        cards=cards(results),
+        tables=parts,
+        matrix=matrix(np.array(results["confusion"]), results["protocol"]["classes"]),
+        histogram=histogram([row["dice"] for row in results["per_image"]], "Foreground Dice of each image"),
+        gallery=[embed_picture(one.picture, one.caption) for one in gallery],
+        gallery_title="Lowest foreground Dice",
+        protocol=made_with,
+    )
+    write_atomic(folder / "report.html", text)
+    write_json(folder / EVALUATION, results)
+
+
+def cards(results: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The numbers people look for first."""
+    found = [
+        {
+            "name": f"foreground {SCORE_NAMES[name]}, pooled",
+            "value": format_number(results["pooled"][name]["foreground"], 3),
+            "range": format_interval(results["intervals"][f"pooled {name}"]),
+        }
+        for name in ("dice", "iou")
+    ]
+    objects = results.get("objects", {})
+    return found + [
+        {
+            "name": f"{SCORE_NAMES[name]}, mean",
+            "value": format_number(objects[name], 3),
+            "range": format_interval(results["intervals"][name]),
+        }
+        for name in ("aji", "pq", "seg", "ap50")
+        if name in objects
+    ]
+
+
+def tables(results: Mapping[str, Any]) -> list[Table]:
+    """Foreground, objects, errors, classes and kinds."""
+    pooled, means, intervals = results["pooled"], results["image_mean"], results["intervals"]
+    shown_means = ("dice", "iou", "precision", "recall", "boundary_f1", "hausdorff95")
+    rows = [_row(name, "pooled", pooled[name]["foreground"], intervals[f"pooled {name}"]) for name in ("dice", "iou")]
+    rows += [_row(name, "mean over images", means[name]["foreground"], intervals[name]) for name in shown_means]
+    found = [Table("Foreground", ["score", "averaging", "value", "95 % interval"], rows, RULE)]
+    if "objects" in results:
+        found += _object_tables(results)
+    classes = results["protocol"]["classes"]
+    rows = [[name, *(format_number(pooled[c]["classes"][name]) for c in SCORES)] for name in classes]
+    rows.append(["mean of classes", *(format_number(pooled[c]["mean"]) for c in SCORES)])
+    found.append(Table("Classes, pooled", ["class", *(SCORE_NAMES[c] for c in SCORES)], rows))
+    shown = ("dice", "iou", "boundary_f1", "hausdorff95")
+    rows = [
+        [name, *(format_number(means[c]["classes"][name]) for c in shown), f"{means['absent'][name]:.0f}"]
+        for name in classes
+    ]
+    found.append(
+        Table("Classes, mean over images", ["class", *(SCORE_NAMES[c] for c in shown), "images without it"], rows)
+    )
+    if results["kinds"]:
+        names = ("dice", "iou", "precision", "recall")
+        rows = [[kind, *(format_number(values[c]) for c in names)] for kind, values in results["kinds"].items()]
+        found.append(Table("Kinds of images, foreground, pooled", ["kind", *(SCORE_NAMES[c] for c in names)], rows))
+    return found
+
+
+def _row(name: str, averaging: str, value: float, bounds: Sequence[float] = (nan, nan)) -> list[str]:
+    return [SCORE_NAMES[name], averaging, format_number(value), format_interval(bounds)]
+
+
+def _object_tables(results: Mapping[str, Any]) -> list[Table]:
+    objects, intervals = results["objects"], results["intervals"]
+    rows = [_row(name, "mean over images", objects[name], intervals[name]) for name in objects if name in intervals]
+    best = f"best of {len(THRESHOLDS)} thresholds, at"
+    rows += [
+        _row(name, f"{best} {objects[f'{name}_threshold']}", objects[name]) for name in PARTITION if name in objects
+    ]
+    counts = [[COUNT_NAMES[name], str(number)] for name, number in results["counts"].items()]
+    return [
+        Table("Objects", ["score", "averaging", "value", "95 % interval"], rows),
+        Table("Objects, counted", ["", "number"], counts, COUNTS_NOTE),
+    ]

@@ -1,0 +1,32 @@
+"""Names of scores and counts, as every table, report and chart shows them."""
+
+SCORE_NAMES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "accuracy, one against the rest",
+    "boundary_f1": "boundary F1",
+    "hausdorff95": "95 % Hausdorff distance, pixels",
+    "aji": "AJI",
+    "pq": "PQ",
+    "seg": "SEG",
+    "ap50": "AP at 0.5",
+    "ap": "AP at 0.5 to 0.95",
+    "adapted_rand_error": "adapted Rand error",
+    "v_rand": "V_rand",
+    "v_info": "V_info",
+}
+COUNT_NAMES = {
+    "references": "references",
+    "predictions": "predictions",
+    "merged": "merged predictions",
+    "joined": "references joined by them",
+    "split": "split references",
+    "false_negatives": "false negatives",
+    "false_positives": "false positives",
+}
+COUNTS_NOTE = (
+    "A merged prediction covers more than half of two references or more; these references are joined. A split "
+    "reference holds more than half of two predictions or more. False negatives and false positives are neither."
+)

@@ -1,0 +1,50 @@
+"""Normalisation: a shift and a scale for each channel, from the whole image or the training set, never from a tile."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
+BAND = 1 << 22  # values that are looked at together
+
+
+class Normalize(ABC):
+    """What every normalisation is: (image - shift) / scale. `fit` sees the training statistics."""
+
+    def fit(self, statistics: Mapping[str, Any]) -> None:  # noqa: B027
+        """Take what is needed from the plain statistics of the training records; nothing by default."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What it does with these data, for the summary before training."""
+
+    @abstractmethod
+    def __call__(self, image: NDArray[Any]) -> Affine:
+        """image (H, W, C) native, whole, to (shift, scale), each (C,) float32.
+
+        An array or whatever has a shape and is read by slices: larger images than memory are read in bands of rows.
+        """
+
+
+def row_bands(image: Any) -> Iterator[NDArray[Any]]:
+    """An image (H, W, C) as bands of whole rows, each of about four million values; most images are one."""
+    height, width, channels = image.shape
+    rows = max(1, BAND // (width * channels))
+    for top in range(0, height, rows):
+        yield np.asarray(image[top : top + rows])
+
+
+def affine(shift: NDArray[Any], scale: NDArray[Any]) -> Affine:
+    """float32 of both; a scale of 0, of a constant channel, becomes 1."""
+    return np.asarray(shift, np.float32), np.where(np.asarray(scale) > 0, scale, 1.0).astype(np.float32)
+
+
+def normalize_image(image: NDArray[Any], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
+    """(H, W, C) native to (C, H, W) float32."""
+    array = (image.astype(np.float32) - shift) / scale
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))

@@ -1,0 +1,1 @@
+"""What people look at: pictures, contact sheets, charts, tables, HTML."""

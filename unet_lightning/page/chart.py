@@ -1,0 +1,165 @@
+"""Charts as SVG text that needs nothing beside itself: heat maps, scatter plots, effects with their intervals."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import pairwise
+from math import ceil, floor, isfinite, log10
+
+from unet_lightning.label import BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILION
+from unet_lightning.page.picture import hexadecimal
+
+RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis
+INK, FAINT, MARK = "#222", "#ccc", "#3b528b"
+COLORS = (*map(hexadecimal, (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)), "#777")
+FONT = 'font-family="system-ui, sans-serif" font-size="12"'
+
+
+def svg(width: float, height: float, *elements: str) -> str:
+    """A drawing of that many pixels."""
+    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {FONT} fill="{INK}">{"".join(elements)}</svg>'
+
+
+def text(x: float, y: float, content: str, anchor: str = "middle", fill: str = INK, extra: str = "") -> str:
+    """A word, escaped."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}" {extra}>{escape(content)}</text>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, color: str = FAINT, width: float = 1) -> str:
+    """A straight line."""
+    place = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+    return f'<line {place} stroke="{color}" stroke-width="{width}"/>'
+
+
+def color(share: float) -> tuple[int, int, int]:
+    """A colour between dark violet at 0 and yellow at 1, even in lightness (viridis at five points)."""
+    place = min(max(share, 0.0), 1.0) * (len(RAMP) - 1)
+    first = min(int(place), len(RAMP) - 2)
+    mixed = (a + (b - a) * (place - first) for a, b in zip(RAMP[first], RAMP[first + 1], strict=True))
+    red, green, blue = (round(channel) for channel in mixed)
+    return red, green, blue
+
+
+def heat_map(values: Mapping[tuple[str, str, str], float], names: tuple[str, str, str]) -> str:
+    """Values by (panel, row, column) as one coloured table a panel; a combination without a value stays empty.
+
+    names: what panels, rows and columns are.
+    """
+    panels, rows, columns = (list(dict.fromkeys(key[axis] for key in values)) for axis in range(3))
+    low, high = min(values.values()), max(values.values())
+    cell, tall = max(70, 8 * max(map(len, columns))), 34
+    left, top = 16 + 7.5 * max(map(len, rows)), 52
+    elements = []
+    for index, panel in enumerate(panels):
+        x0 = left + index * (len(columns) * cell + 24)
+        heading = f"{names[0]}={panel}" if names[0] else ""
+        elements.append(text(x0 + len(columns) * cell / 2, 16, heading, extra='font-weight="600"'))
+        elements += [text(x0 + (n + 0.5) * cell, top - 8, column) for n, column in enumerate(columns)]
+        for m, row in enumerate(rows):
+            for n, column in enumerate(columns):
+                value = values.get((panel, row, column))
+                elements.append(_cell(x0 + n * cell, top + m * tall, cell, tall, value, (low, high)))
+    elements += [text(left - 8, top + (m + 0.62) * tall, row, "end") for m, row in enumerate(rows)]
+    width = left + len(panels) * (len(columns) * cell + 24)
+    return svg(width, top + len(rows) * tall + 8, *elements)
+
+
+def _cell(x: float, y: float, width: float, height: float, value: float | None, ends: tuple[float, float]) -> str:
+    if value is None:
+        box = f'<rect x="{x}" y="{y}" width="{width - 2}" height="{height - 2}" fill="none" stroke="{FAINT}"/>'
+        return box + text(x + width / 2, y + height * 0.6, "–")
+    share = (value - ends[0]) / (ends[1] - ends[0]) if ends[1] > ends[0] else 0.5
+    fill = color(share)
+    box = f'<rect x="{x}" y="{y}" width="{width - 2}" height="{height - 2}" fill="rgb{fill}"/>'
+    return box + text(x + width / 2, y + height * 0.6, f"{value:.4f}", fill="#fff" if share < 0.6 else INK)
+
+
+def scatter(points: Sequence[tuple[float, float, str]], name: str, score: str) -> str:
+    """Points (x, y, what it is); the pointer shows what. Positive x that span a factor of 30 get a logarithmic axis."""
+    lowest, highest = (pick(point[0] for point in points) for pick in (min, max))
+    if log := lowest > 0 and highest / lowest >= 30:
+        points = [(log10(x), y, title) for x, y, title in points]
+    width, height, left, top, right, bottom = 350, 240, 58, 16, 24, 44
+    x_low, x_high = _span([point[0] for point in points])
+    y_low, y_high = _span([point[1] for point in points])
+    elements = []
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across, up = (x - x_low) / (x_high - x_low), (y - y_low) / (y_high - y_low)
+        return left + across * (width - left - right), height - bottom - up * (height - top - bottom)
+
+    for k in range(5):
+        x, y = place(x_low + (x_high - x_low) * k / 4, y_low + (y_high - y_low) * k / 4)
+        elements += [line(left, y, width - right, y), line(x, top, x, height - bottom)]
+        elements.append(text(left - 6, y + 4, f"{y_low + (y_high - y_low) * k / 4:.4f}", "end"))
+        tick = x_low + (x_high - x_low) * k / 4
+        elements.append(text(x, height - bottom + 16, short(10**tick if log else tick)))
+    for x, y, title in points:
+        px, py = place(x, y)
+        dot = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="5" fill="{MARK}" fill-opacity="0.7">'
+        elements.append(f"{dot}<title>{escape(title)}</title></circle>")
+    elements += [text((left + width - right) / 2, height - 8, name), text(left, 10, score, "start", "#777")]
+    return svg(width, height, *elements)
+
+
+def intervals(rows: Sequence[tuple[str, float, float]]) -> str:
+    """Effects as points with their intervals (name, effect, half the interval's width) about a line at 0."""
+    shown = [(name, effect, half if isfinite(half) else 0.0) for name, effect, half in rows if isfinite(effect)]
+    reach = max([abs(effect) + half for _, effect, half in shown] or [0.0]) or 1.0
+    left, middle, half_width, tall = 200, 400, 180, 22
+    elements = [line(middle, 4, middle, 22 + tall * len(shown), "#888")]
+    for row, (name, effect, half) in enumerate(shown):
+        y = 16 + row * tall
+        x, spread = middle + effect / reach * half_width, half / reach * half_width
+        elements += [text(left, y + 4, name, "end"), line(x - spread, y, x + spread, y, MARK, 3)]
+        elements.append(f'<circle cx="{x:.1f}" cy="{y}" r="5" fill="{MARK}"/>')
+    base = 36 + tall * len(shown)
+    elements += [text(middle + side * half_width, base, f"{side * reach:+.4f}") for side in (-1, 1)]
+    return svg(620, base + 8, *elements, text(middle, base, "0"))
+
+
+def curves(lines: Mapping[str, Sequence[tuple[float, float, float, float]]], name: str, score: str) -> str:
+    """Points (x, y, lower and upper end of its bar, which may be nan) joined to a line each, over evenly spaced x."""
+    places = sorted({x for points in lines.values() for x, *_ in points})
+    heights = [y for points in lines.values() for _, *found in points for y in found if isfinite(y)]
+    ticks = even_ticks(min(heights), max(heights))
+    left, top, bottom, height, step = 58, 20, 44, 280, max(26, 360 / len(places))
+    width = left + step * len(places) + 20
+
+    def up(y: float) -> float:
+        return height - bottom - (y - ticks[0]) / (ticks[-1] - ticks[0]) * (height - top - bottom)
+
+    elements = [line(left, up(tick), width - 20, up(tick)) for tick in ticks]
+    elements += [text(left - 6, up(tick) + 4, f"{tick:g}", "end") for tick in ticks]
+    elements += [text(left + (n + 0.5) * step, height - bottom + 18, f"{x:g}") for n, x in enumerate(places)]
+    for n, (title, points) in enumerate(lines.items()):
+        mark, shift = COLORS[n % len(COLORS)], (n - (len(lines) - 1) / 2) * 7
+        drawn = [(left + (places.index(x) + 0.5) * step + shift, *map(up, found)) for x, *found in sorted(points)]
+        elements += [line(a[0], a[1], b[0], b[1], mark, 1.5) for a, b in pairwise(drawn)]
+        elements += [line(x, low, x, high, mark, 2) for x, _, low, high in drawn if isfinite(low)]
+        elements += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{mark}"/>' for x, y, *_ in drawn]
+        y = 26 + 20 * n
+        elements += [line(width, y, width + 20, y, mark, 3), text(width + 26, y + 4, title, "start")]
+    elements += [text((left + width) / 2, height - 8, name), text(left, 12, score, "start", "#777")]
+    return svg(width + 40 + 8 * max(map(len, lines)), height, *elements)
+
+
+def even_ticks(low: float, high: float) -> list[float]:
+    """At most seven round numbers, evenly spaced, that hold both ends between them."""
+    high = high if high > low else low + (abs(low) or 1.0) / 10
+    steps = (factor * 10.0**power for power in range(-6, 9) for factor in (1, 2, 5))
+    step = next(step for step in steps if ceil(high / step) - floor(low / step) <= 6)
+    return [round(number * step, 9) for number in range(floor(low / step), ceil(high / step) + 1)]
+
+
+def short(value: float) -> str:
+    """Three digits, thousands as k and millions as M."""
+    scale, unit = next(((s, u) for s, u in ((1e6, "M"), (1e4, "k")) if abs(value) >= s), (1.0, ""))
+    return f"{value / (1e3 if unit == 'k' else scale):.3g}{unit}"
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """Ends of an axis that leave a little room beside the values."""
+    low, high = min(values), max(values)
+    room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    return low - room, high + room

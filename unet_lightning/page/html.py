@@ -1,0 +1,76 @@
+"""One self-contained HTML page."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.label import BLUE
+from unet_lightning.page.picture import ERROR_COLORS, encode_png, hexadecimal
+
+TEMPLATES = Path(__file__).parent / "template"
+
+
+def html(template: str, /, **content: Any) -> str:
+    """A page of template/; everything is escaped."""
+    rules = {"autoescape": True, "undefined": jinja2.ChainableUndefined, "trim_blocks": True}
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), **rules)  # type: ignore[arg-type]
+    colors = [(name, hexadecimal(color)) for name, color in ERROR_COLORS.items()]
+    return environment.get_template(template).render(error_colors=colors, **content)
+
+
+def matrix(confusion: NDArray[Any], names: Sequence[str]) -> dict[str, Any]:
+    """A confusion matrix (K, K) as the template draws it."""
+    shares = confusion / np.maximum(1, confusion.sum(1, keepdims=True))
+    rows = [
+        {"name": name, "cells": [_cell(share, int(count)) for share, count in zip(row, counts, strict=True)]}
+        for name, row, counts in zip(names, shares, confusion, strict=True)
+    ]
+    return {"names": list(names), "rows": rows}
+
+
+def _cell(share: float, count: int) -> dict[str, str]:
+    ink = "#fff" if share > 0.55 else "#222"
+    return {"text": f"{100 * share:.2f} %", "shade": f"{share:.3f}", "ink": ink, "count": str(count)}
+
+
+def histogram(values: Sequence[float], title: str, bins: int = 20) -> dict[str, Any]:
+    """Numbers from 0 to 1 as bars."""
+    there = [value for value in values if not isnan(value)]
+    counts, edges = np.histogram(there, bins, (0, 1))
+    height, width = 140 / max(1, counts.max()), 600 / bins
+    bars = [
+        {
+            "x": 20 + k * width + 1,
+            "middle": 20 + (k + 0.5) * width,
+            "y": round(160 - count * height, 1),
+            "width": width - 2,
+            "height": round(count * height, 1),
+            "count": int(count),
+            "title": f"{edges[k]:.2f} to {edges[k + 1]:.2f}: {count} images",
+        }
+        for k, count in enumerate(counts)
+    ]
+    ticks = [{"x": 20 + 60 * k, "text": f"{k / 10:.1f}"} for k in range(11)]
+    return {"title": title, "color": hexadecimal(BLUE), "bars": bars, "ticks": ticks}
+
+
+def embed_picture(picture: NDArray[np.uint8], caption: str) -> dict[str, str]:
+    """A picture (H, W, 3) RGB as text inside a page."""
+    return {"data": base64.b64encode(encode_png(picture)).decode(), "caption": caption}
+
+
+def describe_values(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values as text, nested ones in one line."""
+    return [(name.replace("_", " "), _text(value)) for name, value in protocol.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k.removeprefix('_').removesuffix('_')} {_text(v)}" for k, v in value.items())
+    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)

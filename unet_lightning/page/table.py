@@ -1,0 +1,29 @@
+"""Tables as Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts under a title; the first column is the rows' names."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    def markdown(self) -> str:
+        """A heading, the note and the table."""
+        lines = [f"## {self.title}", ""] + ([self.note, ""] if self.note else [])
+        return "\n".join([*lines, *markdown_rows(self.columns, self.rows), ""])
+
+
+def markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table.
+
+    >>> markdown_rows(["loss", "Dice"], [["ce", "0.9"]])
+    ['| loss | Dice |', '|---|---|', '| ce | 0.9 |']
+    """
+    head = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    return head + [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]

@@ -1,0 +1,20 @@
+"""A plain config to its data module."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from unet_lightning.config.check import OPTIONS
+from unet_lightning.config.instantiate import instantiate
+from unet_lightning.config.schema import Loading, Sampling
+from unet_lightning.pipeline.crops import Transforms
+from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.pipeline.find import find_dataset
+
+
+def build_data_module(plain: Mapping[str, Any]) -> DataModule:
+    """The data module of a plain config, every record read once. InputError with everything that is wrong with them."""
+    dataset = find_dataset(plain)
+    transforms = Transforms(**{key: instantiate(plain[key]) for key in ("normalize", "augment", "weight")})
+    sampling = Sampling(**{name: plain["data"][name] for name in OPTIONS[Sampling]})
+    loading = Loading(**{name: plain["data"][name] for name in OPTIONS[Loading]})
+    return DataModule(dataset, transforms, sampling, loading, plain["seed"])

@@ -1,0 +1,122 @@
+"""What is kept of a record: its sample, and what is measured once on the whole of it."""
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.pipeline.near_copies import thumbnail
+from unet_lightning.sample import Sample
+
+PLACES = 4096
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the statistics are made of.
+
+    shape: (H, W, C) and dtype of the image. content: a hash of its pixels. counts: (K,) counting pixels of each class.
+    moments: (4, C) mean, std, 1st and 99th percentile of each channel. areas: (N,) pixels of each instance, or
+    of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    content: bytes
+    counts: NDArray[np.int64]
+    moments: NDArray[np.float64]
+    areas: NDArray[np.int64]
+    thumbnail: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Nothing but arrays, so that memory and disk keep it alike.
+
+    image, mask, valid, instances as in a sample. content, counts, moments, areas, thumbnail as in a summary.
+    value_range: (2,) smallest and largest value of the image. places: flat positions of the pixels of class 1, then of
+    class 2 and so on, each thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
+    """
+
+    image: NDArray[Any]
+    mask: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    content: NDArray[np.uint8]
+    counts: NDArray[np.int64]
+    moments: NDArray[np.float64]
+    areas: NDArray[np.int64]
+    thumbnail: NDArray[np.float16]
+    value_range: NDArray[np.float64]
+    places: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    instances: NDArray[np.int32] | None = None
+
+    @property
+    def sample(self) -> Sample:
+        """The record's sample."""
+        return Sample(self.image, self.mask, self.valid, self.instances)
+
+    @property
+    def summary(self) -> Summary:
+        """Small copies: nothing in it holds on to memory or to a file."""
+        numbers = self.counts.copy(), self.moments.copy(), self.areas.copy(), self.thumbnail.copy()
+        return Summary(self.image.shape, self.image.dtype.name, self.content.tobytes(), *numbers)
+
+    @property
+    def foreground(self) -> list[NDArray[np.int64]]:
+        """Flat positions of the pixels of each class but 0 that occurs."""
+        return [places for places in np.split(self.places, self.ends[:-1]) if len(places)]
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Its arrays by name."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in named.items() if array is not None}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes its arrays take."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+def measure(sample: Sample, classes: int) -> Entry:
+    """A sample with everything that is measured on it."""
+    image = sample.image
+    mean, std = (f(axis=(0, 1), dtype=np.float64) for f in (image.mean, image.std))
+    percentiles = np.percentile(image[::2, ::2], (1, 99), axis=(0, 1))
+    labels = np.where(sample.valid, sample.mask, 0).ravel()
+    places = (np.flatnonzero(labels == k) for k in range(1, classes))
+    thinned = [found[:: max(1, -(-len(found) // PLACES))] for found in places]
+    return Entry(
+        image,
+        sample.mask,
+        sample.valid,
+        content=_content(image),
+        counts=np.bincount(sample.mask[sample.valid], minlength=classes),
+        moments=np.stack([mean, std, *percentiles]),
+        areas=areas(sample),
+        thumbnail=thumbnail(image),
+        value_range=np.array([image.min(), image.max()], np.float64),
+        places=np.concatenate(thinned),
+        ends=np.cumsum([len(places) for places in thinned]),
+        instances=sample.instances,
+    )
+
+
+def areas(sample: Sample) -> NDArray[np.int64]:
+    """(N,) pixels of each instance, or of each connected piece of foreground."""
+    if sample.instances is not None:
+        counts = np.bincount(sample.instances.ravel())[1:]
+        return counts[counts > 0]
+    found = cv2.connectedComponentsWithStats((sample.mask > 0).astype(np.uint8))[2]
+    return found[1:, cv2.CC_STAT_AREA].astype(np.int64)
+
+
+def _content(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """(16,) bytes that are equal for equal pictures only: pixels, shape and type."""
+    digest = hashlib.blake2b(repr((image.shape, image.dtype.str)).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return np.frombuffer(digest.digest(), np.uint8)

@@ -1,0 +1,42 @@
+"""What is known of a data set's records, in a cache on disk under what it follows from."""
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from unet_lightning.pipeline.cache.array_cache import ArrayCache
+from unet_lightning.pipeline.cache.identity import reader_identity, record_identity
+from unet_lightning.record import DataSet, Record
+
+
+class RecordCache:
+    """Arrays of the records of one data set. A record's key is found once and kept for the whole run.
+
+    complaint: why something couldn't be written; nothing more is written then.
+    """
+
+    def __init__(self, dataset: DataSet, folder: Path) -> None:
+        self.cache, self.reader = ArrayCache(folder), reader_identity(dataset)
+        self.keys: dict[Record, str] = {}
+        self.complaint = ""
+
+    def load(self, record: Record, what: str) -> dict[str, NDArray[Any]] | None:
+        """The arrays of a record that are called `what`, mapped into memory; None where there are none."""
+        if record not in self.keys:
+            found = self._identity(record)
+            if found is None:
+                return None
+            self.keys[record] = found
+        return self.cache.load(f"{self.keys[record]}-{what}")
+
+    def save(self, record: Record, what: str, arrays: dict[str, NDArray[Any]]) -> None:
+        """Keep what followed from a record since it was looked for, unless its files have changed since."""
+        if not self.complaint and record in self.keys and self._identity(record) == self.keys[record]:
+            try:
+                self.cache.save(f"{self.keys[record]}-{what}", arrays)
+            except OSError as error:
+                self.complaint = str(error)
+
+    def _identity(self, record: Record) -> str | None:
+        return record_identity(self.reader, record) if self.reader else None

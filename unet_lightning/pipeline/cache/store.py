@@ -1,0 +1,148 @@
+"""Decoded samples: in memory where the whole set fits, else in a cache on disk; workers share both."""
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unet_lightning.error import InputError
+from unet_lightning.normalize.base import Affine, Normalize
+from unet_lightning.pipeline.cache.entry import Entry, measure
+from unet_lightning.pipeline.cache.record_cache import RecordCache
+from unet_lightning.record import DataSet, Record
+from unet_lightning.sample import Sample
+
+log = logging.getLogger(__name__)
+PROBES = 8
+
+
+class Store:
+    """Reads a data set's records and keeps what was read and measured in memory until `cache_gb` are full.
+
+    After `settle`, a set that is larger than that as a whole is kept on disk in `cache_dir`. What can be kept neither
+    here nor there is read again each time.
+    """
+
+    def __init__(self, dataset: DataSet, normalize: Normalize, cache_gb: float, cache_dir: str | None = None) -> None:
+        self.dataset, self.normalize = dataset, normalize
+        self.free = int(cache_gb * 2**30)
+        self.folder = Path(cache_dir) if cache_dir else None
+        self.disk: RecordCache | None = None
+        self.kept: dict[Record, Entry] = {}
+        self.pieces: dict[Record, NDArray[np.int32]] = {}
+        self.rows: dict[Record, int] = {}
+        self.affines = torch.zeros(0)
+        self.warned = False
+
+    def __getitem__(self, record: Record) -> Sample:
+        """The native sample of a record."""
+        return self.entry(record).sample
+
+    def entry(self, record: Record) -> Entry:
+        """The sample of a record and what is measured on it."""
+        return self.kept[record] if record in self.kept else self.keep(record, self.fetch(record))
+
+    def fetch(self, record: Record) -> Entry:
+        """The entry of a record from disk, its pixels read where they are looked at, or decoded from its files."""
+        stored = self.disk.load(record, "entry") if self.disk else None
+        if stored is not None:
+            return Entry(**stored)
+        entry = self._decode(record)
+        if self.disk:
+            self.disk.save(record, "entry", entry.arrays)
+        return entry
+
+    def keep(self, record: Record, entry: Entry) -> Entry:
+        """Keep an entry in memory if there is room, and none that is on disk."""
+        if self.disk is None and record not in self.kept and entry.nbytes <= self.free:
+            self.free -= entry.nbytes
+            self.kept[record] = entry
+        return entry
+
+    def adopt(self, record: Record, entry: Entry | None, key: str | None, complaint: str) -> None:
+        """Take over what another process found: an entry for memory, or what it is called on disk."""
+        if entry is not None:
+            self.keep(record, entry)
+        if self.disk and key:
+            self.disk.keys[record] = key
+        if self.disk and complaint and not self.warned:
+            self.warned, self.disk.complaint = True, complaint
+            log.warning(
+                f"cache     {complaint}: what isn't on disk is read again each time; make room there, or set "
+                "data.cache_dir to another folder"
+            )
+
+    def settle(self) -> None:
+        """Choose memory or disk by the size of a few records, spread over the set, times the number of all."""
+        records = self.dataset.records
+        if self.folder is None or not records:
+            return
+        disk, sizes = RecordCache(self.dataset, self.folder), []
+        decoded: dict[Record, Entry] = {}
+        for record in records[:: -(-len(records) // PROBES)]:
+            stored = disk.load(record, "entry")
+            with suppress(InputError):  # which is said when all records are looked at
+                entry = Entry(**stored) if stored else decoded.setdefault(record, self._decode(record))
+                sizes.append(entry.nbytes)
+        if not sizes:
+            return
+        needed = sum(sizes) / len(sizes) * len(records)
+        self.disk = None if needed <= self.free else self._suited(disk, needed, needed * len(decoded) / len(sizes))
+        for record, entry in decoded.items():
+            self.disk.save(record, "entry", entry.arrays) if self.disk else self.keep(record, entry)
+
+    def _suited(self, disk: RecordCache, needed: float, missing: float) -> RecordCache | None:
+        """The disk if it can take the `missing` ones of the `needed` bytes; else None, and why is said."""
+        size = f"cache     about {needed / 2**30:.1f} GiB decoded, more than data.cache_gb"
+        again = "what doesn't fit in memory is read again each time"
+        room = disk.cache.room
+        if disk.reader is None:
+            log.warning(f"{size}; this data set's reader has no name to keep them under: {again}")
+        elif missing > room:
+            remedy = "set data.cache_dir to a folder with room"
+            log.warning(f"{size}; {self.folder} has only {room / 2**30:.1f} GiB free: {again}; {remedy}")
+        else:
+            log.info(f"{size}: kept in {self.folder}; may be deleted at any time (make clean-cache)")
+            return disk
+        return None
+
+    def share(self, channels: int) -> None:
+        """Have the numbers that normalise each image measured once, by whichever worker needs them first."""
+        self.rows = {record: row for row, record in enumerate(self.dataset.records)}
+        self.affines = torch.full((len(self.rows), 2, channels), torch.nan)
+        self.affines.share_memory_()  # type: ignore[no-untyped-call]
+
+    def affine(self, record: Record) -> Affine:
+        """Shift and scale that normalise a record's image."""
+        if not self.rows:
+            return self.normalize(self[record].image)
+        shared = self.affines[self.rows[record]].numpy()
+        if np.isnan(shared).any():
+            shared[:] = self.normalize(self[record].image)
+        return shared[0], shared[1]
+
+    def objects(self, record: Record) -> NDArray[np.int32]:
+        """(H, W) instances of a record, or of a set without them the connected pieces of its foreground."""
+        entry = self.entry(record)
+        if entry.instances is not None:
+            return entry.instances
+        if record in self.pieces:
+            return self.pieces[record]
+        stored = self.disk.load(record, "objects") if self.disk else None
+        if stored is not None:
+            return stored["objects"]
+        found = cv2.connectedComponents((entry.mask > 0).astype(np.uint8))[1].astype(np.int32)
+        if self.disk:
+            self.disk.save(record, "objects", {"objects": found})
+        else:
+            self.pieces[record] = found
+        return found
+
+    def _decode(self, record: Record) -> Entry:
+        sample = self.dataset.read(replace(record, split=""))  # so that a record reads alike on every side
+        return measure(sample, len(self.dataset.classes))

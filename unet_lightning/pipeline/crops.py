@@ -1,0 +1,110 @@
+"""Augmented training crops."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from unet_lightning.augment.compose import Augment, crop_rim
+from unet_lightning.augment.warp import Square
+from unet_lightning.normalize.base import Normalize, normalize_image
+from unet_lightning.pipeline.cache.entry import Entry
+from unet_lightning.pipeline.cache.store import Store
+from unet_lightning.pipeline.randomness import SampleKey
+from unet_lightning.pipeline.ridge import cut_ridge
+from unet_lightning.pipeline.sampler import Draw
+from unet_lightning.record import Record
+from unet_lightning.weight.base import Weight
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """What is done to a crop: augmented, normalised, weighted."""
+
+    normalize: Normalize
+    augment: Augment
+    weight: Weight
+
+
+@dataclass(frozen=True)
+class CropSizes:
+    """In pixels: side of the labelled crop, margin of the network around it, width of the ridge in its target."""
+
+    side: int
+    margin: int
+    ridge: int
+
+
+class CropDataset(Dataset[dict[str, Any]]):
+    """Augmented training crops, each decided by seed, epoch and number alone, in whatever process it is made.
+
+    Gives image (C, side + 2 margin, side + 2 margin) float32, mask (side, side) int64, weight (side, side) float32, 0
+    where the label is ignored or lies beyond the image. foreground: share of crops placed on an object.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        store: Store,
+        transforms: Transforms,
+        sizes: CropSizes,
+        foreground: float,
+        seed: int,
+    ) -> None:
+        self.records, self.store, self.seed = list(records), store, seed
+        self.augment, self.weight = transforms.augment, transforms.weight
+        self.sizes, self.foreground = sizes, foreground
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, draw: Draw | int) -> dict[str, Any]:
+        """One crop; a bare number is a record, read as in epoch 0 (Lightning's `overfit_batches` asks so)."""
+        epoch, number, position = (0, draw, draw) if isinstance(draw, int) else draw
+        record, sizes = self.records[position], self.sizes
+        entry, key = self.store.entry(record), SampleKey(self.seed, epoch, number)
+        top, left = self._place(entry, key.generator("place"))
+        rim = max(sizes.margin, self.weight.reach)
+        labels: list[NDArray[Any]] = [entry.mask, entry.valid.view(np.uint8)]
+        if entry.instances is not None or self.weight.needs_objects:
+            labels.append(self.store.objects(record))
+        square = Square(top - sizes.margin, left - sizes.margin, sizes.side + 2 * sizes.margin)
+        image, labels = self.augment(entry.image, labels, square, rim - sizes.margin, key.generator)
+        mask, weight = self._target([crop_rim(label, rim - self.weight.reach) for label in labels], key)
+        image = crop_rim(image, rim - sizes.margin)  # (side + 2 margin, side + 2 margin, C)
+        image = self.augment.photometric(image, (entry.value_range[0], entry.value_range[1]), key.generator)
+        return {
+            "image": normalize_image(image, *self.store.affine(record)),
+            "mask": torch.from_numpy(mask.astype(np.int64)),
+            "weight": torch.from_numpy(weight),
+            "id": record.id,
+        }
+
+    def _place(self, entry: Entry, random: np.random.Generator) -> tuple[int, int]:
+        """Top left corner of a crop: anywhere, or for a share of the draws around a pixel of an evenly drawn class."""
+        shape, side = entry.mask.shape, self.sizes.side
+        room = [max(0, size - side) for size in shape]
+        corner = [int(random.integers(r + 1)) for r in room]
+        if random.uniform() < self.foreground:
+            classes = entry.foreground
+            if classes:
+                pixels = classes[random.integers(len(classes))]
+                pixel = np.unravel_index(pixels[random.integers(len(pixels))], shape)
+                corner = [int(np.clip(p - side // 2, 0, r)) for p, r in zip(pixel, room, strict=True)]
+        centred = [(size - side) // 2 if size < side else c for size, c in zip(shape, corner, strict=True)]
+        return centred[0], centred[1]
+
+    def _target(self, labels: Sequence[NDArray[Any]], key: SampleKey) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Mask and weight of the crop, made from the augmented labels and their surroundings."""
+        mask, valid, *instances, within = labels
+        objects = instances[0] * within if instances else None  # mirrored copies are no objects
+        if objects is not None:
+            mask = cut_ridge(mask, objects, self.sizes.ridge)
+            objects = np.where(mask > 0, objects, 0)  # what was cut is background to the weight too
+        reach = self.weight.reach
+        weight = self.weight(mask, objects, key.generator("weight")) * (valid * within)
+        return crop_rim(mask, reach), np.ascontiguousarray(crop_rim(weight, reach), np.float32)

@@ -1,0 +1,101 @@
+"""The LightningDataModule: splits, one look at all records, loaders."""
+
+import logging
+from typing import Any
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader
+
+from unet_lightning.config.schema import Loading, Sampling
+from unet_lightning.error import InputError
+from unet_lightning.model.geometry import Geometry
+from unet_lightning.pipeline.cache.store import Store
+from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
+from unet_lightning.pipeline.images import ImageDataset
+from unet_lightning.pipeline.inspect import inspect
+from unet_lightning.pipeline.sampler import EpochSampler, ResumableLoader, UnpaddedDistributedSampler
+from unet_lightning.record import DataSet
+from unet_lightning.runtime.distributed import this_process
+
+Loader = DataLoader[dict[str, Any]]
+log = logging.getLogger(__name__)
+
+
+class DataModule(L.LightningDataModule):
+    """Loaders of training crops and of whole validation and test images.
+
+    crop, margin: sides in pixels that `fit_geometry` makes those of the network.
+    """
+
+    def __init__(
+        self, dataset: DataSet, transforms: Transforms, sampling: Sampling, loading: Loading, seed: int
+    ) -> None:
+        super().__init__()
+        self.dataset, self.transforms, self.sampling, self.seed = dataset, transforms, sampling, seed
+        self.crop, self.margin = sampling.crop, 0
+        self.options: dict[str, Any] = {
+            "num_workers": loading.num_workers,
+            "persistent_workers": loading.num_workers > 0,
+            "pin_memory": torch.cuda.is_available(),
+        }
+        self.train_loader: ResumableLoader | None = None  # of the training under way
+        self.resume_position: dict[str, int] = {}  # where it begins in an interrupted epoch
+        self.store = Store(dataset, transforms.normalize, loading.cache_gb, loading.cache_dir)
+        self.statistics = inspect(self.store, loading.num_workers)
+        self.store.share(self.statistics.channels)
+        for part in (transforms.normalize, transforms.weight):
+            part.fit(self.statistics.to_dict())
+
+    def fit_geometry(self, geometry: Geometry) -> None:
+        """Take the network's margin, and round the crop up to an output that the network can give."""
+        self.margin = geometry.margin
+        fitted = geometry.output_size(geometry.input_size(self.crop))
+        assert fitted is not None
+        if fitted != self.crop:
+            log.info(f"crop      {fitted}, the smallest output of this network that covers data.crop={self.crop}")
+        self.crop = fitted
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the training is: Lightning keeps it in checkpoints."""
+        return self.train_loader.state_dict() if self.train_loader else {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Begin there. (Lightning would tell the loader itself, but not once a schedule has asked for its length.)"""
+        self.resume_position = state_dict
+
+    def train_dataloader(self) -> Loader:
+        """This process's share of the batches of crops; data.batch_size counts the crops of all processes."""
+        records, options, process = self.dataset.split("train"), self.sampling, this_process()
+        sizes = CropSizes(self.crop, self.margin, options.ridge)
+        crops = CropDataset(records, self.store, self.transforms, sizes, options.foreground, self.seed)
+        sampler = EpochSampler(len(records), options.crops_per_image, self.seed, options.batch_size, process)
+        if options.batch_size % process.count or sampler.used % process.count:
+            raise InputError(
+                f"data.batch_size={options.batch_size} and {sampler.used} crops an epoch can't be shared by "
+                f"{process.count} processes; set data.batch_size to a multiple of {process.count} that is not above "
+                "the crops an epoch"
+            )
+        size = options.batch_size // process.count
+        self.train_loader = ResumableLoader(crops, sampler=sampler, batch_size=size, **self.options)
+        if self.resume_position:
+            self.train_loader.load_state_dict(self.resume_position)
+            self.resume_position = {}
+        return self.train_loader
+
+    def val_dataloader(self) -> Loader:
+        """Whole validation images, one at a time."""
+        return self._images("val")
+
+    def test_dataloader(self) -> Loader:
+        """Whole test images, one at a time."""
+        return self._images("test")
+
+    def images(self, split: str) -> ImageDataset:
+        """The whole images of a split, in its order."""
+        return ImageDataset(self.dataset.split(split), self.store)
+
+    def _images(self, split: str) -> Loader:
+        images = self.images(split)
+        sampler = UnpaddedDistributedSampler(len(images), this_process())
+        return DataLoader(images, sampler=sampler, batch_size=None, **self.options)

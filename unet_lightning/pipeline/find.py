@@ -1,0 +1,49 @@
+"""A plain config to the records of its data set, with their splits."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from unet_lightning.config.check import SHARED, SPLITTING
+from unet_lightning.config.instantiate import instantiate
+from unet_lightning.error import InputError
+from unet_lightning.record import DataSet, Record, assign_splits
+
+log = logging.getLogger(__name__)
+
+
+def find_dataset(plain: Mapping[str, Any]) -> DataSet:
+    """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings."""
+    source = {key: value for key, value in plain["data"].items() if key not in SHARED}
+    found: DataSet = instantiate(source)
+    if not 2 <= len(found.classes) <= 256:
+        raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
+    findings = list(found.findings)
+    for what, names in (("data.classes", found.classes), ("ids of records", [r.id for r in found.records])):
+        twice = [name for name, number in Counter(names).items() if number > 1]
+        if twice:
+            findings.append(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
+    records, splitting = found.records, {key: plain["data"][key] for key in SPLITTING}
+    try:
+        records = assign_splits(found.records, plain["seed"], **splitting)
+        log.info(f"split     {describe_split(found.records, **splitting)}, written to split.csv")
+    except InputError as error:
+        findings.append(str(error))
+    return replace(found, records=records, findings=tuple(findings), background=plain["data"]["background"])
+
+
+def describe_split(records: Sequence[Record], fold: int | None, folds: int, train_images: int | None) -> str:
+    """Where the splits come from, in words."""
+    if train_images is not None:
+        return f"{describe_split(records, fold, folds, None)}; at most {train_images} training images"
+    published = {record.split for record in records}
+    if fold is not None:
+        kept = ", test as given" if "test" in published else ""
+        return f"fold {fold} of {folds}, by group{kept}"
+    if published == {""}:
+        return "none given: groups shared out 60/20/20 by a seeded hash"
+    return "as the data set gives it" + (
+        "" if "val" in published else ", val a fifth of the training groups by a seeded hash"
+    )

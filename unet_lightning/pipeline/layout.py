@@ -1,0 +1,80 @@
+"""The plain layout that `data=folder` reads, written: pictures, masks, manifest and what to type to train on them."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from unet_lightning.config.quote import quote
+from unet_lightning.page.picture import encode_png
+from unet_lightning.record import DataSet
+from unet_lightning.runtime.files import write_table
+
+
+def write_array(path: Path, array: NDArray[Any]) -> str:
+    """Write (H, W) or (H, W, C) without loss as PNG, or as TIFF what PNG can't hold; the name of the file."""
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype in (np.uint8, np.uint16) and channels in (1, 3):
+        file = path.with_name(f"{path.name}.png")
+        file.write_bytes(encode_png(array))
+    else:
+        file = path.with_name(f"{path.name}.tif")
+        planes = np.moveaxis(array.reshape(*array.shape[:2], channels), 2, 0)
+        axes = {"axes": "CYX" if channels > 1 else "YX"}
+        planes = planes if channels > 1 else planes[0]
+        tifffile.imwrite(file, planes, photometric="minisblack", compression="zlib", metadata=axes)
+    return file.name
+
+
+def file_names(ids: list[str]) -> dict[str, str]:
+    """A name for each id that every file system takes, and that no other id has in any case of letters."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for number, one in enumerate(ids):
+        name = re.sub(r"[^\w.-]+", "_", one).strip("._")[:100] or "image"
+        while name.casefold() in taken:
+            name = f"{name}_{number}"
+        taken.add(name.casefold())
+        found[one] = name
+    return found
+
+
+def write_manifest(folder: Path, dataset: DataSet, files: Sequence[tuple[str, str, str]]) -> None:
+    """manifest.csv, a row a record in its order; files: its image, mask and instances relative to the folder, or ''."""
+    rows = [
+        {"id": record.id, "image": image, "mask": mask, "instances": instances}
+        | {"split": record.split, "group": record.group, "kind": record.kind}
+        for record, (image, mask, instances) in zip(dataset.records, files, strict=True)
+    ]
+    write_table(folder / "manifest.csv", rows)
+
+
+def readme(dataset: DataSet, folder: Path, ignore: int | None, scale: float = 1) -> str:
+    """What lies in the folder, and in its last line how to train on it."""
+    values = [f"- {k}: {name}" for k, name in enumerate(dataset.classes)]
+    values += [] if ignore is None else [f"- {ignore}: ignored"]
+    lines = [
+        f"# {folder.name}\n",
+        f"{len(dataset.records)} images in the layout of unet-lightning's `data=folder`.",
+        *([f"Their sides are {scale:g} times those of the originals."] if scale != 1 else []),
+        "The terms of the data set they come from go on applying.\n",
+        "Values of the masks:\n",
+        *values,
+        "\nTo train on it:\n",
+        f"    {command(dataset, folder, ignore)}\n",
+    ]
+    return "\n".join(lines)
+
+
+def command(dataset: DataSet, folder: Path, ignore: int | None) -> str:
+    """What to type to train on a written folder."""
+    overrides = ["data=folder", f"data.root={quote(str(folder))}"]
+    overrides.append(f"data.classes=[{','.join(map(quote, dataset.classes))}]")
+    overrides += [] if dataset.background else ["data.background=false"]
+    overrides += [] if ignore is None else [f"data.ignore={ignore}"]
+    return shlex.join(["python", "train.py", *overrides])

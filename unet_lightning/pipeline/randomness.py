@@ -1,0 +1,20 @@
+"""Random numbers that depend on nothing but what they are for, the seed, the epoch and the number of the sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PURPOSES = ("order", "place", "warp", "spatial", "photometric", "weight", "dropout")  # no two share any numbers
+
+
+@dataclass(frozen=True)
+class SampleKey:
+    """Sample `number` of an epoch. All random numbers of the sample follow from it, in any process."""
+
+    seed: int
+    epoch: int
+    number: int = 0
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """The same numbers each time; purpose: one of PURPOSES."""
+        return np.random.default_rng([PURPOSES.index(purpose), self.seed, self.epoch, self.number])

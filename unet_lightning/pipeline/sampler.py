@@ -1,0 +1,95 @@
+"""Which samples an epoch has, in which order, and which process gets which."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from torch.utils.data import DataLoader, Sampler
+
+from unet_lightning.pipeline.randomness import SampleKey
+from unet_lightning.runtime.launch import Process
+
+
+class Draw(NamedTuple):
+    """Sample `number` of an epoch is a crop of the training record at `position`."""
+
+    epoch: int
+    number: int
+    position: int
+
+
+class EpochSampler(Sampler[Draw]):
+    """The order of an epoch: every record `repeats` times, in a permutation that only seed and epoch decide.
+
+    The samples of a batch are dealt out to the processes, so that they train on the same batches together as one
+    process alone. The last incomplete batch is left out unless it is the only one. `first`: the sample at which the
+    next pass begins, once, after a run was interrupted.
+    """
+
+    def __init__(
+        self, records: int, repeats: int, seed: int, batch_size: int = 1, process: Process | None = None
+    ) -> None:
+        self.records, self.repeats, self.seed = records, repeats, seed
+        self.used = records * repeats // batch_size * batch_size or records * repeats
+        self.process = process or Process()
+        self.epoch = self.first = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.first = self.first if epoch == self.epoch else 0
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.used // self.process.count
+
+    def __iter__(self) -> Iterator[Draw]:
+        order = SampleKey(self.seed, self.epoch).generator("order").permutation(self.records * self.repeats)
+        first, self.first = self.first, 0
+        for number in range(first + self.process.rank, self.used, self.process.count):
+            yield Draw(self.epoch, number, int(order[number]) % self.records)
+
+
+class UnpaddedDistributedSampler(Sampler[int | None]):
+    """The positions of the images that one of several processes scores. All get as many; None is no image."""
+
+    def __init__(self, images: int, process: Process) -> None:
+        self.images = images
+        self.places = range(process.rank, -(-images // process.count) * process.count, process.count)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[int | None]:
+        return (place if place < self.images else None for place in self.places)
+
+
+class ResumableLoader(DataLoader[dict[str, Any]]):
+    """A loader that can begin anywhere in an epoch: Lightning keeps its state in checkpoints.
+
+    `between_batches` is called between two batches of an epoch, when the first one is trained on and logged.
+    """
+
+    batches_done = 0  # batches of this epoch
+    between_batches: Callable[[], None] | None = None
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        self.batches_done = self.sampler.first // self._samples() if isinstance(self.sampler, EpochSampler) else 0
+        for batch in super().__iter__():
+            self.batches_done += 1
+            yield batch
+            if self.between_batches:
+                self.between_batches()
+
+    def state_dict(self) -> dict[str, int]:
+        """Where in which epoch it is."""
+        return {"epoch": getattr(self.sampler, "epoch", 0), "batch": self.batches_done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next pass there."""
+        if isinstance(self.sampler, EpochSampler):
+            self.batches_done = state["batch"]
+            self.sampler.epoch, self.sampler.first = state["epoch"], self.batches_done * self._samples()
+
+    def _samples(self) -> int:
+        """In a batch of all processes."""
+        assert isinstance(self.sampler, EpochSampler)
+        return (self.batch_size or 1) * self.sampler.process.count

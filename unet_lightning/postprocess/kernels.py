@@ -1,0 +1,102 @@
+"""Loops over pixels, compiled. Numba takes a while to import, so these are imported by those who label."""
+
+from typing import Any
+
+import numba
+
+
+@numba.njit(cache=True, nogil=True)
+def _find(parents: Any, label: int) -> int:
+    while parents[label] != label:
+        parents[label] = parents[parents[label]]
+        label = parents[label]
+    return label
+
+
+@numba.njit(cache=True, nogil=True)
+def find_roots(parents: Any) -> Any:
+    """(N,) parent of every label, none larger than its child, to the first label of its piece."""
+    roots = parents.copy()
+    for label in range(len(roots)):  # a parent is never larger than its child
+        roots[label] = roots[roots[label]]
+    return roots
+
+
+@numba.njit(cache=True, nogil=True)
+def label_band(
+    band: Any,
+    labels: Any,
+    above: Any,
+    labels_above: Any,
+    holes: bool,
+    used: int,
+    parents: Any,
+    areas: Any,
+    classes: Any,
+) -> int:
+    """Label a band in place, given the row above it (empty at the top); how many labels are in use then."""
+    height, width = band.shape
+    for y in range(height):
+        first = y == 0
+        open_above = first and len(above) == 0
+        row, row_labels = (above, labels_above) if first else (band[y - 1], labels[y - 1])
+        for x in range(width):
+            own = band[y, x]
+            if (own == 0) != holes:
+                continue
+            label = 0
+            if x > 0 and band[y, x - 1] == own:
+                label = _find(parents, labels[y, x - 1])
+            if not open_above:
+                reach = 0 if holes else 1
+                for u in range(max(0, x - reach), min(width, x + reach + 1)):
+                    if row[u] == own:
+                        other = _find(parents, row_labels[u])
+                        if label == 0:
+                            label = other
+                        elif other < label:
+                            parents[label] = other
+                            label = other
+                        elif label < other:
+                            parents[other] = label
+            if label == 0:
+                label = used
+                parents[label] = label
+                classes[label] = own if not holes else (band[y, x - 1] if x > 0 else 0)
+                used += 1
+            labels[y, x] = label
+            areas[label] += 1
+    return used
+
+
+@numba.njit(cache=True, nogil=True)
+def grow_back(labels: Any, ridge: int) -> Any:
+    """Give a background pixel that lies between two objects, along a row, column or diagonal, to the nearer one.
+
+    Between: at most `ridge` pixels from one, and at most 2 ridge + 1 from it to the other on the opposite side.
+    """
+    height, width = labels.shape
+    result = labels.copy()
+    for y in range(height):
+        for x in range(width):
+            distance = ridge + 1
+            for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
+                if labels[y, x] == 0:
+                    near, away = _first(labels, y, x, dy, dx, ridge)
+                    if near and away < distance:
+                        other, _ = _first(labels, y, x, -dy, -dx, 2 * ridge + 1 - away)
+                        if other and other != near:
+                            result[y, x], distance = near, away
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _first(labels: Any, y: int, x: int, dy: int, dx: int, most: int) -> Any:
+    """The first object in a direction and how many steps away it is; 0 when there is none within `most` steps."""
+    for step in range(1, most + 1):
+        v, u = y + step * dy, x + step * dx
+        if v < 0 or u < 0 or v >= labels.shape[0] or u >= labels.shape[1]:
+            break
+        if labels[v, u]:
+            return labels[v, u], step
+    return 0, 0

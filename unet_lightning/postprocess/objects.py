@@ -1,0 +1,97 @@
+"""Post-processing: from predicted classes to objects, in one piece or band by band with the same result."""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Ge
+from numpy.typing import NDArray
+
+from unet_lightning.postprocess.labelling import BandLabeller, row_bands
+
+Pixels = Annotated[int, Ge(0)]
+Pieces = tuple[NDArray[np.int64], NDArray[np.uint8]]  # areas and classes (N + 1,), of number 0 first
+
+
+class Objects(ABC):
+    """Class ids (H, W) to objects (H, W) int32, 0 is background: connected pieces of one class, also by corners.
+
+    min_size: objects of fewer pixels are left out. fill_holes: background an object encloses becomes its own first.
+    keep_largest: of each class only the largest object is kept. ridge: width of the ridge that training cut from each
+    of two touching objects; background pixels between two objects as close as that go back to the nearer one. masks:
+    whether class masks are made from the objects too, so that what was left out or filled counts there.
+    """
+
+    def __init__(self, min_size: Pixels, fill_holes: bool, keep_largest: bool, ridge: Pixels, masks: bool) -> None:
+        self.min_size, self.fill_holes, self.keep_largest = min_size, fill_holes, keep_largest
+        self.ridge, self.masks = ridge, masks
+
+    def __call__(self, classes: NDArray[Any]) -> NDArray[np.int32]:
+        """Every class but 0 is foreground."""
+        objects = np.zeros(classes.shape, np.int32)
+        self.write(classes, objects)
+        return objects
+
+    def write(self, classes: Any, objects: Any, rows: int | None = None) -> NDArray[np.uint8]:
+        """Write the objects of `classes` into `objects`; the class of every object, (N + 1,), 0 first.
+
+        Both are arrays (H, W) or whatever is read and written by slices, `rows` rows at a time.
+        """
+        labels = self._join(classes, objects, rows)
+        areas, kinds = self.divide(objects, self._number_pieces(objects, labels, rows), rows)
+        kept = areas >= max(1, self.min_size)
+        if self.keep_largest:
+            for kind in np.unique(kinds[kept]):
+                of_kind = np.flatnonzero(kept & (kinds == kind))
+                kept[of_kind] = False
+                kept[of_kind[areas[of_kind].argmax()]] = True
+        kept[0] = False
+        self._number(objects, np.where(kept, np.cumsum(kept), 0).astype(np.int32), rows)
+        return np.append(np.uint8(0), kinds[kept])
+
+    def class_mask(self, objects: NDArray[np.int32], kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Class ids of objects, given the class of every object."""
+        return kinds[objects]
+
+    def _join(self, classes: Any, objects: Any, rows: int | None) -> BandLabeller:
+        """Write labels of connected pieces, holes filled if wanted; what is known of the labels."""
+        holes = BandLabeller(classes.shape, holes=True)
+        filling = np.zeros(1, np.uint8)
+        if self.fill_holes:
+            for here in row_bands(classes.shape, rows):
+                objects[here] = holes.add(np.asarray(classes[here], np.uint8))
+            filling = holes.classes[holes.resolve()]
+        pieces = BandLabeller(classes.shape)
+        for here in row_bands(classes.shape, rows):
+            band = np.asarray(classes[here], np.uint8)
+            objects[here] = pieces.add(np.where(band == 0, filling[objects[here]], band) if self.fill_holes else band)
+        return pieces
+
+    @abstractmethod
+    def divide(self, objects: Any, pieces: Pieces, rows: int | None) -> Pieces:
+        """Write the objects that the connected pieces 1, 2, … in `objects` (H, W) consist of; what is known of them."""
+
+    def _number_pieces(self, objects: Any, labels: BandLabeller, rows: int | None) -> Pieces:
+        """Write pieces numbered 1, 2, … in the order of their first pixels; their areas and classes, 0 first."""
+        roots = labels.resolve()
+        first = np.unique(roots)[1:]
+        numbers = np.zeros(len(roots), np.int32)
+        numbers[first] = np.arange(1, len(first) + 1)
+        table = numbers[roots]
+        for here in row_bands(objects.shape, rows):
+            objects[here] = table[objects[here]]
+        return np.append(0, labels.areas[first]), np.append(np.uint8(0), labels.classes[first])
+
+    def _number(self, objects: Any, table: NDArray[np.int32], rows: int | None) -> None:
+        """Give objects their last numbers, 0 for those left out, and grow the ridge back between those kept."""
+        from unet_lightning.postprocess.kernels import grow_back
+
+        reach = 2 * self.ridge + 1 if self.ridge else 0
+        above = np.zeros((0, objects.shape[1]), np.int32)
+        for here in row_bands(objects.shape, rows):
+            below = min(objects.shape[0], here.stop + reach)
+            band = np.concatenate([above, table[objects[here.start : below]]])
+            grown = grow_back(band, self.ridge) if self.ridge else band
+            size = here.stop - here.start
+            objects[here] = grown[len(above) : len(above) + size]
+            above = band[max(0, len(above) + size - reach) : len(above) + size]

@@ -1,0 +1,106 @@
+"""Many inputs, one after the other: the next is read and the last one written while the network works."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from unet_lightning.label import Color
+from unet_lightning.normalize.percentile import percentiles
+from unet_lightning.page.picture import displayable, labels_over, outlines_over
+from unet_lightning.prediction.job import Job, reason
+from unet_lightning.prediction.output import Output
+from unet_lightning.prediction.predictor import Predictor
+from unet_lightning.prediction.requirements import BAND
+from unet_lightning.runtime.prefetch import prefetch
+
+log = logging.getLogger(__name__)
+
+
+def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> None:
+    """Do the jobs: the next picture is read and the last one written while the network works."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as progress, ThreadPoolExecutor(1) as writer:
+        task = progress.add_task("megapixels", total=sum(job.source.shape[0] * job.pixels for job in jobs) // 10**6)
+        written: Future[Any] = writer.submit(int)  # nothing yet
+        for job, output, page, image in prefetch(_pages(jobs, predictor)):
+            try:
+                if isinstance(image, Exception):
+                    raise image
+                if job.source.path in broken:
+                    continue
+                save = label(predictor, image, output, page)
+            except Exception as error:  # readers raise all kinds; the other inputs are done all the same
+                broken[job.source.path] = reason(error)
+                written.result()
+                output.discard()
+                continue
+            written.result()
+            written = writer.submit(_save, job, output, save, page, broken)
+            progress.advance(task, job.pixels / 10**6)
+        written.result()
+
+
+def _pages(jobs: Sequence[Job], predictor: Predictor) -> Iterator[tuple[Job, Output, int, Any]]:
+    """Every page of every job, decoded; in its place the error that came up."""
+    for job in jobs:
+        output = Output(job.paths, job.source, predictor.colors)
+        for page in range(job.source.shape[0]):
+            image: Any
+            try:
+                if page == 0:
+                    output.begin()
+                image = job.source.page(page)
+            except Exception as error:  # whatever a reader raises for a broken file
+                image = error
+            yield job, output, page, image
+
+
+def label(predictor: Predictor, image: Any, output: Output, page: int) -> dict[str, Any]:
+    """The arrays of a page, filled."""
+    wanted = {kind: output.blank(kind, page) for kind in output.paths}
+    classes = wanted["classes"] if "classes" in wanted else output.blank("classes", page)
+    for (top, left, bottom, right), logits in predictor.pieces(image):
+        classes[top:bottom, left:right] = logits.argmax(0).numpy()
+        if "probabilities" in wanted:
+            wanted["probabilities"][:, top:bottom, left:right] = logits.softmax(0).numpy()
+    if "instances" in wanted or predictor.postprocess.masks:
+        rows = max(1, BAND // image.shape[1])
+        objects = wanted["instances"] if "instances" in wanted else output.blank("instances", page)
+        kinds = predictor.postprocess.write(classes, objects, rows)
+        output.largest = max(output.largest, len(kinds) - 1)
+        if predictor.postprocess.masks:
+            for top in range(0, image.shape[0], rows):
+                classes[top : top + rows] = predictor.postprocess.class_mask(objects[top : top + rows], kinds)
+    if "overlay" in wanted:
+        draw(image, classes, wanted.get("instances"), wanted["overlay"], predictor.colors)
+    return wanted
+
+
+def draw(image: Any, classes: Any, objects: Any, overlay: Any, colors: Sequence[Color]) -> None:
+    """Labels over the picture, objects outlined, band by band."""
+    limits = percentiles(image, (1, 99.8))
+    rows = max(1, BAND // 4 // image.shape[1])
+    for top in range(0, image.shape[0], rows):
+        here = slice(top, top + rows)
+        shown = displayable(np.asarray(image[here]), (float(limits[0].min()), float(limits[1].max())))
+        shown = labels_over(shown, np.asarray(classes[here]), colors, 0.35)
+        overlay[here] = shown if objects is None else outlines_over(shown, np.asarray(objects[here]))
+
+
+def _save(job: Job, output: Output, arrays: dict[str, Any], page: int, broken: dict[Path, str]) -> None:
+    """Write a page, and after the last one give the files their names."""
+    if job.source.path in broken:
+        return
+    try:
+        for kind, array in arrays.items():
+            output.save(kind, page, array)
+        if page == job.source.shape[0] - 1:
+            output.finish()
+    except Exception as error:  # a full disk, or tags no writer takes
+        broken[job.source.path] = f"{error!r}; make room or choose another --output"
+        output.discard()

@@ -1,0 +1,68 @@
+"""Which outputs are to be written for which input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unet_lightning.error import InputError
+from unet_lightning.prediction.output import targets
+from unet_lightning.prediction.predictor import Predictor
+from unet_lightning.prediction.source import Source, open_source
+
+
+@dataclass(frozen=True)
+class Job:
+    """An input, and what is to be written for it, by kind."""
+
+    source: Source
+    paths: dict[str, Path]
+
+    @property
+    def pixels(self) -> int:
+        """Of one page."""
+        return self.source.shape[1] * self.source.shape[2]
+
+    def bytes_per_pixel(self, classes: int) -> int:
+        """Of what is written, not compressed."""
+        sizes = {"classes": 1, "probabilities": 2 * classes, "instances": 4, "overlay": 3}
+        return sum(sizes[kind] for kind in self.paths)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for: kinds of output in a folder, in the place of those that exist or not."""
+
+    folder: Path
+    kinds: Sequence[str]
+    overwrite: bool
+
+
+def plan(
+    files: dict[Path, Path], wanted: Wanted, predictor: Predictor, broken: dict[Path, str]
+) -> tuple[list[Job], int]:
+    """What is to be done, and how many inputs are done already; what can't be opened goes into `broken`."""
+    jobs: list[Job] = []
+    owners: dict[Path, Path] = {}
+    kept = 0
+    inputs = {path.resolve() for path in files}
+    for path, name in files.items():
+        paths = targets(wanted.folder, name.with_suffix(".zarr") if path.is_dir() else name, wanted.kinds)
+        for target in paths.values():
+            if owners.setdefault(target, path) != path:
+                raise InputError(f"{path} and {owners[target]} would both be written to {target}; predict one of them")
+            if target.resolve() in inputs:
+                raise InputError(f"{target} is an input; give another --output")
+        missing = {kind: target for kind, target in paths.items() if wanted.overwrite or not target.exists()}
+        kept += not missing
+        if missing:
+            try:
+                channels = predictor.config["data"].get("channels")
+                jobs.append(Job(open_source(path, predictor.channels, channels), missing))
+            except Exception as error:  # whatever a reader raises for a strange file
+                broken[path] = reason(error)
+    return jobs, kept
+
+
+def reason(error: Exception) -> str:
+    """Why an input is broken: our own words, or the kind of a library's error and its words."""
+    return str(error) if isinstance(error, InputError) else repr(error)

@@ -1,0 +1,63 @@
+"""Checkpoints to a predictor."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unet_lightning.config.check import findings, tile_findings
+from unet_lightning.config.overlay import compose_over_checkpoint
+from unet_lightning.config.plain import plain_config
+from unet_lightning.error import InputError
+from unet_lightning.prediction.checkpoint import load_model
+from unet_lightning.prediction.predictor import Predictor, log
+from unet_lightning.prediction.trust import check_plain, check_targets
+
+
+def load(
+    *checkpoints: str | Path, overrides: Sequence[str] = (), trust: Sequence[str] = (), extra: str = ""
+) -> Predictor:
+    """Checkpoints, several of them an ensemble, ready to predict; InputError where they don't belong together.
+
+    overrides: as on the command line, composed over the first one's config. What `unet-lightning tune` chose lies
+    beside a checkpoint and is used unless postprocess is overridden. trust: packages whose classes may be built.
+    """
+    models = [load_model(checkpoint, trust) for checkpoint in checkpoints]
+    first = models[0]
+    for other in models[1:]:
+        for what, one, two in (
+            ("classes", first.classes, other.classes),
+            ("channels", first.channels, other.channels),
+        ):
+            if one != two:
+                raise InputError(f"{other.path} has {what} {two}, {first.path} has {one}; an ensemble shares them")
+    plain = dict(first.identity["config"])
+    if tuned_path(first.path).is_file():
+        plain["postprocess"] = _read_tuned(tuned_path(first.path))
+        log.info(f"postprocess as tuned in {tuned_path(first.path)}")
+    if not all(model.network.geometry.exact for model in models):
+        log.info(
+            "a norm looks at the whole tile: half-overlapping tiles are blended, and tile= changes the result a little"
+        )
+    config = plain_config(compose_over_checkpoint(plain, list(overrides), extra))
+    for key in ("postprocess", "tta", "data")[: 3 if extra else 2]:
+        check_targets(config[key], key, trust)
+    found = [line for key in ("postprocess", "tta") for line in findings(config[key], key)]
+    found += tile_findings(config["tile"])
+    if found:
+        raise InputError("\n".join(found))
+    return Predictor(models, config)
+
+
+def _read_tuned(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["postprocess"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
+    check_plain(found, "postprocess")
+    return dict(found)
+
+
+def tuned_path(checkpoint: Path) -> Path:
+    """Where the post-processing chosen for a checkpoint lies."""
+    return checkpoint.with_suffix(".postprocess.json")

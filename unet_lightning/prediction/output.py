@@ -1,0 +1,172 @@
+"""What prediction writes: each file under its name only when it is whole, and never outside of its folder."""
+
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.lib.format import open_memmap
+from PIL import Image
+
+from unet_lightning.error import InputError
+from unet_lightning.label import Color
+from unet_lightning.prediction.source import Source
+from unet_lightning.reading.endings import TIFF
+
+DTYPES = {"classes": "uint8", "probabilities": "float16", "instances": "uint32", "overlay": "uint8"}
+TILE = 512
+
+
+def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:
+    """The file of every kind for an input of this relative name; InputError where it would lie outside `folder`."""
+    own = name.suffix.lower()
+    like = own if own in (*TIFF, ".zarr") else ""
+    endings = {"classes": like or ".png", "instances": like or ".tif", "overlay": like or ".png"}
+    endings["probabilities"] = ".zarr" if own == ".zarr" else ".npy"
+    found = {}
+    for kind in kinds:
+        path = folder / name.with_suffix(("" if kind == "classes" else f".{kind}") + endings[kind])
+        if path.is_symlink() or not path.parent.resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"{path} leads out of {folder}; take the link away, or give another --output")
+        found[kind] = path
+    return found
+
+
+class Output:
+    """The files of one input, written page by page into parts beside them; `finish` gives them their names.
+
+    paths: kind to file. colors: RGB of every class.
+    """
+
+    def __init__(self, paths: dict[str, Path], source: Source, colors: Sequence[Color]) -> None:
+        self.paths, self.source, self.colors = paths, source, colors
+        self.parts = {kind: path.with_name(f".{path.name}.part") for kind, path in paths.items()}
+        self.work = next(iter(self.parts.values())).with_suffix(".work")
+        self.files: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Take away what an earlier run left half done, and make the folders."""
+        self.discard()
+        for part in self.parts.values():
+            part.parent.mkdir(parents=True, exist_ok=True)
+
+    def blank(self, kind: str, page: int) -> Any:
+        """An array to fill with a page of this kind: (H, W), (K, H, W) of probabilities, (H, W, 3) of the overlay.
+
+        In memory, or on disk where the input doesn't fit into memory either.
+        """
+        shape = self._shape(kind)
+        if not self.source.lazy:
+            return np.zeros(shape, DTYPES[kind])
+        if self._is_zarr(kind):
+            if kind not in self.files:
+                self.files[kind] = self._create(self.parts[kind], kind, self._pages())
+            return Page(self.files[kind], (page,) if self.source.stack else ())
+        return self._create(self.work / f"{kind}{page}", kind, ())
+
+    def save(self, kind: str, page: int, array: Any) -> None:
+        """Append a filled page to its file."""
+        part = self.parts[kind]
+        if self._is_zarr(kind):
+            return
+        if self.paths[kind].suffix == ".npy":
+            if kind not in self.files:
+                shape = (*self._pages(), *array.shape)
+                self.files[kind] = open_memmap(part, mode="w+", dtype=DTYPES[kind], shape=shape)
+            target = Page(self.files[kind], (page,) if self.source.stack else ())
+            for top in range(0, array.shape[1], TILE):
+                target[:, top : top + TILE] = array[:, top : top + TILE]
+        elif self.paths[kind].suffix.lower() in TIFF:
+            if kind not in self.files:
+                self.files[kind] = tifffile.TiffWriter(part, bigtiff=math.prod(self.source.shape[:3]) * 4 > 2**31)
+            self._append(self.files[kind], kind, array)
+        else:
+            picture = Image.fromarray(array)
+            if kind == "classes":
+                picture.putpalette([value for color in self.colors for value in color])
+            picture.save(part, "PNG")
+
+    def finish(self) -> None:
+        """Close all files and give them their names, the class masks last."""
+        for file in self.files.values():
+            if isinstance(file, tifffile.TiffWriter):
+                file.close()
+            elif isinstance(file, np.memmap):
+                file.flush()
+        for kind in reversed(self.paths):
+            if self.paths[kind].is_dir():
+                shutil.rmtree(self.paths[kind])
+            os.replace(self.parts[kind], self.paths[kind])
+        self.discard()
+
+    def discard(self) -> None:
+        """Take away what isn't whole."""
+        for part in (*self.parts.values(), self.work):
+            if part.is_dir() and not part.is_symlink():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
+
+    def _shape(self, kind: str) -> tuple[int, ...]:
+        _, height, width, _ = self.source.shape
+        shapes = {"probabilities": (len(self.colors), height, width), "overlay": (height, width, 3)}
+        return shapes.get(kind, (height, width))
+
+    def _create(self, path: Path, kind: str, pages: tuple[int, ...]) -> Any:
+        """A Zarr array in chunks of a page's tiles."""
+        import zarr  # slow to import
+
+        shape = self._shape(kind)
+        rows = 1 if kind == "probabilities" else 0
+        chunks = tuple(min(TILE, side) if axis in (rows, rows + 1) else side for axis, side in enumerate(shape))
+        whole = (*pages, *shape)
+        return zarr.create_array(
+            path, shape=whole, chunks=(1,) * len(pages) + chunks, dtype=DTYPES[kind], overwrite=True
+        )
+
+    def _pages(self) -> tuple[int, ...]:
+        return (self.source.shape[0],) if self.source.stack else ()
+
+    def _is_zarr(self, kind: str) -> bool:
+        return kind in self.paths and self.paths[kind].suffix == ".zarr"
+
+    def _append(self, file: tifffile.TiffWriter, kind: str, array: Any) -> None:
+        options: dict[str, Any] = {"compression": "zlib", "metadata": None, **(self.source.tags or {})}
+        dtype = np.dtype(DTYPES[kind])
+        if kind == "instances" and not self.source.stack and self.largest <= np.iinfo(np.uint16).max:
+            dtype = np.dtype(np.uint16)
+        if kind == "classes":
+            table = np.zeros((3, 256), np.uint16)
+            table[:, : len(self.colors)] = np.array(self.colors, np.uint16).T * 257
+            options |= {"photometric": "palette", "colormap": table}
+        else:
+            options["photometric"] = "rgb" if kind == "overlay" else "minisblack"
+        if isinstance(array, np.ndarray):
+            file.write(array.astype(dtype), **options)
+        else:
+            file.write(_tiles(array, dtype), shape=array.shape, dtype=dtype, tile=(TILE, TILE), **options)
+
+    largest = 0  # number of objects on a page, so that 16 bits are used where they suffice
+
+
+class Page:
+    """One page of an array, read and written by slices."""
+
+    def __init__(self, array: Any, lead: tuple[int, ...]) -> None:
+        self.array, self.lead, self.shape = array, lead, tuple(array.shape[len(lead) :])
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.array[self.lead + (key if isinstance(key, tuple) else (key,))]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.array[self.lead + (key if isinstance(key, tuple) else (key,))] = value
+
+
+def _tiles(array: Any, dtype: Any) -> Iterator[Any]:
+    for top in range(0, array.shape[0], TILE):
+        for left in range(0, array.shape[1], TILE):
+            yield np.asarray(array[top : top + TILE, left : left + TILE]).astype(dtype)

@@ -1,0 +1,129 @@
+"""Trained networks at work on native images: one or an ensemble, tile by tile, on whatever the machine has."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unet_lightning.config.instantiate import instantiate
+from unet_lightning.error import InputError
+from unet_lightning.postprocess.objects import Objects
+from unet_lightning.prediction.checkpoint import TrainedModel
+from unet_lightning.runtime.device import choose_device, choose_precision
+from unet_lightning.tiling import Pieces, TileScorer, predict_tiles, window
+
+log = logging.getLogger(__name__)
+TINY = torch.finfo(torch.float32).tiny
+MOST_TILES = 16  # at once on a GPU
+
+
+class Predictor:
+    """Class scores of images as they are read from files, (H, W, C), of any size.
+
+    models: their probabilities are averaged. config: plain, of the first model with overrides composed over it; its
+    tile, tta, postprocess and trainer.accelerator and .precision count.
+    """
+
+    def __init__(self, models: Sequence[TrainedModel], config: Mapping[str, Any]) -> None:
+        self.models, self.config = list(models), config
+        self.classes, self.channels = models[0].classes, models[0].channels
+        self.colors = tuple((r, g, b) for r, g, b in models[0].identity["colors"])
+        self.postprocess: Objects = instantiate(config["postprocess"])
+        self.tta = instantiate(config["tta"])
+        self.device = choose_device(config["trainer"]["accelerator"])
+        wanted = config["trainer"]["precision"]
+        self.precision = choose_precision(wanted, self.device.type, models[0].network)
+        self.tile, self.batch, self.fitted = int(config["tile"]), 1, False
+        for model in models:
+            model.network.to(self.device, memory_format=torch.channels_last)
+
+    def pieces(self, image: Any) -> Pieces:
+        """Logits of an image (H, W, C) in pieces that cover it, each ((top, left, bottom, right), (K, h, w) float32).
+
+        image: an array, or whatever has a shape and is read by slices. Of an ensemble or several views the logits are
+        the logarithm of mean probabilities. Where a GPU's memory doesn't suffice the pieces come again, smaller.
+        """
+        if len(image.shape) != 3 or image.shape[2] != self.channels:
+            raise InputError(f"image of shape {tuple(image.shape)}; expected (H, W, {self.channels}) as in training")
+        scorers = [self._scorer(model, image) for model in self.models]
+        while True:
+            try:
+                self._fit_memory()
+                for box, piece in predict_tiles(scorers, (image.shape[0], image.shape[1]), self.tile, self.batch):
+                    yield box, (piece.clamp_min(TINY).log() if len(scorers) > 1 else piece).cpu()
+                return
+            except torch.OutOfMemoryError:
+                self._shrink()
+
+    def working_bytes(self, maps: int) -> int:
+        """About what a tile takes on the way through the largest network: so many float32 maps of its finest level."""
+        sizes = [model.network.head.in_channels * self._side(model) ** 2 for model in self.models]
+        return self.batch * maps * 4 * int(max(sizes))
+
+    def logits(self, image: NDArray[Any]) -> Tensor:
+        """(H, W, C) to (K, H, W) float32."""
+        logits = torch.empty(len(self.classes), *image.shape[:2])
+        for (top, left, bottom, right), piece in self.pieces(image):
+            logits[:, top:bottom, left:right] = piece
+        return logits
+
+    def predict(self, image: NDArray[Any]) -> NDArray[np.uint8]:
+        """(H, W, C) to (H, W) class ids."""
+        ids = np.empty(image.shape[:2], np.uint8)
+        for (top, left, bottom, right), piece in self.pieces(image):
+            ids[top:bottom, left:right] = piece.argmax(0).numpy()
+        return ids
+
+    def _scorer(self, model: TrainedModel, image: Any) -> TileScorer:
+        affine = model.normalize(image)
+
+        def read(top: int, left: int, height: int, width: int) -> Tensor:
+            return model.normalize_window(window(image, top, left, height, width), affine)
+
+        return TileScorer(model.network.geometry, read, partial(self._score, model))
+
+    def _score(self, model: TrainedModel, images: Tensor) -> Tensor:
+        half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(self.precision)
+        images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+        with torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None):
+            logits: Tensor = self.tta(model.network.interior, images)
+        return logits.float().softmax(1) if len(self.models) > 1 else logits
+
+    def _fit_memory(self) -> None:
+        """Before the first image on a GPU: as many tiles at once as its memory holds, by one that is tried."""
+        if self.device.type != "cuda" or self.fitted:
+            return
+        free, _ = torch.cuda.mem_get_info(self.device)
+        most = 1
+        for model in self.models:
+            torch.cuda.reset_peak_memory_stats(self.device)
+            before = torch.cuda.memory_allocated(self.device)
+            with torch.inference_mode():
+                self._score(model, torch.zeros(1, self.channels, self._side(model), self._side(model)))
+            most = max(most, torch.cuda.max_memory_allocated(self.device) - before)
+        self.batch, self.fitted = max(1, min(MOST_TILES, int(0.8 * free / most))), True
+
+    def _side(self, model: TrainedModel) -> int:
+        """Of a tile's input, in pixels."""
+        geometry = model.network.geometry
+        return int(geometry.input_size(self.tile + 2 * (geometry.halo - geometry.margin)))
+
+    def _shrink(self) -> None:
+        """Half the batch, or of one tile half its side; InputError when that is as small as it can be."""
+        smallest = max(model.network.geometry.multiple for model in self.models)
+        if self.batch > 1:
+            self.batch //= 2
+        elif self.tile >= 2 * smallest:
+            self.tile //= 2
+        else:
+            raise InputError(
+                f"{self.device} has no memory for a tile of {self.tile} pixels; set trainer.accelerator=cpu"
+            ) from None
+        log.warning(f"out of memory on {self.device}: going on with tile={self.tile}, {self.batch} at once")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()

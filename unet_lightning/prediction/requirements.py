@@ -1,0 +1,37 @@
+"""What prediction takes: memory and disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from unet_lightning.error import InputError
+from unet_lightning.prediction.job import Job
+from unet_lightning.prediction.predictor import Predictor
+
+BAND = 1 << 24  # pixels that are looked at together after the network
+LIBRARIES = 700 << 20  # bytes that Python and its libraries take by themselves
+MAPS = 8  # feature maps of the finest level that are held at once
+
+
+def requirements(jobs: Sequence[Job], predictor: Predictor, folder: Path) -> str:
+    """What the jobs take, in a line; InputError where the machine doesn't have it."""
+    classes = len(predictor.classes)
+    disk = sum(job.source.shape[0] * job.pixels * job.bytes_per_pixel(classes) for job in jobs)
+    memory = LIBRARIES + predictor.working_bytes(MAPS) + max(_page_memory(job, classes) for job in jobs)
+    largest = max(jobs, key=lambda job: job.pixels).source
+    free_memory, free_disk = psutil.virtual_memory().available, psutil.disk_usage(str(folder)).free
+    text = f"{len(jobs)} inputs, the largest {largest.shape[2]}x{largest.shape[1]}: about "
+    text += f"{memory / 2**30:.1f} GiB of memory ({free_memory / 2**30:.1f} free) and at most "
+    text += f"{disk / 2**30:.2f} GiB of disk ({free_disk / 2**30:.1f} free)"
+    if predictor.device.type == "cpu" and memory > free_memory:
+        raise InputError(f"{text}; set a smaller tile=, or store {largest.path} as Zarr, which is read in parts")
+    if disk > free_disk:
+        raise InputError(f"{text}; give an --output with more room")
+    return text
+
+
+def _page_memory(job: Job, classes: int) -> int:
+    """Of a page and what is made of it; a lazy one stays on disk."""
+    held = 0 if job.source.lazy else 2 * job.source.nbytes + job.pixels * (job.bytes_per_pixel(classes) + 5)
+    return held + 64 * BAND // 4

@@ -1,0 +1,65 @@
+"""What a checkpoint may name: nothing in it is run, and only trusted classes are built."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from unet_lightning.config.instantiate import locate
+from unet_lightning.error import InputError
+from unet_lightning.model.unet import UNet
+from unet_lightning.normalize.base import Normalize
+from unet_lightning.postprocess.objects import Objects
+from unet_lightning.record import DataSet
+from unet_lightning.tta.flip_rotate import FlipRotate
+
+KINDS: dict[str, type] = {  # what the part of a key must be, or its function must return
+    "model": UNet,
+    "normalize": Normalize,
+    "postprocess": Objects,
+    "tta": FlipRotate,
+    "data": DataSet,
+}
+TRUSTED = ("unet_lightning.", "torch.nn.")
+
+
+def check_plain(node: Any, key: str) -> None:
+    """InputError for an interpolation anywhere below a node: resolving one can call functions."""
+    if isinstance(node, str) and "${" in node:
+        raise InputError(f"{key}={node} in the checkpoint is no plain value; train it again")
+    inner = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list | tuple) else ()
+    for name, child in inner:
+        check_plain(name, key)
+        check_plain(child, f"{key}.{name}")
+
+
+def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
+    """InputError unless every `_target_` below a node is a class of this package, of torch.nn or of a trusted package.
+
+    A part's own class must be of the kind its key stands for. A function counts only where it lies in the folder of its
+    key and says that it returns that kind: it builds a network, or finds a data set.
+    """
+    if isinstance(node, list | tuple):
+        node = dict(enumerate(node))
+    if not isinstance(node, Mapping):
+        return
+    for name, child in node.items():
+        check_targets(child, f"{key}.{name}", trust)
+    target = node.get("_target_")
+    if target is not None and not _may_be_built(target, key, tuple(f"{name}." for name in trust)):
+        raise InputError(
+            f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn"
+            f"{f' for {key}' if key in KINDS else ''}; if you know and trust its package, say --trust PACKAGE"
+        )
+
+
+def _may_be_built(target: Any, key: str, trusted: tuple[str, ...]) -> bool:
+    if not isinstance(target, str) or not f"{target}.".startswith((*TRUSTED, *trusted)):
+        return False
+    found: Any = locate(target, key)
+    kind = KINDS.get(key)
+    module = f"{getattr(found, '__module__', '')}."
+    if module.startswith(trusted):
+        return inspect.isclass(found) or inspect.isfunction(found)
+    if inspect.isfunction(found) and kind and module.startswith(f"unet_lightning.{key}."):
+        found = found.__annotations__.get("return")
+    return inspect.isclass(found) and module.startswith(TRUSTED) and issubclass(found, kind or object)

@@ -1,0 +1,1 @@
+"""A file of any format to native arrays: one file a format."""

@@ -1,0 +1,86 @@
+"""PNG, JPEG, BMP, GIF: decoded, or refused where they are truncated or damaged."""
+
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from unet_lightning.error import InputError
+from unet_lightning.reading.failure import broken, missing, refuse_claim
+
+PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8"
+Image.MAX_IMAGE_PIXELS = None  # our own limit looks at the size of the file, not of the picture
+GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes of one number a pixel
+
+
+def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:
+    """PNG, BMP and whatever else OpenCV reads, (H, W, C)."""
+    check_png(path, data)
+    check_claim(path, data)
+    try:
+        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise broken(path, "not a readable picture")
+    image = image if image.ndim == 3 else image[..., None]
+    grey_with_alpha = data.startswith(PNG) and data[25] == 4  # which OpenCV expands to four channels
+    single = image.shape[2] == 1 or grey_with_alpha
+    decoded: NDArray[Any] = image[..., :1] if single else image[..., 2::-1]  # BGR or BGRA to RGB
+    return decoded
+
+
+def decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
+    """By Pillow, which refuses a truncated file; OpenCV returns it as a full picture, partly grey."""
+    check_claim(path, data)
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            image = np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise broken(path, error) from None
+    return image if image.ndim == 3 else image[..., None]
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a file holds; InputError where it is absent, unreadable or empty."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise missing(path) from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; make the file readable") from None
+    if not data:
+        raise broken(path, "empty file")
+    return data
+
+
+def check_png(path: Path, data: bytes) -> None:
+    """Refuse a PNG that is truncated or damaged, which OpenCV returns as a full picture: every chunk has a checksum."""
+    if not data.startswith(PNG):
+        return
+    start, name = len(PNG), b""
+    while name != b"IEND":
+        length = int.from_bytes(data[start : start + 4], "big")
+        name, end = data[start + 4 : start + 8], start + 8 + length
+        if end + 4 > len(data):
+            raise broken(path, f"truncated after {len(data)} bytes")
+        if zlib.crc32(data[start + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise broken(path, f"damaged, the checksum of its part {name!r} is wrong")
+        start = end + 4
+
+
+def check_claim(path: Path, data: bytes) -> None:
+    """Refuse a header that claims far more pixels than the file can hold, before memory is taken for them."""
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            width, height = picture.size
+    except (OSError, SyntaxError, ValueError) as error:
+        raise broken(path, error) from None
+    refuse_claim(path, width * height, len(data))

@@ -1,0 +1,51 @@
+"""An image file of any format to (H, W, C)."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.error import InputError
+from unet_lightning.reading.array import read_array
+from unet_lightning.reading.bitmap import JPEG, decode_jpeg, decode_opencv, read_bytes
+from unet_lightning.reading.endings import ARRAYS, TIFF, ends_in
+from unet_lightning.reading.tiff import decode_tiff
+
+KEPT = ("uint8", "uint16", "int16", "float32")  # what OpenCV resamples; the rest becomes float32
+
+
+def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
+    """(H, W, C) with as many channels as wanted: grey from colour by luminance, colour from grey by repetition."""
+    stored = image.shape[2]
+    if channels is None or stored == channels:
+        return image
+    if stored not in (1, 3):
+        raise InputError(f"{stored} channels can't become data.channels={channels}; set data.channels=null")
+    if stored == 1:
+        return np.repeat(image, channels, 2)
+    grey = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2GRAY)
+    whole = np.issubdtype(image.dtype, np.integer)
+    return (np.round(grey) if whole else grey).astype(image.dtype)[..., None]
+
+
+def read_image(path: Path, page: int | None = None) -> NDArray[Any]:
+    """(H, W, C) in RGB order, a JPEG turned upright; 8 and 16 bit and float32 as stored, other types as float32.
+
+    Alpha is dropped: the fourth channel of a PNG or BMP, the second of a grey PNG, and of a TIFF what it declares as
+    alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume.
+    """
+    image = _decode_image(path, page)
+    return np.ascontiguousarray(image if image.dtype.name in KEPT else image.astype(np.float32))
+
+
+def _decode_image(path: Path, page: int | None) -> NDArray[Any]:
+    """(H, W, C) of any type."""
+    if ends_in(path, ARRAYS):
+        stored = read_array(path, page)
+        return stored if stored.ndim == 3 else stored[..., None]
+    data = read_bytes(path)
+    if ends_in(path, TIFF):
+        return decode_tiff(path, page)
+    return decode_jpeg(path, data) if data.startswith(JPEG) else decode_opencv(path, data)

@@ -1,0 +1,41 @@
+"""MATLAB's .mat files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from unet_lightning.error import InputError
+from unet_lightning.reading.failure import broken, missing
+
+
+def read_mat(path: Path, variable: str | None) -> NDArray[Any]:
+    """A variable of a MATLAB file up to version 7; without a name, the only array of rows and columns."""
+    content = read_mat_variables(path)
+    arrays = {
+        k: v for k, v in content.items() if getattr(v, "ndim", 0) == 2 and min(v.shape) > 1 and v.dtype.kind in "buif"
+    }
+    if variable is None and len(arrays) == 1:
+        variable = next(iter(arrays))
+    if variable not in arrays:
+        names = ", ".join(sorted(arrays)) or "no array of rows and columns"
+        raise InputError(f"{path} holds {names}; expected the label in data.variable={variable}; set data.variable")
+    found: NDArray[Any] = arrays[variable]
+    return found
+
+
+def read_mat_variables(path: Path) -> Mapping[str, Any]:
+    """All variables of a MATLAB file by name."""
+    from scipy import io  # slow to import
+
+    try:
+        with path.open("rb") as file:
+            found: dict[str, Any] = io.loadmat(file)  # type: ignore[attr-defined, no-untyped-call]
+    except FileNotFoundError:
+        raise missing(path) from None
+    except NotImplementedError:
+        raise InputError(f"{path} is of MATLAB 7.3; save it again with the flag -v7") from None
+    except Exception as error:  # scipy raises many kinds for a broken file
+        raise broken(path, error) from None
+    return {name: value for name, value in found.items() if not name.startswith("__")}

@@ -1,0 +1,23 @@
+"""NumPy's .npy files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unet_lightning.error import InputError
+from unet_lightning.reading.failure import broken, missing
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, (H, W) or (H, W, C) of numbers; pickled objects are refused."""
+    try:
+        found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))  # a map checks the size first
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (OSError, ValueError, EOFError) as error:
+        raise broken(path, error) from None
+    if not isinstance(found, np.ndarray) or found.ndim not in (2, 3) or found.dtype.kind not in "buif":
+        raise InputError(f"{path}: not rows and columns of numbers; store (H, W) or (H, W, C)")
+    return found

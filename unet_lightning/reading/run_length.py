@@ -1,0 +1,58 @@
+"""Tables of run lengths, a row an object, as Kaggle writes them."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from unet_lightning.error import InputError
+from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.objects import Object, boxed, run_lengths, smallest_last, to_objects_sample
+from unet_lightning.reading.text import TextBlock, read_table
+from unet_lightning.record import Record
+from unet_lightning.sample import Sample
+
+COLUMNS = ("ImageId", "EncodedPixels")  # and ClassId where there are several classes
+
+
+def find_images(
+    table: Path, images: Mapping[str, Path], classes: Sequence[str], split: str = ""
+) -> tuple[list[Record], list[str], dict[str, str]]:
+    """A record for each image of a table, findings for rows and images without the other, and texts for `read`.
+
+    ClassId is a name or a number from 1; an empty EncodedPixels says that the image has no objects.
+    """
+    columns, rows = read_table(table)
+    if not set(COLUMNS) <= set(columns):
+        raise InputError(f"{table} has the columns {columns}; expected {' and '.join(COLUMNS)}; name them so")
+    names = {str(key): k for k, name in enumerate(classes) for key in (name, k) if k}
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    findings = []
+    for number, row in enumerate(rows, 2):
+        name, kind = row["ImageId"] or "", row.get("ClassId") or "1"
+        name = name if name in images else Path(name).stem
+        if name not in images:
+            findings.append(f"{table}, row {number}: no image {row['ImageId']}; add it, or take out its rows")
+        elif kind not in names:
+            findings.append(f"{table}, row {number}: ClassId {kind}; expected one of {', '.join(names)}; correct it")
+        else:
+            found[name] += [(names[kind], row["EncodedPixels"])] if row["EncodedPixels"] else []
+    findings += [
+        f"{images[k]} has no row in {table}; add one, empty if it has no objects" for k in images.keys() - found
+    ]
+    records = [Record(name, images[name], table, split=split) for name in sorted(found)]
+    return records, findings, {record.id: json.dumps(found[record.id]) for record in records}
+
+
+def read(record: Record, texts: TextBlock, classes: int, channels: int | None = None) -> Sample:
+    """The sample of an image and its rows; where objects overlap the smaller lies on top."""
+    image = as_channels(read_image(record.image), channels)
+    return to_objects_sample(image, smallest_last(_objects(record, texts, image.shape[:2])), classes)
+
+
+def _objects(record: Record, texts: TextBlock, shape: tuple[int, ...]) -> Iterator[Object]:
+    for kind, runs in json.loads(texts[record.id]):
+        try:
+            yield from boxed(kind, run_lengths(runs, (shape[0], shape[1])))
+        except InputError as error:
+            raise InputError(f"{record.mask}, image {record.image.name}: {error}") from None

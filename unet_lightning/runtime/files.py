@@ -1,0 +1,77 @@
+"""Files that are there whole or not at all."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import StringIO
+from math import isnan
+from pathlib import Path
+from typing import IO, Any
+
+RESULTS = "results.json"
+
+
+@contextmanager
+def atomic(path: Path, part: Path | None = None, flush: bool = True) -> Iterator[IO[bytes]]:
+    """A file to write that gets its name at the end, so that a crash at any moment leaves the old one or the new one.
+
+    part: where it lies until then; beside its place by default. flush: to the disk, before and after it is renamed.
+    OSError where the disk is full or read-only: the old file is then untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = part or path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if flush:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the new name too
+        finally:
+            os.close(folder)
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Replace a file; text is written as UTF-8."""
+    with atomic(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a JSON file; nan becomes null."""
+    write_atomic(path, json.dumps(_nulls(content), indent=1))
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace a CSV file; its columns are the keys of the rows in order of appearance."""
+    text = StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomic(path, text.getvalue())
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """results.json of a run's folder; empty where there is none or it can't be read."""
+    try:
+        found = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nulls(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_nulls(child) for child in value]
+    return None if isinstance(value, float) and isnan(value) else value

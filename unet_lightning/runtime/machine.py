@@ -1,0 +1,53 @@
+"""Where numbers come from: the machine, the libraries and the commit that a run was made with."""
+
+import os
+import platform
+import re
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from unet_lightning import __version__
+
+LIBRARIES = {
+    "torch": "torch",
+    "lightning": "lightning",
+    "albumentations": "albumentations",
+    "numpy": "numpy",
+    "opencv": "opencv-python-headless",
+}
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with; the libraries aren't imported for it."""
+    found = {name: installed(package) for name, package in LIBRARIES.items()}
+    return {"unet-lightning": __version__, "python": platform.python_version()} | found
+
+
+def installed(package: str) -> str:
+    """The version of an installed package; empty where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def machine() -> str:
+    """The GPU if there is one, else how many processors of which kind."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    path = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", path.read_text()) if path.exists() else []
+    return f"{os.cpu_count()} cores of {names[0] if names else platform.processor() or platform.machine()}"
+
+
+def commit() -> str | None:
+    """Of the checkout this code lies in, with -dirty where files were changed since; None outside of one."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # no git
+        return None
+    return done.stdout.strip() or None

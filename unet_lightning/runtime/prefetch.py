@@ -1,0 +1,19 @@
+"""An iterator that works ahead in a thread while its consumer is busy."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+END: Any = object()
+
+
+def prefetch(items: Iterable[T], number: int = 1) -> Iterator[T]:
+    """The same items in the same order, up to `number` of them made before they are asked for; errors as they come."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[T]] = deque(pool.submit(next, iterator, END) for _ in range(number))
+        while (item := waiting.popleft().result()) is not END:
+            waiting.append(pool.submit(next, iterator, END))
+            yield item

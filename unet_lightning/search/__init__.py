@@ -1,0 +1,1 @@
+"""Sweepers: which trials a sweep has."""

@@ -1,0 +1,1 @@
+"""Trials of a sweep, how they ended, and what follows from them."""

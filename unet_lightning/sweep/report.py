@@ -1,0 +1,131 @@
+"""What a sweep says so far: settings, effects, costs."""
+
+from math import isfinite, isnan
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from unet_lightning.metric.semantic import SCORES
+from unet_lightning.page.chart import heat_map, intervals, scatter
+from unet_lightning.page.number import format_compact, format_mean_std
+from unet_lightning.page.table import Table
+from unet_lightning.sweep.effect import Effect
+from unet_lightning.sweep.outcome import SEED, Outcome, Setting, level, settings, varied_levels
+from unet_lightning.sweep.plan import count_statuses
+from unet_lightning.sweep.ranking import advice, best_of, command, effects_of, title_of
+
+COSTS = {"seconds": "seconds a trial", "memory": "peak memory, MiB", "parameters": "parameters"}
+MAP_KEYS = ("fusion", "loss", "upsample")  # panels, rows, columns
+EFFECTS = (
+    "How far the trials of a level lie from the mean of all levels of its factor, adjusted for the other factors and "
+    "for the seeds (least squares, no interactions), with the 95 % interval. A dash: these trials can't tell."
+)
+
+
+def summary(folder: Path, outcomes: list[Outcome], scored: str) -> dict[str, Any]:
+    """Everything the report says, ready to be laid out."""
+    finished = [trial for trial in outcomes if not isnan(trial.score("val", scored))]
+    ranked = settings(finished, scored)
+    effects = effects_of(finished, ranked, scored)
+    keys, best = [key for key in varied_levels(outcomes) if key != SEED], best_of(ranked)
+    tables = [settings_table(ranked, keys)] * bool(ranked) + [effects_table(effects)] * bool(effects)
+    unfinished = [trial for trial in outcomes if isnan(trial.score("val", scored))]
+    return {
+        "title": f"Sweep {folder.resolve().name}",
+        "counts": f"{count_statuses([trial.status for trial in outcomes])}.",
+        "basis": f"Compared by foreground {scored} of the validation split, pooled over its images.",
+        "advice": advice(best, ranked, keys),
+        "command": command(best),
+        "charts": charts(finished, ranked, effects, scored) if ranked else [],
+        "tables": tables + [unfinished_table(unfinished)] * bool(unfinished),
+    }
+
+
+def settings_table(ranked: list[Setting], keys: list[str]) -> Table:
+    """A row a setting, best first."""
+    rows = []
+    for setting in ranked:
+        scores = [format_mean_std(setting.mean(split), setting.std(split)) for split in ("val", "test")]
+        costs = [format_compact(setting.cost(cost)) for cost in COSTS]
+        rows.append([*map(setting.value, keys), str(len(setting.trials)), *scores, *costs])
+    note = "Mean ± standard deviation over seeds, best first. The test split took no part in choosing."
+    return Table("Settings", [*keys, "seeds", "validation", "test", *COSTS.values()], rows, note)
+
+
+def effects_table(effects: dict[str, list[Effect]]) -> Table:
+    """A row a level."""
+    rows = [
+        [key, e.level, str(e.number), format_compact(e.mean), format_mean_std(e.effect, e.half)]
+        for key, column in effects.items()
+        for e in column
+    ]
+    return Table("Main effects", ["factor", "level", "trials", "mean", "effect"], rows, EFFECTS)
+
+
+def unfinished_table(trials: list[Outcome]) -> Table:
+    """A row a trial that has no score, and why."""
+    return Table("Without a score", ["trial", "status", "why"], [[t.name, t.status, t.error] for t in trials])
+
+
+def charts(
+    finished: list[Outcome], ranked: list[Setting], effects: dict[str, list[Effect]], scored: str
+) -> list[dict[str, Any]]:
+    """Drawings by what they show; those that have nothing to show are left out."""
+    keys = [key for key in varied_levels(finished) if key != SEED]
+    axes = map_keys(list(effects))
+    drawn = {"Map": [heat_map(*cells(finished, axes, scored))] if len(axes) > 1 else []}
+    rows = [(f"{key}={e.level}", e.effect, e.half) for key, column in effects.items() for e in column]
+    drawn["Main effects"] = [intervals(rows)] if rows else []
+    numbers = [key for key in keys if key not in effects]
+    drawn["Numbers that were searched"] = [
+        scatter([(float(s.value(key)), s.mean("val"), title_of(s, keys)) for s in ranked], key, scored)
+        for key in numbers
+    ]
+    costs = {
+        title: [(s.cost(cost), s.mean("val"), title_of(s, keys)) for s in ranked if isfinite(s.cost(cost))]
+        for cost, title in COSTS.items()
+    }
+    drawn["Cost"] = [scatter(points, title, scored) for title, points in costs.items() if points]
+    point = "Each point is a setting, its mean over seeds; the pointer shows which."
+    notes = {"Main effects": "The table of main effects, drawn.", "Cost": point, "Numbers that were searched": point}
+    if len(axes) > 1:
+        notes["Map"] = f"Mean {scored} over seeds and whatever isn't an axis. Rows: {axes[-2]}, columns: {axes[-1]}."
+    return [{"title": title, "note": notes[title], "drawings": found} for title, found in drawn.items() if found]
+
+
+def cells(
+    finished: list[Outcome], axes: list[str], scored: str
+) -> tuple[dict[tuple[str, str, str], float], tuple[str, str, str]]:
+    """Mean scores by (panel, row, column), and what these are; two axes make one panel without a name."""
+    panel, row, column = axes if len(axes) == 3 else ("", *axes)
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for trial in finished:
+        place = (level(trial, panel) if panel else "", level(trial, row), level(trial, column))
+        found.setdefault(place, []).append(trial.score("val", scored))
+    return {place: fmean(values) for place, values in found.items()}, (panel, row, column)
+
+
+def map_keys(factors: list[str]) -> list[str]:
+    """Two or three factors for panels, rows and columns: loss, up-sampling and fusion first."""
+    chosen = [*(key for key in MAP_KEYS if key in factors), *(key for key in factors if key not in MAP_KEYS)][:3]
+    return sorted(chosen, key=lambda key: MAP_KEYS.index(key) if key in MAP_KEYS else -1)
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """sweep.md."""
+    lines = [f"# {found['title']}", "", f"{found['counts']} {found['basis']}", "", found["advice"], ""]
+    lines += ["```", found["command"], "```", ""] if found["command"] else []
+    return "\n".join([*lines, *(table.markdown() for table in found["tables"])])
+
+
+def table_rows(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+    """A row a trial: its overrides, status, every score of validation and test, costs, and why it failed."""
+    keys = dict.fromkeys(key for trial in outcomes for key in trial.overrides)
+    rows = []
+    for trial in outcomes:
+        numbers = {f"{s}_{name}": trial.score(s, name) for s in ("val", "test") for name in SCORES}
+        numbers |= {cost: trial.cost(cost) for cost in COSTS}
+        shown = {name: "" if isnan(value) else value for name, value in numbers.items()}
+        values = {key: trial.overrides.get(key, "") for key in keys}
+        rows.append({"trial": trial.name, **values, "status": trial.status, **shown, "error": trial.error})
+    return rows

@@ -1,0 +1,104 @@
+"""A trial of a sweep: its folder, how far it came, and a run that writes down how it ended, whatever happens."""
+
+import gc
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unet_lightning.config.overrides import steers
+from unet_lightning.config.plain import config_hash, read_config
+from unet_lightning.error import InputError
+from unet_lightning.runtime.files import RESULTS, read_results, write_json
+
+if TYPE_CHECKING:
+    from unet_lightning.training.run import CommandLine
+
+DIED = "its process ended without a word: killed, or out of memory"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The overrides of one combination, the folder named by them, the hash and the values of the resolved config."""
+
+    overrides: tuple[str, ...]
+    folder: Path
+    config_hash: str
+    config: Mapping[str, Any]
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What its results.json says, or nothing."""
+        return read_results(self.folder)
+
+    @property
+    def status(self) -> str:
+        """waiting, running, interrupted, failed or finished."""
+        return str(self.results.get("status", "waiting"))
+
+    def write(self, status: str, **more: Any) -> None:
+        """Replace its results.json by a word of how far it came."""
+        identity = {"overrides": [o for o in self.overrides if not steers(o)], "config_hash": self.config_hash}
+        write_json(self.folder / RESULTS, {"status": status} | identity | more)
+
+
+def describe_changes(trial: Trial) -> str:
+    """What the config of a trial changes in the one its folder was made with, key by key."""
+    from unet_lightning.training.folder import CONFIG, differences
+
+    path = trial.folder / CONFIG
+    found = differences(read_config(path), trial.config) if path.exists() else {}
+    return "; ".join(f"{key}={old}, now {new}" for key, (old, new) in list(found.items())[:5]) or f"{path} is missing"
+
+
+def foreground_score(results: Mapping[str, Any], split: str, name: str) -> float:
+    """The pooled score of the foreground on a split, as results.json has it; nan where there is none."""
+    try:
+        return float(results[split]["pooled"][name]["foreground"])
+    except (KeyError, TypeError):
+        return nan
+
+
+def validation_score(results: Mapping[str, Any]) -> float:
+    """What trials are compared by: foreground Dice of the validation split, pooled; nan where there is none."""
+    return foreground_score(results, "val", "dice")
+
+
+def run_trial(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> float:
+    """Train one trial and return its score; a failure goes to its log and results.json, and returns nan.
+
+    A trial whose results.json says `running` was started again by its launcher because its process died, and fails
+    without another attempt, unless a queue put it back.
+    """
+    from unet_lightning.training.run import train
+
+    trial = Trial(tuple(typed.overrides), folder, config_hash(config), config)
+    try:
+        if trial.status == "running" and "SLURM_RESTART_COUNT" not in os.environ:
+            raise InputError(DIED)
+        trial.write("running")
+        return validation_score(train(config, folder, typed))
+    except InputError as error:
+        log.error(str(error))
+        trial.write("failed", error=str(error))
+    except Exception as error:  # whatever it is, the other trials go on
+        log.exception("the trial failed")
+        cause = error.__cause__ or error  # what a part raised, not that it could not be built
+        trial.write("failed", error=f"{type(cause).__name__}: {cause}")
+    finally:
+        release()
+    return nan
+
+
+def release() -> None:
+    """Hand memory back before the next trial in this process."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

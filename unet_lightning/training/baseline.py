@@ -1,0 +1,45 @@
+"""What a threshold alone would score: the yardstick beside every two-class result."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unet_lightning.metric.semantic import confusion_matrix
+from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.record import Record
+
+
+def otsu(image: NDArray[Any], mask: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Otsu's threshold of the grey image, (H, W) 0 or 1, in whichever polarity overlaps the label more.
+
+    The choice of polarity looks at the label, which favours the baseline.
+    """
+    grey: NDArray[Any] = image.astype(np.float32)
+    grey = cv2.cvtColor(grey[..., :3], cv2.COLOR_RGB2GRAY) if image.shape[2] >= 3 else grey[..., 0]
+    span = max(float(grey.max() - grey.min()), 1e-6)
+    eight_bit = ((grey - grey.min()) / span * 255).astype(np.uint8)
+    bright = cv2.threshold(eight_bit, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
+
+    def dice(prediction: NDArray[Any]) -> float:
+        overlap = ((prediction > 0) & (mask > 0) & valid).sum()
+        total = ((prediction > 0) & valid).sum() + ((mask > 0) & valid).sum()
+        return 2 * float(overlap) / max(1.0, float(total))
+
+    polarities: list[NDArray[np.uint8]] = [bright.astype(np.uint8), (1 - bright).astype(np.uint8)]
+    return max(polarities, key=dice)
+
+
+def otsu_confusions(data: DataModule, records: Sequence[Record]) -> Tensor:
+    """(N, 2, 2) confusion matrices of Otsu's threshold on N images."""
+    matrices = []
+    for record in records:
+        sample = data.store[record]
+        prediction = torch.from_numpy(otsu(sample.image, sample.mask, sample.valid))
+        mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.tensor(sample.valid)
+        matrices.append(confusion_matrix(prediction, mask, valid, 2))
+    return torch.stack(matrices)

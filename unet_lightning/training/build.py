@@ -1,0 +1,80 @@
+"""Config to run: data set → statistics → network → data module → task → trainer, each checked before the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import nn
+
+from unet_lightning.callback.resume import Resume
+from unet_lightning.config.instantiate import instantiate
+from unet_lightning.config.plain import config_hash
+from unet_lightning.error import InputError
+from unet_lightning.model.geometry import Geometry
+from unet_lightning.pipeline.build import build_data_module
+from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.prediction.checkpoint import FORMAT
+from unet_lightning.record import split_hash
+from unet_lightning.runtime.device import choose_precision
+from unet_lightning.runtime.machine import versions
+from unet_lightning.training.task import Inference, Objective, SegmentationTask
+from unet_lightning.training.trainer import build_trainer
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a config builds."""
+
+    data: DataModule
+    task: SegmentationTask
+    trainer: L.Trainer
+
+    @property
+    def resume(self) -> Resume | None:
+        """What writes the run's checkpoints to go on from, unless it was taken out of the config."""
+        return next((c for c in self.trainer.callbacks if isinstance(c, Resume)), None)  # type: ignore[attr-defined]
+
+
+def build(config: Mapping[str, Any], folder: Path | None = None) -> Run:
+    """Data module → network → task → trainer, each checked before the next is built; config: plain and checked."""
+    data = build_data_module(config)
+    network = instantiate(config["model"], in_channels=data.statistics.channels, classes=len(data.dataset.classes))
+    data.fit_geometry(network.geometry)
+    precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
+    task = build_task(config, network, identify(config, data, network.geometry, precision))
+    return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
+
+
+def build_task(config: Mapping[str, Any], network: nn.Module, identity: dict[str, Any]) -> SegmentationTask:
+    """The network with its loss, its optimizer, and the way it predicts."""
+    objective = Objective(*(instantiate(config[key]) for key in ("loss", "optimizer", "schedule")))
+    inference = Inference(config["tile"], instantiate(config["tta"]), instantiate(config["postprocess"]))
+    task = SegmentationTask(network, objective, inference, identity)
+    task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config["compile"]:
+        task.training_forward = torch.compile(network.forward)
+    try:
+        objective.optimizer(task.parameters())
+    except ValueError as error:  # a range that only the optimizer knows
+        raise InputError(f"optimizer: {error}; correct optimizer.…") from None
+    return task
+
+
+def identify(config: Mapping[str, Any], data: DataModule, geometry: Geometry, precision: str) -> dict[str, Any]:
+    """What a checkpoint says of itself, in plain containers."""
+    return {
+        "format": FORMAT,
+        "config": dict(config),
+        "config_hash": config_hash(config),
+        "statistics": data.statistics.to_dict(),
+        "classes": list(data.dataset.classes),
+        "colors": [list(color) for color in data.dataset.colors],
+        "background": data.dataset.background,
+        "geometry": geometry.to_dict(),
+        "split_hash": split_hash(data.dataset.records),
+        "precision": precision,
+        "versions": versions(),
+    }

@@ -1,0 +1,131 @@
+"""What a run's folder says when a run starts in it: begin, go on, extend, nothing left to do, or another config."""
+
+import logging
+import os
+import pickle
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unet_lightning.callback.resume import EVENTS, POINTS
+from unet_lightning.config.plain import NOT_HASHED, flat, read_config, write_config
+from unet_lightning.error import InputError
+from unet_lightning.record import DataSet
+from unet_lightning.runtime.files import read_results, write_table
+from unet_lightning.runtime.launch import rank
+
+log = logging.getLogger(__name__)
+LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
+DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
+CONFIG = Path("config", "config.yaml")
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """How a run starts: the checkpoint to go on from, or the results of one that is finished already."""
+
+    checkpoint: Path | None = None
+    results: dict[str, Any] | None = None
+
+
+def prepare_folder(folder: Path, plain: Mapping[str, Any]) -> RunStart:
+    """Look at the folder and, in the first process, make it ready: the config is written, TensorBoard's events after
+    the checkpoint are cut off. InputError where a run of another config is there, or any while `resume=never`.
+    """
+    before = read_config(folder / CONFIG) if (folder / CONFIG).is_file() else None
+    found = RunStart() if before is None else _go_on(folder, before, plain)
+    if found.results is None and rank() == 0:
+        write_config(plain, folder / CONFIG)
+        truncate_events(folder, found.checkpoint)
+    return found
+
+
+def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> RunStart:
+    if plain["resume"] == "never" and rank() == 0:
+        raise InputError(f"{folder} holds a run already; go on with it by resume=auto, or choose another name: run=…")
+    results = read_results(folder)
+    finished = results.get("status") == "finished"
+    changed = differences(before, plain)
+    longer = finished and all(key in LENGTHS and _raised(*values) for key, values in changed.items())
+    if changed and not longer:
+        lines = [f"  {key}: {old} there, {new} now" for key, (old, new) in changed.items()]
+        raise InputError(
+            f"{folder} holds a run with another config:\n"
+            + "\n".join(lines)
+            + "\nchoose another name: run=…"
+            + ("" if finished else "; trainer.max_epochs can be raised once the run is finished")
+        )
+    if finished and not changed:
+        log.info(f"{folder} is finished: nothing to do (a larger trainer.max_epochs extends it)")
+        return RunStart(results=results)
+    checkpoint = newest_checkpoint(folder)
+    if checkpoint is None and changed:
+        raise InputError(f"{folder} can't be extended: its checkpoints are gone; choose another name: run=…")
+    if checkpoint and changed:
+        told = ", ".join(f"{key} from {old} to {new}" for key, (old, new) in changed.items())
+        log.info(f"extends the finished run: {told}; the schedule is that of the new length from {checkpoint.stem} on")
+    elif checkpoint:
+        log.info(f"resumes from {checkpoint}")
+    return RunStart(checkpoint)
+
+
+def resume_hint(folder: Path) -> str:
+    """What to type to go on with the run of this folder."""
+    name = "/".join(folder.parts[-2:])  # the date and time of a run that was given no other
+    return f"start the same command with run={name}" if re.fullmatch(DATED, name) else "start the same command again"
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Keys that decide what a run gives and whose values differ, with both values."""
+    one, other = flat(before), flat(now)
+    keys = [key for key in {**one, **other} if key not in NOT_HASHED]
+    return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
+
+
+def _raised(old: Any, new: Any) -> bool:
+    return isinstance(old, int) and isinstance(new, int) and (new > old >= 0 or new == -1)
+
+
+def last_point(folder: Path) -> Path | None:
+    """The last checkpoint that a run wrote to go on from, read or not."""
+    return max(folder.glob(POINTS), default=None)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The last checkpoint that can be read; broken ones are said and set aside."""
+    for path in sorted(folder.glob(POINTS), reverse=True):
+        try:
+            torch.load(path, map_location="cpu", weights_only=True)
+            return path
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError) as error:
+            reason = (str(error) or "it is empty").splitlines()[0]
+            log.warning(f"{path} can't be read ({reason}); going on from the one before")
+            if rank() == 0:
+                path.replace(path.with_suffix(".broken"))
+    return None
+
+
+def truncate_events(folder: Path, checkpoint: Path | None) -> None:
+    """Cut off what TensorBoard was told after the checkpoint: it will be told again."""
+    events: dict[str, int] = {}
+    if checkpoint:
+        callbacks = torch.load(checkpoint, map_location="cpu", weights_only=True)["callbacks"]
+        events = next((state["events"] for name, state in callbacks.items() if name.startswith("Resume")), {})
+    for path in folder.glob(EVENTS):
+        if path.name in events:
+            os.truncate(path, events[path.name])
+            while int(time.time()) <= int(path.name.split(".")[3]):  # files are read in the order of their seconds
+                time.sleep(0.05)
+        else:
+            path.unlink()
+
+
+def write_split(folder: Path, dataset: DataSet) -> None:
+    """split.csv: which record was on which side."""
+    rows = [{"id": r.id, "split": r.split, "group": r.group, "kind": r.kind} for r in dataset.records]
+    write_table(folder / "split.csv", rows)

@@ -1,0 +1,30 @@
+"""The choices of a run beside its final scores, for TensorBoard's HParams tab."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from unet_lightning.config.plain import flat
+
+PARTS = ("augment", "fusion", "loss", "model", "normalize", "optimizer", "schedule", "upsample", "weight")
+
+
+def log_hyperparameters(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]) -> None:
+    """Every value of the config beside the final scores, for TensorBoard's HParams tab."""
+    if not isinstance(trainer.logger, TensorBoardLogger):
+        return
+    scores = {
+        f"final/{split}/{score}": results[split]["pooled"][score]["foreground"]
+        for split in ("val", "test")
+        for score in ("dice", "iou")
+        if split in results
+    }
+    parts = {key: str(plain[key]["_target_"]).rsplit(".", 1)[-1] for key in PARTS}
+    values = flat({key: plain[key] for key in ("model", "loss", "weight", "optimizer")})
+    values = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str) and "._" not in k}
+    values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
+    values["trainer.max_epochs"] = plain["trainer"]["max_epochs"]
+    trainer.logger.log_hyperparams(values | parts | results["choices"] | {"seed": plain["seed"]}, scores)
+    trainer.logger.experiment.flush()  # before the run counts as finished

@@ -1,0 +1,66 @@
+"""The best checkpoint of a run, scored on the validation and the test split."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from unet_lightning.metric import instance
+from unet_lightning.metric.semantic import by_kind, summary
+from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.training.baseline import otsu_confusions
+from unet_lightning.training.build import Run
+from unet_lightning.training.task import SegmentationTask
+
+
+def score(run: Run) -> dict[str, Any]:
+    """Scores of both splits, and what they were made with; of the first process alone the scores."""
+    best = best_checkpoint(run.trainer)
+    results: dict[str, Any] = {"checkpoint": best}
+    results |= {key: run.task.identity[key] for key in ("split_hash", "config_hash", "precision", "versions")}
+    results |= {"parameters": sum(p.numel() for p in run.task.parameters()), "epochs": run.trainer.current_epoch}
+    if best:
+        load_weights(run.task, best)
+    for split, evaluate in (("val", run.trainer.validate), ("test", run.trainer.test)):
+        run.task.confusions.pop(split, None)
+        if run.data.dataset.split(split):
+            evaluate(run.task, run.data, verbose=False)
+        if run.trainer.is_global_zero and split in run.task.confusions:
+            results[split] = split_scores(run.task.confusions[split], run.data, split)
+    if "test" in results and run.task.objects:
+        results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
+    return results
+
+
+def best_checkpoint(trainer: L.Trainer) -> str:
+    """The checkpoint that was best on the validation split, or of the last step where that came before a validation."""
+    callback: Any = trainer.checkpoint_callback
+    if callback is None or callback.best_model_path:
+        return "" if callback is None else str(callback.best_model_path)
+    path = str(Path(callback.dirpath) / f"{callback.filename}.ckpt")
+    trainer.save_checkpoint(path)
+    return path
+
+
+def load_weights(task: SegmentationTask, checkpoint: str) -> None:
+    """The parameters of a checkpoint into a task of the same config."""
+    content = torch.load(checkpoint, map_location=task.device, weights_only=True)
+    task.load_state_dict(content["state_dict"])
+
+
+def split_scores(confusions: Tensor, data: DataModule, split: str) -> dict[str, Any]:
+    """The scores of a split, of each kind of its images, and of Otsu's threshold where there are two classes.
+
+    confusions: (N, K, K) of its first N images; fast_dev_run and limit_*_batches score fewer than there are.
+    """
+    classes, background, confusions = data.dataset.classes, data.dataset.background, confusions.cpu()
+    records = data.dataset.split(split)[: len(confusions)]
+    kinds = [record.kind for record in records]
+
+    def scores(matrices: Tensor) -> dict[str, Any]:
+        return summary(matrices, classes, background) | {"kinds": by_kind(matrices, kinds, classes, background)}
+
+    found = scores(confusions) | {"images": len(records)}
+    return found | {"otsu": scores(otsu_confusions(data, records))} if len(classes) == 2 else found

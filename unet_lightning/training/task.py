@@ -1,0 +1,179 @@
+"""The LightningModule: one training step, one evaluation step, both a few lines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from unet_lightning.error import InputError
+from unet_lightning.metric.overlap import Overlaps, drop_ignored, overlaps
+from unet_lightning.metric.semantic import confusion_matrix, summary
+from unet_lightning.pipeline.randomness import SampleKey
+from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
+from unet_lightning.runtime.distributed import gather_dict, this_process
+from unet_lightning.tiling import Views, predict_tiled
+
+BINS = 100  # of the probabilities behind a precision-recall curve
+SHOWN = ("dice", "iou", "accuracy", "precision", "recall", "pixel_accuracy")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training minimises, and how.
+
+    loss: (logits, mask, weight) to a scalar. optimizer: parameters to an optimizer. schedule: (optimizer, total steps)
+    to a scheduler.
+    """
+
+    loss: nn.Module
+    optimizer: Callable[..., torch.optim.Optimizer]
+    schedule: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How whole images are predicted.
+
+    tile: side of a tile's output in pixels. tta: the views of an image that are averaged. postprocess: class ids (H, W)
+    to objects (H, W).
+    """
+
+    tile: int
+    tta: Views
+    postprocess: Callable[[NDArray[Any]], NDArray[np.int32]]
+
+
+class SegmentationTask(L.LightningModule):
+    """Trains a network on crops and scores it on whole images, predicted by tiles.
+
+    identity: plain containers that a checkpoint carries (config, statistics, classes, …).
+    """
+
+    def __init__(
+        self, network: nn.Module, objective: Objective, inference: Inference, identity: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.network, self.loss = network, objective.loss
+        self.objective, self.inference, self.identity = objective, inference, identity
+        self.matrices: dict[int, Tensor] = {}  # (K, K) of each image scored here, by position in its split
+        self.training_forward: Callable[[Tensor], Tensor] = network.forward  # or its compiled twin
+        self.losses: dict[int, float] = {}  # by position in the validation split
+        self.histograms: dict[str, Tensor] = {}
+        self.objects: dict[int, Overlaps] = {}  # by position in the test split
+        self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
+
+    def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
+        """Dropout draws from (seed, epoch, batch, process) alone, so that an interrupted run goes on as it was."""
+        key = SampleKey(self.identity["config"]["seed"], self.current_epoch, batch_idx)
+        torch.manual_seed(int(key.generator("dropout").integers(2**62)) + this_process().rank)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """The loss of a batch of crops."""
+        logits = self.training_forward(batch["image"])
+        if logits.shape[-2:] != batch["mask"].shape[-2:]:
+            seen = f"{tuple(logits.shape[-2:])} logits for a mask of {tuple(batch['mask'].shape[-2:])}"
+            raise RuntimeError(f"{seen}: the network's geometry and the pipeline's margin disagree")
+        loss: Tensor = self.loss(logits, batch["mask"], batch["weight"])
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, sample: dict[str, Any] | None, batch_idx: int) -> None:
+        """Score one whole image, and its loss; nothing where another process has one more image."""
+        if sample is None:
+            return
+        logits = self._score(sample)
+        self._count("val", logits, sample)
+        weight = sample["valid"][None].float()
+        self.losses[int(sample["index"])] = float(self.loss(logits[None], sample["mask"][None], weight))
+
+    def test_step(self, sample: dict[str, Any] | None, batch_idx: int) -> None:
+        """Score one whole image, its objects too where the set has them."""
+        if sample is None:
+            return
+        logits = self._score(sample)
+        if sample["instances"] is not None:
+            self.objects[int(sample["index"])] = self._compare(logits, sample)
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation's losses and probabilities."""
+        self.losses.clear()
+        self.histograms.clear()
+
+    def on_test_epoch_start(self) -> None:
+        """Forget the last test's objects."""
+        self.objects.clear()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the loss and the scores of the whole split, from all processes."""
+        self.log("val/loss", fmean(gather_dict(self.losses).values()))
+        counts = gather_dict({this_process().rank: counts.cpu() for counts in self.histograms.values()})
+        self.histograms["val"] = torch.stack(list(counts.values())).sum(0)
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Keep the confusion matrices and objects for the report."""
+        self.objects = gather_dict(self.objects)
+        self._log_scores("test")
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and its schedule stepped after every batch."""
+        optimizer = self.objective.optimizer(self.parameters())
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise InputError("a run without an end has no schedule; set trainer.max_epochs or trainer.max_steps")
+        schedule = self.objective.schedule(optimizer, max(1, int(steps)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def predict(self, image: Tensor) -> Tensor:
+        """Logits (K, H, W) float32 of a normalised image (C, H, W), in evaluation mode whatever the mode was.
+
+        With several views the logarithm of their mean probabilities.
+        """
+        training = self.network.training
+        self.network.eval()
+        logits = predict_tiled(self.network, image, self.inference.tile, views=self.inference.tta)
+        self.network.train(training)
+        return logits
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the identity beside the parameters."""
+        checkpoint[CHECKPOINT_KEY] = self.identity
+
+    def _score(self, sample: dict[str, Any]) -> Tensor:
+        logits = self.predict(sample["image"])
+        matrix = confusion_matrix(logits.argmax(0), sample["mask"], sample["valid"], logits.shape[0])
+        self.matrices[int(sample["index"])] = matrix.cpu()
+        return logits
+
+    def _compare(self, logits: Tensor, sample: dict[str, Any]) -> Overlaps:  # logits: (K, H, W)
+        """Predicted against labelled objects; ignored pixels belong to none of these."""
+        valid = sample["valid"].cpu().numpy()
+        predicted = self.inference.postprocess(logits.argmax(0).cpu().numpy())
+        labelled = sample["instances"].cpu().numpy() * valid
+        return overlaps(labelled, drop_ignored(labelled, predicted, valid))
+
+    def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
+        """Add to `histograms[stage]` (K, 2, BINS): pixels by the probability of class k, of the rest and of k."""
+        classes = logits.shape[0]
+        bins = (logits.softmax(0).nan_to_num(0) * BINS).long().clamp(0, BINS - 1)
+        labelled = sample["mask"] == torch.arange(classes, device=logits.device)[:, None, None]
+        place = (torch.arange(classes, device=logits.device)[:, None, None] * 2 + labelled) * BINS + bins
+        counts = torch.bincount(place[:, sample["valid"]].flatten(), minlength=classes * 2 * BINS)
+        counts = counts.view(classes, 2, BINS)
+        self.histograms[stage] = self.histograms[stage] + counts if stage in self.histograms else counts
+
+    def _log_scores(self, stage: str) -> None:
+        self.confusions[stage] = torch.stack(list(gather_dict(self.matrices).values()))
+        self.matrices.clear()
+        scores = summary(self.confusions[stage], self.identity["classes"], self.identity["background"])
+        for averaging in ("pooled", "image_mean"):
+            for score in SHOWN:
+                for name in ("mean", "foreground"):
+                    if name in scores[averaging][score]:
+                        self.log(f"{stage}/{averaging}/{score}/{name}", scores[averaging][score][name])
