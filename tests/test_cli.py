@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from unet_lightning import __version__
 from unet_lightning.command.help import help_text
 from unet_lightning.config.groups import CONF, groups
 
@@ -121,3 +122,48 @@ def test_every_value_in_the_yaml_carries_its_explanation(path):
                 "enable_version_counter",
                 "logging_interval",
             ), line
+
+
+def test_the_flags_of_a_preset_may_be_written_with_an_equals_sign():
+    preset = ["--cfg", "job", "--config-dir=experiments/border_weight", "--config-name=quick"]
+    done = run(*preset, "data=crowded", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "manifest: crowded.csv" in done.stdout
+
+
+def test_help_may_be_read_in_part():
+    read, write = os.pipe()
+    os.close(read)  # as `head` does when it has seen enough
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), "--help"], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_version_is_known():
+    code = "import sys; sys.argv[1:] = ['--version']; from unet_lightning.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"unet-lightning {__version__}\n"
+
+
+def test_a_refused_run_leaves_no_folder_and_nothing_of_others(tmp_path):
+    mine = tmp_path / "outputs" / "mine" / "notes.txt"
+    for name, kept in (("a", False), ("mine", True)):
+        done = run("data=folder", "data.root=/nowhere", f"run={name}", cwd=tmp_path)
+        assert done.returncode == 2
+        assert mine.exists() == kept
+        assert (tmp_path / "outputs").exists() == kept
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_text("kept")
+
+
+def test_output_in_a_file_has_a_line_an_epoch_and_the_table_of_a_profiler(tmp_path):
+    small = ["data=synthetic", "data.number=5", "data.height=32", "data.width=32", "data.num_workers=0", "tile=32"]
+    small += ["data.crop=16", "model.depth=1", "model.base_channels=4", "trainer.max_epochs=2"]
+    done = run(*small, "+trainer.profiler=simple", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for epoch in (1, 2):
+        line = next(line for line in done.stdout.splitlines() if f"epoch {epoch}/2: " in line)
+        assert all(word in line for word in ("training loss 0.", "validation loss 0.", "foreground Dice", " left"))
+    assert "Profiler Report" in done.stdout

@@ -5,7 +5,17 @@ import pytest
 import torch
 
 from tests.conftest import CONVOLUTIONS, UPSAMPLES, build_unet, picture, randomise
-from unet_lightning.tiling import inside, mirror_index, predict_tiled, tile_side, window
+from unet_lightning.model.geometry import Geometry
+from unet_lightning.tiling import (
+    Grid,
+    TileScorer,
+    inside,
+    mirror_index,
+    predict_tiled,
+    predict_tiles,
+    tile_side,
+    window,
+)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -114,3 +124,17 @@ def test_networks_that_see_the_whole_tile_are_blended_to_full_weight(norm):
     torch.nn.init.constant_(network.head.bias, 3.0)
     logits = predict_tiled(network.eval(), torch.randn(1, 50, 70), tile=16)
     torch.testing.assert_close(logits, torch.full((2, 50, 70), 3.0))
+
+
+def test_a_large_image_is_cut_once_and_not_anew_for_every_batch(monkeypatch):
+    made = []
+    original = Grid.origins
+    monkeypatch.setattr(Grid, "origins", lambda grid: made.append(1) or original(grid))
+    geometry = Geometry(1, "same")
+    read, score = (
+        lambda y, x, h, w: torch.zeros(1, h, w),
+        lambda tile: tile[..., : -2 * geometry.halo, : -2 * geometry.halo],
+    )
+    scorer = TileScorer(geometry, read, score)
+    assert len(list(predict_tiles([scorer], (64, 64), 8, batch=4))) == 64
+    assert len(made) == 1

@@ -1,8 +1,10 @@
 """`unet-lightning VERB FILES key=value…`: flags only for files, everything else are overrides."""
 
+import os
 import sys
 from importlib import import_module
 
+from unet_lightning import __version__
 from unet_lightning.command.arguments import refuse
 from unet_lightning.error import InputError, nearest
 
@@ -26,6 +28,9 @@ def main() -> None:
         lines = [f"  {name:<14} {text}" for name, text in VERBS.items()]
         print("\n".join(["unet-lightning VERB FILES… key=value…\n", *lines, "\nMore: unet-lightning VERB --help"]))
         sys.exit(0 if verb else 2)
+    if verb == "--version":
+        print(f"unet-lightning {__version__}")
+        sys.exit(0)
     if verb not in VERBS:
         refuse(f"{verb} is not a verb; {nearest(verb, VERBS)}")
     if verb == "train":  # Hydra reads the arguments itself
@@ -42,6 +47,10 @@ def run(verb: str, arguments: list[str]) -> None:
     """Run a verb and exit with its code, 2 where it refuses what came."""
     try:
         code = import_module(f"unet_lightning.command.{verb.replace('-', '_')}").main(arguments)
+        sys.stdout.flush()
     except InputError as error:
         refuse(str(error))
+    except BrokenPipeError:  # whoever read the output, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     sys.exit(code)

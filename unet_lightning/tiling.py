@@ -8,7 +8,7 @@ side. Stitched tiles equal one pass over the mirror-padded image.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any, Protocol
 
 import numpy as np
@@ -110,11 +110,10 @@ class Grid:
     steps: tuple[int, int]
     start: int = 0
 
-    @property
-    def origins(self) -> list[tuple[int, int]]:
+    def origins(self) -> Iterator[tuple[int, int]]:
         """Top left corners, row by row."""
         rows, columns = (range(-self.start, size, step) for size, step in zip(self.shape, self.steps, strict=True))
-        return list(product(rows, columns))
+        return product(rows, columns)
 
     @property
     def blended(self) -> bool:
@@ -179,8 +178,8 @@ def _inputs(
     scorers: Sequence[TileScorer], grid: Grid, batch: int
 ) -> Iterator[tuple[list[tuple[int, int]], list[Tensor]]]:
     """Origins of a batch of tiles, and of every scorer its input: `halo` pixels of context on each side."""
-    for first in range(0, len(grid.origins), batch):
-        origins = grid.origins[first : first + batch]
+    remaining = grid.origins()
+    while origins := list(islice(remaining, batch)):
         yield origins, [torch.stack([_read_tile(scorer, grid, *origin) for origin in origins]) for scorer in scorers]
 
 

@@ -11,7 +11,7 @@ from unet_lightning.training.build import build
 
 def feed(progress, losses):
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.01}])
-    trainer = SimpleNamespace(optimizers=[optimizer], global_step=7)
+    trainer = SimpleNamespace(optimizers=[optimizer], global_step=7, accumulate_grad_batches=2)
     for loss in losses:
         progress.on_train_batch_end(trainer, None, {"loss": torch.tensor(loss)}, None, 0)
 
@@ -43,3 +43,10 @@ def test_a_real_run_with_a_learning_rate_of_zero_says_so(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         built.trainer.fit(built.task, built.data)
     assert "background only" in caplog.text
+
+
+def test_the_loss_that_is_said_is_that_of_a_batch_whatever_is_accumulated(caplog):
+    """Lightning gives it divided by the batches of a step, two here."""
+    with caplog.at_level(logging.WARNING):
+        feed(Progress(rise=2.0), [0.5] * WINDOW + [1.5] * 3 * WINDOW)
+    assert "the loss rose from 1 to 2." in caplog.text

@@ -207,7 +207,7 @@ def test_compare_writes_paired_differences(evaluated, tmp_path, capsys):
     assert float(rows["dice"]["difference"]) == pytest.approx(expected)
     assert float(rows["iou"]["difference"]) == 0
     assert float(rows["iou"]["p"]) == 1
-    assert "| Dice | B - A | 2 |" in capsys.readouterr().out
+    assert "| Dice | B - A | 2 | 2 |" in capsys.readouterr().out
 
 
 def test_paired_statistics_worked_by_hand():
@@ -259,3 +259,37 @@ def test_tune_cleans_masks_where_there_are_no_instances(monkeypatch, finished):
     small, clean = (_score(node | {"min_size": size}, [(noisy, sample)], False) for size in (0, 5))
     assert clean == 1
     assert small == pytest.approx(200 / 207)
+
+
+def test_the_test_takes_groups_as_the_interval_does():
+    """Ten frames of each of three sequences, all better by the same: three independent differences, not thirty."""
+    groups = [name for name in "abc" for _ in range(10)]
+    step = np.repeat([0.01, 0.02, 0.03], 10)
+    row = paired(np.zeros(30), step, groups, 500)
+    assert (row["images"], row["groups"]) == (30, 3)
+    assert row["p"] == pytest.approx(2 / 2**3)  # exact, of three differences with one sign
+
+
+def test_one_checkpoint_by_two_paths_is_one_evaluation(evaluated, tmp_path, monkeypatch):
+    path = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    path.parent.mkdir(parents=True)
+    shutil.copy(evaluated[1], path)
+    assert evaluate_main([str(path), "resamples=100"]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert evaluate_main(["run/checkpoints/best.ckpt", "resamples=100"]) == 0
+    shutil.move(tmp_path / "run", tmp_path / "moved")
+    assert evaluate_main(["moved/checkpoints/best.ckpt", "resamples=100"]) == 0
+
+
+def test_a_run_named_twice_is_not_compared_with_itself(evaluated, monkeypatch):
+    monkeypatch.chdir(evaluated[0].parent)
+    with pytest.raises(InputError, match="named twice"):
+        compare_main([str(evaluated[0]), evaluated[0].name])
+
+
+def test_evaluate_says_the_scores(evaluated, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        evaluate_main([str(evaluated[1]), "--output", str(tmp_path / "e"), "resamples=100"])
+    dice = json.loads((tmp_path / "e" / "evaluation.json").read_text())["pooled"]["dice"]["foreground"]
+    line = next(line for line in caplog.messages if line.startswith("foreground Dice, pooled"))
+    assert f"{dice:.3f}" in line

@@ -18,23 +18,27 @@ from unet_lightning.prediction.onnx import export_onnx
 
 
 @pytest.mark.parametrize(
-    ("convolution", "upsample"),
+    ("convolution", "upsample", "depth"),
     [
-        ("same", "transposed"),
-        ("same", "nearest"),
-        ("same", "bilinear"),
-        ("same", "bicubic"),
-        ("same", "unpool"),
-        ("valid", "unpool"),
+        ("same", "transposed", 4),
+        ("same", "nearest", 5),
+        ("same", "bilinear", 4),
+        ("same", "bicubic", 2),
+        ("same", "unpool", 3),
+        ("valid", "transposed", 2),
+        ("valid", "bilinear", 1),
+        ("valid", "unpool", 1),
     ],
 )
-def test_every_upsampling_agrees_with_torch_at_sizes_it_was_not_exported_with(tmp_path, convolution, upsample):
+def test_every_upsampling_agrees_with_torch_at_sizes_it_was_not_exported_with(tmp_path, convolution, upsample, depth):
     import onnxruntime
 
-    network = randomise(build_unet(upsample, convolution=convolution, depth=1))
+    network = randomise(build_unet(upsample, convolution=convolution, depth=depth))
     export_onnx(network, 1, tmp_path / "network.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "network.onnx"))
-    for height, width in ((24, 30), (38, 20)) if convolution == "valid" else ((21, 34), (2, 5)):
+    side, step = network.geometry.input_size(1), network.geometry.multiple
+    valid, same = ((side, side + 3 * step), (side + step, side)), ((21, 34), (2, 5), (2 * step, step + 1))
+    for height, width in valid if convolution == "valid" else same:
         image = torch.randn(3, 1, height, width)
         with torch.inference_mode():
             expected = network(image).numpy()
@@ -82,3 +86,13 @@ def test_an_unknown_normalisation_is_refused(checkpoint):
     object.__setattr__(predictor.models[0], "normalize", object())
     with pytest.raises(InputError, match="export knows"):
         example(predictor)
+
+
+def test_what_the_exporter_cannot_write_is_an_error_of_one_line(tmp_path):
+    network = build_unet(depth=1)
+    network.head.register_forward_hook(
+        lambda module, inputs, output: output[output.sum() > 0]
+    )  # sizes follow from data
+    with pytest.raises(InputError, match="torch's exporter can't write this network") as caught:
+        export_onnx(network, 1, tmp_path / "network.onnx")
+    assert len(str(caught.value).splitlines()) == 1

@@ -31,3 +31,17 @@ def test_the_machine_has_a_name():
 
     cores = rf"{os.cpu_count()} cores of \S.*"
     assert re.fullmatch(".*" if torch.cuda.is_available() else cores, machine())
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="no git")
+def test_a_repository_around_an_installed_package_is_not_its_commit(tmp_path, monkeypatch):
+    def git(*arguments):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", str(tmp_path), *who, *arguments], check=True, capture_output=True)
+
+    git("init")
+    git("commit", "--allow-empty", "--message", "someone else's")
+    place = tmp_path / "venv" / "unet_lightning" / "runtime" / "machine.py"
+    place.parent.mkdir(parents=True)
+    monkeypatch.setattr("unet_lightning.runtime.machine.__file__", str(place))
+    assert commit() is None

@@ -1,6 +1,7 @@
 """Sweeps as typed: basic in this process, joblib in others, Optuna; what breaks, what is skipped, what is repeated."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -244,3 +245,12 @@ def test_several_grids_lie_beside_one_another_and_what_is_typed_goes_before_them
     assert all(one["status"] == "finished" for one in found.values())
     assert set(found["loss=dice"]["overrides"]) >= {"seed=3", "data.noise=0.1", "loss=dice"}
     assert found["loss=dice"]["choices"]["upsample"] == "transposed"
+
+
+def test_jobs_of_slurm_where_there_is_no_slurm_are_refused_with_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / ".submitit" / "7_0").mkdir(parents=True)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(InputError, match=r"no squeue here .*rm -r .*\.submitit"):
+        wait_for_queue(tmp_path)
+    shutil.rmtree(tmp_path / ".submitit")  # the remedy
+    wait_for_queue(tmp_path)

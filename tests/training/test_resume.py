@@ -185,7 +185,7 @@ def finished(tmp_path_factory):
 def test_a_finished_run_is_not_repeated_a_longer_one_extends_it_and_another_config_is_refused(finished, caplog):
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
     with caplog.at_level(logging.INFO):
-        again = go(finished, "trainer.max_epochs=1", "data.cache_gb=1", "run=x")
+        again = go(finished, "trainer.max_epochs=1", "data.cache_gb=1", "data.cache_dir=null", "run=x")
     assert again["status"] == "finished"
     assert "nothing to do" in caplog.text
     with pytest.raises(InputError, match=r"loss\._target_: unet_lightning\.loss\.ce.* there, .*dice.* now"):

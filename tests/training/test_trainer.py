@@ -6,7 +6,7 @@ import torch
 from tests.training.together import build
 from unet_lightning.config.compose import compose
 from unet_lightning.metric.semantic import summary
-from unet_lightning.training.score import load_weights
+from unet_lightning.training.score import load_weights, score
 from unet_lightning.training.task import SegmentationTask
 
 PLAIN = ["data.number=10", "data.crops_per_image=8", "augment=none", "trainer.max_epochs=1"]
@@ -67,3 +67,28 @@ def test_the_average_of_the_weights_is_scored_and_saved(tmp_path, monkeypatch):
 def test_without_a_decay_the_weights_themselves_are_saved():
     assert compose([]).ema == 0
     assert not any("Averaging" in type(c).__name__ for c in build(None, 1, *PLAIN).trainer.callbacks)
+
+
+def test_what_is_scored_is_the_best_checkpoint_and_not_the_last_average(tmp_path):
+    built = build(tmp_path, 1, *PLAIN, "ema=0.5")
+    built.trainer.fit(built.task, built.data)
+    path = built.trainer.checkpoint_callback.best_model_path
+    content = torch.load(path, weights_only=True)
+    content["state_dict"]["network.head.weight"].zero_()
+    content["state_dict"]["network.head.bias"].zero_()[1] = 1  # the best one sees class 1 alone
+    torch.save(content, path)
+    results = score(built)
+    for split in ("val", "test"):
+        assert results[split]["pooled"]["recall"]["classes"][built.data.dataset.classes[1]] == 1
+        assert results[split]["pooled"]["recall"]["classes"][built.data.dataset.classes[0]] == 0
+
+
+def test_masks_made_from_objects_are_what_training_scores_and_shows(tmp_path):
+    built = build(tmp_path, 1, *PLAIN, "postprocess.masks=true", "postprocess.min_size=100000")
+    built.task.network.head.bias.data[1] = 50  # objects everywhere, and all too small to stay
+    built.trainer.validate(built.task, built.data, verbose=False)
+    built.trainer.test(built.task, built.data, verbose=False)
+    for split in ("val", "test"):
+        confusion = built.task.confusions[split].sum(0)  # (K, K), labelled by predicted
+        assert confusion[:, 1:].sum() == 0
+        assert confusion[1:, 0].sum() > 0

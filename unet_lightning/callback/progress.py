@@ -22,28 +22,28 @@ class Progress(L.Callback):
         self.rise = rise
         self.losses: deque[float] = deque(maxlen=WINDOW)
         self.lowest = float("inf")
-        self.said = False
+        self.warned = False
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on remembers."""
-        return {"losses": list(self.losses), "lowest": self.lowest, "said": self.said}
+        return {"losses": list(self.losses), "lowest": self.lowest, "warned": self.warned}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Remember it."""
         self.losses.extend(state_dict["losses"])
-        self.lowest, self.said = state_dict["lowest"], state_dict["said"]
+        self.lowest, self.warned = state_dict["lowest"], state_dict["warned"]
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Follow the loss."""
-        self.losses.append(float(outputs["loss"]))
+        self.losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)  # Lightning divides it
         if len(self.losses) < WINDOW:
             return
         now = mean(self.losses)
         self.lowest = min(self.lowest, now)
-        if now > self.rise * self.lowest and not self.said:
-            self.said = True
+        if now > self.rise * self.lowest and not self.warned:
+            self.warned = True
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             log.warning(
                 f"the loss rose from {self.lowest:.3g} to {now:.3g} by step {trainer.global_step}. Likely, in this "

@@ -10,6 +10,7 @@ from unet_lightning.error import InputError
 from unet_lightning.evaluation.evaluate import evaluate
 from unet_lightning.evaluation.interval import CONFIDENCE
 from unet_lightning.evaluation.protocol import checkpoint_hashes, read_evaluation
+from unet_lightning.evaluation.report import cards
 from unet_lightning.prediction.load import load
 from unet_lightning.prediction.predictor import Predictor
 
@@ -35,7 +36,9 @@ def main(arguments: list[str]) -> int:
     folder = options.output or predictor.models[0].path.parent.parent / "evaluation" / predictor.config["split"]
     if options.output is None:
         keep_others(predictor, folder, overrides)
-    evaluate(predictor, folder, command, overrides)
+    results = evaluate(predictor, folder, command, overrides)
+    for card in cards(results):
+        log.info(f"{card['name']:<28} {card['value']}  ({card['range']})")
     log.info(f"report  {folder / 'report.html'}")
     return 0
 
@@ -44,7 +47,8 @@ def keep_others(predictor: Predictor, folder: Path, overrides: Sequence[str]) ->
     """InputError where the default folder holds an evaluation of something else."""
     if (folder / "evaluation.json").is_file():
         stored = read_evaluation(folder).get("provenance", {})
-        if stored.get("checkpoints") != checkpoint_hashes(predictor) or stored.get("overrides") != list(overrides):
+        hashes = sorted(dict(stored.get("checkpoints", {})).values())  # wherever they lay
+        if hashes != sorted(checkpoint_hashes(predictor).values()) or stored.get("overrides") != list(overrides):
             raise InputError(
                 f"{folder} holds another evaluation ({stored.get('command')}); give --output, or delete it"
             )

@@ -1,8 +1,10 @@
 """`unet-lightning train`, and what `python train.py` does."""
 
 import os
+import shutil
 import sys
-from itertools import pairwise
+from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -82,7 +84,18 @@ def _compose_and_train(config: DictConfig) -> float:
             return run_trial(plain_config(config), folder, typed)
         return validation_score(train(resolve(config), folder, typed))
     except InputError as error:
+        _remove_empty(folder)
         refuse(str(error))
+
+
+def _remove_empty(folder: Path) -> None:
+    """A run that was refused before it began leaves no folder: only its config and its log are there, or nothing."""
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    if files <= {"train.log", "config/config.yaml"}:
+        shutil.rmtree(folder, ignore_errors=True)
+        for above in list(folder.parents)[:2]:  # the day's, and outputs/
+            with suppress(OSError):  # it holds other runs
+                above.rmdir()
 
 
 def _is_override(argument: str) -> bool:
@@ -91,9 +104,12 @@ def _is_override(argument: str) -> bool:
 
 def _preset_folders(arguments: list[str]) -> list[Path]:
     """The folder given by -cd or --config-dir, and those that the preset searches: the groups in them count as well."""
-    after = dict(pairwise(arguments))
-    given = [Path(after[flag]) for flag in ("-cd", "--config-dir") if flag in after]
-    name = after.get("-cn", after.get("--config-name", "train")).removesuffix(".yaml")
+    flags = ArgumentParser(add_help=False)  # those of Hydra that matter here, read as it does
+    flags.add_argument("--config-dir", "-cd", type=Path)
+    flags.add_argument("--config-name", "-cn", default="train")
+    found, _ = flags.parse_known_args(arguments)
+    given = [found.config_dir] if found.config_dir else []
+    name = found.config_name.removesuffix(".yaml")
     presets = [OmegaConf.load(path) for folder in given if (path := folder / f"{name}.yaml").is_file()]
     searched = [str(place) for one in presets for place in OmegaConf.select(one, "hydra.searchpath") or ()]
     return given + [Path(place.removeprefix("file://")) for place in searched if place.startswith("file://")]

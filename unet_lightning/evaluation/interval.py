@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 Score = Callable[[NDArray[Any]], NDArray[Any]]
 
 
-def interval(score: Score, groups: Sequence[str], resamples: int, seed: int = 0) -> tuple[float, float]:
+def interval(score: Score, groups: Sequence[str] | NDArray[Any], resamples: int, seed: int = 0) -> tuple[float, float]:
     """The 95 % percentile interval of a score when whole groups of images are drawn with replacement.
 
     score: (R, N) how often each image was drawn, to (R,) scores. groups: of every image; images of one group (a

@@ -18,7 +18,7 @@ from unet_lightning.page.table import Table
 def compare(
     names: Sequence[str], runs: Sequence[dict[str, Any]], resamples: int, vary: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """A row for every score and pair of runs: score, first, second, images, difference, low, high, p, p_holm.
+    """A row for every score and pair of runs: score, first, second, images, groups, difference, low, high, p, p_holm.
 
     InputError where they can't be compared.
     """
@@ -54,15 +54,22 @@ def check_protocol(first: str, one: dict[str, Any], second: str, other: dict[str
 
 
 def paired(one: NDArray[Any], two: NDArray[Any], groups: Sequence[str], resamples: int) -> dict[str, Any]:
-    """The mean of two - one over the images where both have a score, its interval, and Wilcoxon's p (two-sided)."""
+    """The mean of two - one over the images where both have a score, its interval, and Wilcoxon's p (two-sided).
+
+    Images of one group aren't independent: whole groups are resampled, and the test takes the mean of each group.
+    """
     difference = two - one
     there = ~np.isnan(difference)
     kept = difference[there]
     if not len(kept):
-        return {"images": 0, "difference": np.nan, "low": np.nan, "high": np.nan, "p": np.nan}
-    low, high = interval(weighted_mean(kept), [g for g, t in zip(groups, there, strict=True) if t], resamples)
-    p = float(wilcoxon(kept).pvalue) if kept.any() else 1.0
-    return {"images": len(kept), "difference": float(kept.mean()), "low": low, "high": high, "p": p}
+        return {"images": 0, "groups": 0, "difference": np.nan, "low": np.nan, "high": np.nan, "p": np.nan}
+    names = np.array(groups)[there]
+    low, high = interval(weighted_mean(kept), names, resamples)
+    _, group_of = np.unique(names, return_inverse=True)
+    means = np.bincount(group_of, kept) / np.bincount(group_of)
+    p = float(wilcoxon(means).pvalue) if means.any() else 1.0
+    found = {"images": len(kept), "groups": len(means), "difference": float(kept.mean())}
+    return found | {"low": low, "high": high, "p": p}
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -84,6 +91,7 @@ def markdown(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
             SCORE_NAMES[row["score"]],
             f"{letters[row['second']]} - {letters[row['first']]}",
             str(row["images"]),
+            str(row["groups"]),
             "–" if np.isnan(row["difference"]) else f"{row['difference']:+.4f}",
             "–" if np.isnan(row["low"]) else f"{row['low']:+.4f} to {row['high']:+.4f}",
             format_number(row["p"]),
@@ -91,6 +99,6 @@ def markdown(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    columns = ["score", "pair", "images", "difference", "95 % interval", "Wilcoxon p", "p after Holm"]
+    columns = ["score", "pair", "images", "groups", "difference", "95 % interval", "Wilcoxon p", "p after Holm"]
     note = "; ".join(f"{letter} = {name}" for name, letter in letters.items())
     return Table("Comparison on the same images", columns, texts, note).markdown()

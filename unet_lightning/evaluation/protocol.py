@@ -20,8 +20,8 @@ ABSENT = (
 
 
 def checkpoint_hashes(predictor: Predictor) -> dict[str, str]:
-    """Checkpoints, and what they hold."""
-    return {str(m.path): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
+    """Where each checkpoint lies, and a hash of what it holds."""
+    return {str(m.path.resolve()): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
 
 
 def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) -> dict[str, Any]:

@@ -48,10 +48,7 @@ def score_image(
     record: Record, sample: Sample, logits: Tensor, classes: Sequence[str], postprocess: Objects, tolerance: float
 ) -> tuple[ImageScores, NDArray[np.uint8], NDArray[np.int32]]:
     """The scores of one image given its logits (K, H, W), its predicted classes (H, W) and its objects (H, W)."""
-    predicted = logits.argmax(0).numpy().astype(np.uint8)
-    objects = np.zeros(predicted.shape, np.int32)
-    kinds = postprocess.write(predicted, objects)
-    predicted = postprocess.class_mask(objects, kinds) if postprocess.masks else predicted
+    predicted, objects = postprocess.apply(logits.argmax(0).numpy())
     mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.from_numpy(sample.valid)
     confusion = confusion_matrix(torch.from_numpy(predicted.astype(np.int64)), mask, valid, len(classes))
     class_values = {

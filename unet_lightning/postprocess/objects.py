@@ -28,9 +28,17 @@ class Objects(ABC):
 
     def __call__(self, classes: NDArray[Any]) -> NDArray[np.int32]:
         """Every class but 0 is foreground."""
+        return self.apply(classes)[1]
+
+    def apply(self, classes: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """Class ids as they count, made from the objects where `masks` says so, and the objects, both (H, W)."""
         objects = np.zeros(classes.shape, np.int32)
-        self.write(classes, objects)
-        return objects
+        kinds = self.write(classes, objects)
+        return self.class_mask(objects, kinds) if self.masks else classes.astype(np.uint8), objects
+
+    def counted(self, classes: NDArray[Any]) -> NDArray[np.uint8]:
+        """Class ids as they count, (H, W)."""
+        return self.apply(classes)[0] if self.masks else classes.astype(np.uint8)
 
     def write(self, classes: Any, objects: Any, rows: int | None = None) -> NDArray[np.uint8]:
         """Write the objects of `classes` into `objects`; the class of every object, (N + 1,), 0 first.

@@ -24,8 +24,8 @@ class PaddedNetwork(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, h, w) to logits (B, K, h, w)."""
         height, width = image.shape[-2:]
-        bottom, right = ((self.multiple - side % self.multiple) % self.multiple for side in (height, width))
-        padded = F.pad(image, (0, right, 0, bottom), mode="replicate")
+        whole = [(side + self.multiple - 1) // self.multiple * self.multiple for side in (height, width)]
+        padded = F.pad(image, (0, whole[1] - width, 0, whole[0] - height), mode="replicate")
         logits: Tensor = self.network.head(self.network.decoder(*self.network.encoder(padded)))
         return logits[..., :height, :width]
 
@@ -49,15 +49,19 @@ def export_onnx(network: Any, channels: int, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            module,
-            (example,),
-            dynamo=True,
-            dynamic_shapes=({0: Dim("batch"), 2: sides[0], 3: sides[1]},),
-            input_names=["image"],
-            output_names=["logits"],
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: Dim("batch"), 2: sides[0], 3: sides[1]},),
+                input_names=["image"],
+                output_names=["logits"],
+                verbose=False,
+            )
+        except Exception as error:  # of many kinds, with hundreds of lines
+            reason = str(error.__cause__ or error).strip().splitlines()[0]
+            raise InputError(f"torch's exporter can't write this network ({type(error).__name__}: {reason})") from None
     assert program is not None
     program.save(str(path))
 

@@ -44,8 +44,14 @@ def machine() -> str:
 
 
 def commit() -> str | None:
-    """Of the checkout this code lies in, with -dirty where files were changed since; None outside of one."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
+    """Of the checkout this code lies in, with -dirty where files were changed since; None outside of one.
+
+    A repository further up isn't meant: a package installed in a folder of it is not part of it.
+    """
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:  # no git

@@ -2,11 +2,14 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from unet_lightning.error import InputError
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,11 @@ def _scontrol(*arguments: str) -> str:
 def wait_for_queue(folder: Path) -> None:
     """Wait for those jobs of this sweep that SLURM still holds, of an earlier start as well."""
     arrays = {path.name.split("_")[0] for path in (folder / ".submitit").glob("*") if path.name[0].isdigit()}
+    if arrays and not shutil.which("squeue"):
+        raise InputError(
+            f"{folder} holds jobs of SLURM, and there is no squeue here that says whether they still run; start it "
+            f"where SLURM is, or, once they have ended: rm -r {folder / '.submitit'}"
+        )
     while arrays and (queued := in_queue(arrays)):
         log.info(f"{queued} jobs of this sweep are still in the queue")
         time.sleep(10)

@@ -103,8 +103,9 @@ def write_pictures(folder: Path, data: DataModule, task: SegmentationTask, split
     for name, index in chosen.items():
         sample, native = images[index], data.store[images.records[index]]
         with task.trainer.precision_plugin.forward_context():
-            prediction = task.predict(sample["image"].to(task.device)).argmax(0).cpu().numpy()
-        picture = panel(native.image, native.mask, prediction, native.valid, data.dataset.colors)
+            logits = task.predict(sample["image"].to(task.device))
+        predicted = task.inference.postprocess.counted(logits.argmax(0).cpu().numpy())
+        picture = panel(native.image, native.mask, predicted, native.valid, data.dataset.colors)
         write_atomic(folder / f"pictures/{name}.png", encode_png(picture))
         caption = f"{sample['id']}, foreground Dice {format_number(float(dice[index]))}"
         written.append({"file": f"pictures/{name}.png", "caption": caption})

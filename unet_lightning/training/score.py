@@ -5,6 +5,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 from unet_lightning.metric import instance
@@ -23,6 +24,7 @@ def score(run: Run) -> dict[str, Any]:
     results |= {"parameters": sum(p.numel() for p in run.task.parameters()), "epochs": run.trainer.current_epoch}
     if best:
         load_weights(run.task, best)
+        leave_out_averaging(run.trainer)
     for split, evaluate in (("val", run.trainer.validate), ("test", run.trainer.test)):
         run.task.confusions.pop(split, None)
         if run.data.dataset.split(split):
@@ -42,6 +44,11 @@ def best_checkpoint(trainer: L.Trainer) -> str:
     path = str(Path(callback.dirpath) / f"{callback.filename}.ckpt")
     trainer.save_checkpoint(path)
     return path
+
+
+def leave_out_averaging(trainer: L.Trainer) -> None:
+    """What was loaded is scored: a moving average would put its own last weights in its place."""
+    trainer.callbacks[:] = [callback for callback in trainer.callbacks if not isinstance(callback, WeightAveraging)]  # type: ignore[attr-defined]
 
 
 def load_weights(task: SegmentationTask, checkpoint: str) -> None:

@@ -15,6 +15,7 @@ from unet_lightning.error import InputError
 from unet_lightning.metric.overlap import Overlaps, drop_ignored, overlaps
 from unet_lightning.metric.semantic import confusion_matrix, summary
 from unet_lightning.pipeline.randomness import SampleKey
+from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
 from unet_lightning.runtime.distributed import gather_dict, this_process
 from unet_lightning.tiling import Views, predict_tiled
@@ -46,7 +47,7 @@ class Inference:
 
     tile: int
     tta: Views
-    postprocess: Callable[[NDArray[Any]], NDArray[np.int32]]
+    postprocess: Objects
 
 
 class SegmentationTask(L.LightningModule):
@@ -87,7 +88,7 @@ class SegmentationTask(L.LightningModule):
         """Score one whole image, and its loss; nothing where another process has one more image."""
         if sample is None:
             return
-        logits = self._score(sample)
+        logits = self._score(sample, objects=False)
         self._count("val", logits, sample)
         weight = sample["valid"][None].float()
         self.losses[int(sample["index"])] = float(self.loss(logits[None], sample["mask"][None], weight))
@@ -96,9 +97,7 @@ class SegmentationTask(L.LightningModule):
         """Score one whole image, its objects too where the set has them."""
         if sample is None:
             return
-        logits = self._score(sample)
-        if sample["instances"] is not None:
-            self.objects[int(sample["index"])] = self._compare(logits, sample)
+        self._score(sample)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation's losses and probabilities."""
@@ -145,18 +144,19 @@ class SegmentationTask(L.LightningModule):
         """Put the identity beside the parameters."""
         checkpoint[CHECKPOINT_KEY] = self.identity
 
-    def _score(self, sample: dict[str, Any]) -> Tensor:
-        logits = self.predict(sample["image"])
-        matrix = confusion_matrix(logits.argmax(0), sample["mask"], sample["valid"], logits.shape[0])
-        self.matrices[int(sample["index"])] = matrix.cpu()
+    def _score(self, sample: dict[str, Any], objects: bool = True) -> Tensor:
+        """The logits (K, H, W) of an image, its classes scored, and its objects where it has them."""
+        index, logits = int(sample["index"]), self.predict(sample["image"])
+        predicted, postprocess = logits.argmax(0), self.inference.postprocess
+        compared = objects and sample["instances"] is not None
+        if compared or postprocess.masks:
+            classes, found = postprocess.apply(predicted.cpu().numpy())
+            predicted = torch.from_numpy(classes).to(predicted)
+            if compared:
+                self.objects[index] = _compare(found, sample)
+        matrix = confusion_matrix(predicted, sample["mask"], sample["valid"], logits.shape[0])
+        self.matrices[index] = matrix.cpu()
         return logits
-
-    def _compare(self, logits: Tensor, sample: dict[str, Any]) -> Overlaps:  # logits: (K, H, W)
-        """Predicted against labelled objects; ignored pixels belong to none of these."""
-        valid = sample["valid"].cpu().numpy()
-        predicted = self.inference.postprocess(logits.argmax(0).cpu().numpy())
-        labelled = sample["instances"].cpu().numpy() * valid
-        return overlaps(labelled, drop_ignored(labelled, predicted, valid))
 
     def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
         """Add to `histograms[stage]` (K, 2, BINS): pixels by the probability of class k, of the rest and of k."""
@@ -177,3 +177,10 @@ class SegmentationTask(L.LightningModule):
                 for name in ("mean", "foreground"):
                     if name in scores[averaging][score]:
                         self.log(f"{stage}/{averaging}/{score}/{name}", scores[averaging][score][name])
+
+
+def _compare(predicted: NDArray[np.int32], sample: dict[str, Any]) -> Overlaps:  # predicted: (H, W)
+    """Predicted against labelled objects; ignored pixels belong to none of these."""
+    valid = sample["valid"].cpu().numpy()
+    labelled = sample["instances"].cpu().numpy() * valid
+    return overlaps(labelled, drop_ignored(labelled, predicted, valid))

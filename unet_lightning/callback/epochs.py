@@ -1,0 +1,44 @@
+"""A line an epoch where no progress bar can be seen: in a log file, in the output of a queue."""
+
+import logging
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+import lightning as L
+
+from unet_lightning.metric.names import SCORE_NAMES
+from unet_lightning.page.number import format_number
+
+log = logging.getLogger(__name__)
+SHOWN = {
+    "train/loss": "training loss",
+    "val/loss": "validation loss",
+    "val/pooled/dice/foreground": f"foreground {SCORE_NAMES['dice']}",
+}
+
+
+class Epochs(L.Callback):
+    """Logs the losses, the score and the time left after each epoch, unless the output is a terminal."""
+
+    def __init__(self) -> None:
+        self.started, self.first = 0.0, 0  # when, and with which epoch, this process began
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock."""
+        self.started, self.first = time.perf_counter(), trainer.current_epoch
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say where the training is; the validation of this epoch is over."""
+        if sys.stdout.isatty() or not trainer.is_global_zero:
+            return
+        done, planned = trainer.current_epoch + 1, trainer.max_epochs
+        values: dict[str, Any] = trainer.callback_metrics
+        parts = [f"{name} {format_number(float(values[key]))}" for key, name in SHOWN.items() if key in values]
+        number = f"epoch {done}"
+        if planned is not None and planned > 0:
+            left = (time.perf_counter() - self.started) / (done - self.first) * (planned - done)
+            number += f"/{planned}"
+            parts.append(f"{timedelta(seconds=round(left))} left")
+        log.info(f"{number}: {', '.join(parts)}")
