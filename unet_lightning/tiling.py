@@ -43,6 +43,9 @@ def mirror_index(start: int, stop: int, size: int) -> NDArray[np.intp]:
     """Indices into an axis of `size` pixels for the positions start..stop-1, mirrored at both ends as often as needed.
 
     The outermost pixel isn't doubled: -1 reads 1, `size` reads size - 2. An axis of one pixel repeats it.
+
+    >>> mirror_index(-2, 5, 4).tolist()
+    [2, 1, 0, 1, 2, 3, 2]
     """
     period = max(1, 2 * (size - 1))
     position = np.abs(np.arange(start, stop)) % period

@@ -15,6 +15,10 @@ class Geometry:
     depth: number of 2x2 poolings. reach: how many fine pixels beyond a 2x2 block an up-sampling depends on
     (0 transposed, nearest, unpool; 1 bilinear; 3 bicubic). A valid network trims that rim after each up-sampling.
     exact: false when a norm looks at the whole tile.
+
+    >>> paper = Geometry(depth=4, convolution="valid")
+    >>> paper.output_size(572), paper.margin
+    (388, 92)
     """
 
     depth: int
