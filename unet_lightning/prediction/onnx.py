@@ -48,7 +48,8 @@ def export_onnx(network: Any, channels: int, path: Path) -> None:
     example = torch.zeros(2, channels, side, side + geometry.multiple)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        for name in ("torch.onnx", "onnxscript", "onnx_ir"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
                 module,
