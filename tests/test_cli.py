@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -131,20 +132,42 @@ def test_the_flags_of_a_preset_may_be_written_with_an_equals_sign():
     assert "manifest: crowded.csv" in done.stdout
 
 
-def test_help_may_be_read_in_part():
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "--help"], 128 + signal.SIGPIPE),  # what a shell gives for other tools
+        (["--help"], 128 + signal.SIGPIPE),
+        (["compare", "--help"], 0),  # argparse swallows it
+    ],
+)
+def test_help_may_be_read_in_part(arguments, expected):
+    code = f"import sys; sys.argv[1:] = {arguments}; from unet_lightning.cli import main; main()"
     read, write = os.pipe()
     os.close(read)  # as `head` does when it has seen enough
     done = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), "--help"], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-c", code], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False
     )
     os.close(write)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (expected, "")
 
 
 def test_the_version_is_known():
     code = "import sys; sys.argv[1:] = ['--version']; from unet_lightning.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == f"unet-lightning {__version__}\n"
+
+
+@pytest.mark.parametrize("place", ["run=a", "hydra.run.dir=."])
+def test_a_refused_run_removes_no_folder_of_the_user(tmp_path, place):
+    (tmp_path / "empty").mkdir()
+    here = tmp_path / "here"  # empty as well
+    here.mkdir()
+    assert run("data=folder", "data.root=/nowhere", place, cwd=here).returncode == 2
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["empty", "here"]
+    assert not list(here.iterdir())
+    (here / "mine").mkdir()
+    assert run("data=folder", "data.root=/nowhere", "hydra.run.dir=.", cwd=here).returncode == 2
+    assert (here / "mine").is_dir()
 
 
 def test_a_refused_run_leaves_no_folder_and_nothing_of_others(tmp_path):

@@ -1,7 +1,10 @@
 """`unet-lightning VERB FILES key=value…`: flags only for files, everything else are overrides."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from unet_lightning import __version__
@@ -26,7 +29,8 @@ def main() -> None:
     verb, rest = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
     if verb in ("", "-h", "--help"):
         lines = [f"  {name:<14} {text}" for name, text in VERBS.items()]
-        print("\n".join(["unet-lightning VERB FILES… key=value…\n", *lines, "\nMore: unet-lightning VERB --help"]))
+        with _quiet_when_nobody_reads():
+            print("\n".join(["unet-lightning VERB FILES… key=value…\n", *lines, "\nMore: unet-lightning VERB --help"]))
         sys.exit(0 if verb else 2)
     if verb == "--version":
         print(f"unet-lightning {__version__}")
@@ -46,11 +50,21 @@ def train() -> None:
 def run(verb: str, arguments: list[str]) -> None:
     """Run a verb and exit with its code, 2 where it refuses what came."""
     try:
-        code = import_module(f"unet_lightning.command.{verb.replace('-', '_')}").main(arguments)
-        sys.stdout.flush()
+        with _quiet_when_nobody_reads():
+            code = import_module(f"unet_lightning.command.{verb.replace('-', '_')}").main(arguments)
     except InputError as error:
         refuse(str(error))
-    except BrokenPipeError:  # whoever read the output, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code)
+
+
+@contextmanager
+def _quiet_when_nobody_reads() -> Iterator[None]:
+    """Where whoever read the output has gone, as `head` does, end without a traceback, and not as if all were done."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(128 + signal.SIGPIPE)

@@ -23,22 +23,20 @@ class Epochs(L.Callback):
     """Logs the losses, the score and the time left after each epoch, unless the output is a terminal."""
 
     def __init__(self) -> None:
-        self.started, self.first = 0.0, 0  # when, and with which epoch, this process began
+        self.started, self.first = 0.0, 0  # when, and after which step, this process began
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
-        self.started, self.first = time.perf_counter(), trainer.current_epoch
+        self.started, self.first = time.perf_counter(), trainer.global_step
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say where the training is; the validation of this epoch is over."""
         if sys.stdout.isatty() or not trainer.is_global_zero:
             return
-        done, planned = trainer.current_epoch + 1, trainer.max_epochs
         values: dict[str, Any] = trainer.callback_metrics
         parts = [f"{name} {format_number(float(values[key]))}" for key, name in SHOWN.items() if key in values]
-        number = f"epoch {done}"
-        if planned is not None and planned > 0:
-            left = (time.perf_counter() - self.started) / (done - self.first) * (planned - done)
-            number += f"/{planned}"
+        done, steps = trainer.global_step, trainer.estimated_stepping_batches
+        if done > self.first and steps != float("inf"):
+            left = (time.perf_counter() - self.started) / (done - self.first) * max(0, steps - done)
             parts.append(f"{timedelta(seconds=round(left))} left")
-        log.info(f"{number}: {', '.join(parts)}")
+        log.info(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {', '.join(parts)}")

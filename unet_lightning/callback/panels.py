@@ -41,8 +41,7 @@ class Panels(L.Callback):
             with trainer.precision_plugin.forward_context():
                 logits = task.predict(sample["image"].to(pl_module.device))
             native = data.store[images.records[index]]
-            picture = panel(
-                native.image, native.mask, logits.argmax(0).cpu().numpy(), native.valid, data.dataset.colors
-            )
+            predicted = task.inference.postprocess.final_classes(logits.argmax(0).cpu().numpy())
+            picture = panel(native.image, native.mask, predicted, native.valid, data.dataset.colors)
             tag = f"validation/{index} {sample['id']}: input, label, prediction, error"
             trainer.logger.experiment.add_image(tag, picture, trainer.global_step, dataformats="HWC")

@@ -1,10 +1,8 @@
 """`unet-lightning train`, and what `python train.py` does."""
 
 import os
-import shutil
 import sys
 from argparse import ArgumentParser
-from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -71,6 +69,7 @@ def _compose_and_train(config: DictConfig) -> float:
             from unet_lightning.config.check import resolve
             from unet_lightning.config.plain import plain_config
             from unet_lightning.sweep.trial import run_trial, validation_score
+            from unet_lightning.training.folder import remove_unbegun
             from unet_lightning.training.run import CommandLine, train
         except Interrupted as interrupted:
             requeue(interrupted.signum)
@@ -84,18 +83,9 @@ def _compose_and_train(config: DictConfig) -> float:
             return run_trial(plain_config(config), folder, typed)
         return validation_score(train(resolve(config), folder, typed))
     except InputError as error:
-        _remove_empty(folder)
+        if rank() == 0:
+            remove_unbegun(folder)
         refuse(str(error))
-
-
-def _remove_empty(folder: Path) -> None:
-    """A run that was refused before it began leaves no folder: only its config and its log are there, or nothing."""
-    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-    if files <= {"train.log", "config/config.yaml"}:
-        shutil.rmtree(folder, ignore_errors=True)
-        for above in list(folder.parents)[:2]:  # the day's, and outputs/
-            with suppress(OSError):  # it holds other runs
-                above.rmdir()
 
 
 def _is_override(argument: str) -> bool:

@@ -31,13 +31,13 @@ class Objects(ABC):
         return self.apply(classes)[1]
 
     def apply(self, classes: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Class ids as they count, made from the objects where `masks` says so, and the objects, both (H, W)."""
+        """The class ids that are scored, made from the objects where `masks` says so, and the objects, both (H, W)."""
         objects = np.zeros(classes.shape, np.int32)
         kinds = self.write(classes, objects)
         return self.class_mask(objects, kinds) if self.masks else classes.astype(np.uint8), objects
 
-    def counted(self, classes: NDArray[Any]) -> NDArray[np.uint8]:
-        """Class ids as they count, (H, W)."""
+    def final_classes(self, classes: NDArray[Any]) -> NDArray[np.uint8]:
+        """The class ids that are scored and drawn, (H, W): without objects where `masks` doesn't ask for them."""
         return self.apply(classes)[0] if self.masks else classes.astype(np.uint8)
 
     def write(self, classes: Any, objects: Any, rows: int | None = None) -> NDArray[np.uint8]:

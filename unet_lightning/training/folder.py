@@ -45,6 +45,24 @@ def prepare_folder(folder: Path, plain: Mapping[str, Any]) -> RunStart:
     return found
 
 
+def remove_unbegun(folder: Path) -> None:
+    """A run that was refused before it began leaves no folder; whatever holds anything else stays."""
+    written = [folder / "train.log", folder / CONFIG]
+    if set(folder.rglob("*")) - {*written, folder / CONFIG.parent}:
+        return
+    for path in written:
+        path.unlink(missing_ok=True)
+    for place in (folder / CONFIG.parent, folder, *folder.parents):  # up to where the command was started
+        if Path.cwd() not in place.parents:
+            return
+        try:
+            place.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:  # other runs are in it
+            return
+
+
 def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> RunStart:
     if plain["resume"] == "never" and rank() == 0:
         raise InputError(f"{folder} holds a run already; go on with it by resume=auto, or choose another name: run=…")

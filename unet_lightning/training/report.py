@@ -104,7 +104,7 @@ def write_pictures(folder: Path, data: DataModule, task: SegmentationTask, split
         sample, native = images[index], data.store[images.records[index]]
         with task.trainer.precision_plugin.forward_context():
             logits = task.predict(sample["image"].to(task.device))
-        predicted = task.inference.postprocess.counted(logits.argmax(0).cpu().numpy())
+        predicted = task.inference.postprocess.final_classes(logits.argmax(0).cpu().numpy())
         picture = panel(native.image, native.mask, predicted, native.valid, data.dataset.colors)
         write_atomic(folder / f"pictures/{name}.png", encode_png(picture))
         caption = f"{sample['id']}, foreground Dice {format_number(float(dice[index]))}"
