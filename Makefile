@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 
 CLUSTER_TOOLS ?= ../shared/tools
 
-.PHONY: env train test test-cluster test-gpu check fuzz crash bench studies clean clean-cache
+.PHONY: env lock train test test-cluster test-gpu check fuzz crash bench studies clean clean-cache
 
 env: $(READY)
 
@@ -13,6 +13,12 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
+
+lock: env  ## requirements.lock: the versions of constraints.txt with hashes; torch isn't in it, its build depends on the machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	echo torch | $(BIN)/uv pip compile pyproject.toml --all-extras --constraint constraints.txt --excludes - \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet \
+		--output-file requirements.lock >/dev/null
 
 train: env  ## train and score a model with every default
 	$(BIN)/python train.py

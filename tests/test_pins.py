@@ -1,5 +1,6 @@
 """The versions that are tested lie within what the package asks for."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,13 +10,30 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 
 
-def test_every_requirement_has_a_pin_that_it_allows():
+def pins():
+    """The tested version of each package."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pins = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+    return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
+
+
+def test_every_requirement_has_a_pin_that_it_allows():
+    tested = pins()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     found = {Requirement(line) for line in asked if not line.startswith("unet-lightning")}
     assert len(found) > 30
     for requirement in found:
-        pin = pins[canonicalize_name(requirement.name)]
+        pin = tested[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(pin), f"{requirement}, and {pin} is tested"
+
+
+def test_the_lock_holds_the_pins_with_hashes_and_all_that_is_asked_for_but_torch():
+    entries = re.findall(
+        r"^(\S+)==(\S+?)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", (ROOT / "requirements.lock").read_text(), re.M
+    )
+    locked = {name: version for name, version, _ in entries}
+    assert locked == {name: pins()[name] for name in locked}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    names = {canonicalize_name(Requirement(line).name) for line in asked}
+    assert names - set(locked) == {"torch", "unet-lightning"}
