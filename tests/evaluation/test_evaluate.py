@@ -1,22 +1,27 @@
 import csv
 import json
 import shutil
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter, label
 
 from tests.small import SMALL, config
 from unet_lightning.command.compare import main as compare_main
 from unet_lightning.command.evaluate import main as evaluate_main
 from unet_lightning.command.tune import main as tune_main
+from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.evaluation import tune
 from unet_lightning.evaluation.evaluate import records_to_score
 from unet_lightning.evaluation.interval import interval, weighted_mean
 from unet_lightning.evaluation.paired import holm, paired
 from unet_lightning.evaluation.score import per_image, score_image, summary
-from unet_lightning.evaluation.tune import _score
+from unet_lightning.evaluation.tune import score_candidates
+from unet_lightning.metric.instance import panoptic_quality
+from unet_lightning.metric.overlap import drop_ignored, overlaps
 from unet_lightning.page.html import html
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.postprocess.components import Components
@@ -256,9 +261,36 @@ def test_tune_cleans_masks_where_there_are_no_instances(monkeypatch, finished):
     noisy[15, ::3] = 1
     node = {"_target_": "unet_lightning.postprocess.components.Components", "fill_holes": False, "keep_largest": False}
     node |= {"ridge": 0, "masks": True}
-    small, clean = (_score(node | {"min_size": size}, [(noisy, sample)], False) for size in (0, 5))
+    small, clean = score_candidates([node | {"min_size": size} for size in (0, 5)], [(noisy, sample)], False)
     assert clean == 1
     assert small == pytest.approx(200 / 207)
+
+
+def test_candidates_that_share_their_objects_score_as_each_by_itself():
+    random = np.random.default_rng(0)
+    pairs = []
+    for _ in range(2):
+        truth, count = label(gaussian_filter(random.random((60, 70)), 3) > 0.5)
+        assert count > 3
+        predicted = (gaussian_filter(random.random((60, 70)), 1) + (truth > 0) > 0.9).astype(np.uint8)
+        valid = random.random((60, 70)) > 0.02
+        image = np.zeros((60, 70, 1), np.uint8)
+        pairs.append((predicted, Sample(image, (truth > 0).astype(np.uint8), valid, truth.astype(np.int32))))
+    common = {"keep_largest": False, "masks": False}
+    nodes = [
+        {"_target_": f"unet_lightning.postprocess.{kind}", **more, "min_size": size, "fill_holes": holes, **common}
+        | {"ridge": ridge}
+        for kind, more in (("components.Components", {}), ("watershed.Watershed", {"neck": 0.5}))
+        for size, holes, ridge in product((0, 9), (False, True), (0, 1))
+    ]
+    expected = []
+    for node in nodes:
+        objects = [instantiate(node)(predicted) for predicted, _ in pairs]
+        references = [sample.instances * sample.valid for _, sample in pairs]
+        kept = [drop_ignored(r, o, s.valid) for r, o, (_, s) in zip(references, objects, pairs, strict=True)]
+        expected.append(np.mean([panoptic_quality(overlaps(*two)) for two in zip(references, kept, strict=True)]))
+    assert len(set(expected)) > 8
+    assert score_candidates(nodes, pairs, True) == pytest.approx(expected)
 
 
 def test_the_test_takes_groups_as_the_interval_does():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from unet_lightning.metric import overlap
 from unet_lightning.metric.instance import (
     THRESHOLDS,
     aggregated_jaccard,
@@ -11,7 +12,7 @@ from unet_lightning.metric.instance import (
     panoptic_quality,
     seg,
 )
-from unet_lightning.metric.overlap import drop_ignored, overlaps
+from unet_lightning.metric.overlap import drop_ignored, overlaps, renumber
 
 RANDOM = np.random.default_rng(0)
 
@@ -184,3 +185,22 @@ def test_in_a_partly_annotated_image_the_annotated_cells_alone_count_and_leaks_d
     assert len(table.predictions) == 1
     assert seg(table) == pytest.approx(19 / 40)  # 19 shared pixels, 20 + 39 - 19 in the union
     assert errors(table)["false_positives"] == 0
+
+
+@pytest.mark.parametrize("most", [0, 4, 10**6])
+def test_overlaps_are_the_same_counted_and_sorted(monkeypatch, most):
+    monkeypatch.setattr(overlap, "COUNTED", most)
+    reference, prediction = scattered(12), scattered(15)
+    found = overlaps(reference, prediction)
+    first, second = objects(reference), objects(prediction)
+    assert found.references.tolist() == [o.sum() for o in first]
+    assert found.predictions.tolist() == [o.sum() for o in second]
+    met = [((a & b).sum(), i, k) for i, a in enumerate(first) for k, b in enumerate(second) if (a & b).any()]
+    assert list(zip(found.shared, found.rows, found.columns, strict=True)) == met
+
+
+@pytest.mark.parametrize("labels", [[], [0, 0], [5, 0, 2**40, 5], [-3, 0, 7], [0, 3, 3, 1]])
+def test_renumbering_is_that_of_the_sorted_labels(labels):
+    ids, places = np.unique([0, *labels], return_inverse=True)
+    number, found = renumber(np.array(labels, np.int64))
+    assert (number, found.tolist()) == (len(ids), places[1:].tolist())

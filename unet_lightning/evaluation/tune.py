@@ -17,24 +17,27 @@ from unet_lightning.metric.instance import panoptic_quality
 from unet_lightning.metric.overlap import drop_ignored, overlaps
 from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.postprocess.components import Components
+from unet_lightning.postprocess.objects import Objects, Pieces
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.sample import Sample
 
 log = logging.getLogger(__name__)
 PERCENTILES = (0, 1, 2, 5)  # of the labelled objects' areas, tried as smallest size
 NECKS = (0.5, 1.0, 2.0, 4.0)  # pixels, tried for the watershed
+SELECTING = ("min_size", "keep_largest", "ridge", "masks")  # keys that matter only once the objects are found
+Pair = tuple[NDArray[np.uint8], Sample]
 
 
 def tune(predictor: Predictor) -> list[tuple[float, dict[str, Any]]]:
     """Score and node of every candidate, the simplest first."""
     dataset = find_dataset(predictor.config)
-    pairs: list[tuple[NDArray[np.uint8], Sample]] = []
+    pairs: list[Pair] = []
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)
         pairs.append((predictor.predict(sample.image), sample))
     instances = all(sample.instances is not None for _, sample in pairs)
     nodes = list(candidates(predictor, [sample for _, sample in pairs], instances))
-    return [(_score(node, pairs, instances), node) for node in track(nodes, "candidates", transient=True)]
+    return list(zip(score_candidates(nodes, pairs, instances), nodes, strict=True))
 
 
 def candidates(predictor: Predictor, samples: list[Sample], instances: bool) -> Iterator[dict[str, Any]]:
@@ -63,21 +66,51 @@ def _areas(sample: Sample) -> NDArray[np.int64]:
     return np.bincount(objects[objects > 0].ravel())[1:] if objects.any() else np.zeros(0, np.int64)
 
 
-def _score(node: dict[str, Any], pairs: list[tuple[NDArray[np.uint8], Sample]], instances: bool) -> float:
-    """Mean panoptic quality, or pooled Dice of the foreground."""
-    postprocess = instantiate(node)
-    qualities, hits, total = [], 0, 0
-    for classes, sample in pairs:
-        objects = np.zeros(classes.shape, np.int32)
-        kinds = postprocess.write(classes, objects)
-        if sample.instances is not None and instances:
-            reference = sample.instances * sample.valid
-            qualities.append(panoptic_quality(overlaps(reference, drop_ignored(reference, objects, sample.valid))))
-        else:
-            masked = postprocess.class_mask(objects, kinds)[sample.valid]
-            mask = sample.mask[sample.valid]
-            hits += 2 * int(((masked == mask) & (mask > 0)).sum())
-            total += int((masked > 0).sum() + (mask > 0).sum())
-    if instances:
-        return float(np.nanmean(qualities)) if not np.isnan(qualities).all() else 0.0
-    return hits / total if total else 0.0
+def score_candidates(nodes: list[dict[str, Any]], pairs: list[Pair], instances: bool) -> list[float]:
+    """Mean panoptic quality of each post-processing over the images, or Dice of the foreground pooled over them.
+
+    pairs: predicted class ids (H, W) and the sample of each image. 0 where nothing is defined.
+    """
+    tried = [(_splitting(node), instantiate(node)) for node in nodes]
+    parts = np.array([_parts(tried, *pair, instances) for pair in track(pairs, "candidates", transient=True)])
+    above, below = parts.sum(axis=0).T  # (images, candidates, 2) to (candidates,) each
+    return [float(score) for score in np.divide(above, below, out=np.zeros(len(nodes)), where=below > 0)]
+
+
+def _splitting(node: dict[str, Any]) -> tuple[Any, ...]:
+    """The values that decide which objects there are, before any is left out."""
+    return tuple(value for name, value in node.items() if name not in SELECTING)
+
+
+def _parts(
+    tried: list[tuple[tuple[Any, ...], Objects]], classes: NDArray[np.uint8], sample: Sample, instances: bool
+) -> list[tuple[float, float]]:
+    """What each candidate adds to the numerator and the denominator of its score on one image.
+
+    Candidates that differ only in what they leave out or grow share the objects they select from.
+    """
+    split: dict[tuple[Any, ...], tuple[NDArray[np.int32], Pieces]] = {}
+    found = []
+    for key, postprocess in tried:
+        if key not in split:
+            parts = np.zeros(classes.shape, np.int32)
+            split[key] = parts, postprocess.split(classes, parts)
+        objects, pieces = split[key][0].copy(), split[key][1]
+        kinds = postprocess.select(objects, pieces)
+        found.append(_quality(objects, sample) if instances else _dice(postprocess.class_mask(objects, kinds), sample))
+    return found
+
+
+def _quality(objects: NDArray[np.int32], sample: Sample) -> tuple[float, float]:
+    """Panoptic quality, and 1 where it is defined."""
+    assert sample.instances is not None
+    reference = sample.instances * sample.valid
+    quality = panoptic_quality(overlaps(reference, drop_ignored(reference, objects, sample.valid)))
+    return (0.0, 0.0) if np.isnan(quality) else (quality, 1.0)
+
+
+def _dice(classes: NDArray[np.uint8], sample: Sample) -> tuple[float, float]:
+    """Twice the pixels of the foreground that agree, and those of both masks."""
+    predicted, mask = classes[sample.valid], sample.mask[sample.valid]
+    agree = ((predicted == mask) & (mask > 0)).sum()
+    return float(2 * agree), float((predicted > 0).sum() + (mask > 0).sum())

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+COUNTED = 4  # entries of a table for each pixel, up to which a table is faster than sorting
+
 
 @dataclass(frozen=True)
 class Overlaps:
@@ -33,15 +35,34 @@ class Overlaps:
 
 def overlaps(reference: NDArray[Any], prediction: NDArray[Any]) -> Overlaps:
     """The table of overlaps; time and memory grow with the pixels, not with the square of the objects."""
-    reference_ids, reference_of = np.unique(np.append(0, reference), return_inverse=True)
-    prediction_ids, prediction_of = np.unique(np.append(0, prediction), return_inverse=True)
-    width = len(prediction_ids)
-    pairs, counts = np.unique(reference_of[1:] * width + prediction_of[1:], return_counts=True)
+    height, reference_of = renumber(reference)
+    width, prediction_of = renumber(prediction)
+    pair_of = reference_of * width + prediction_of
+    if height * width <= COUNTED * pair_of.size:
+        table = np.bincount(pair_of, minlength=height * width)
+        pairs = np.flatnonzero(table)
+        counts = table[pairs]
+    else:
+        pairs, counts = np.unique(pair_of, return_counts=True)
     rows, columns = pairs // width, pairs % width
-    references = np.bincount(rows, counts, minlength=len(reference_ids)).astype(np.int64)
+    references = np.bincount(rows, counts, minlength=height).astype(np.int64)
     predictions = np.bincount(columns, counts, minlength=width).astype(np.int64)
     both = (rows > 0) & (columns > 0)
     return Overlaps(references[1:], predictions[1:], rows[both] - 1, columns[both] - 1, counts[both])
+
+
+def renumber(labels: NDArray[Any]) -> tuple[int, NDArray[np.int64]]:
+    """How many labels there are, 0 always among them, and (N,) their places 0, 1, … in order, of labels of any shape.
+
+    Counts where the largest label is small enough, and sorts otherwise, which takes ten times as long.
+    """
+    flat = labels.ravel()
+    if flat.size == 0 or flat.min() < 0 or flat.max() > COUNTED * flat.size:
+        ids, places = np.unique(np.append(0, flat), return_inverse=True)
+        return len(ids), places[1:]
+    used = np.zeros(int(flat.max()) + 1, bool)
+    used[flat] = used[0] = True
+    return int(used.sum()), (np.cumsum(used) - 1)[flat]
 
 
 def drop_ignored(reference: NDArray[Any], prediction: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
@@ -53,9 +74,9 @@ def drop_ignored(reference: NDArray[Any], prediction: NDArray[Any], valid: NDArr
     """
     if valid.all():
         return prediction
-    ids, of = np.unique(np.append(0, prediction), return_inverse=True)
-    of = of[1:].reshape(prediction.shape)
-    ignored = np.bincount(of[~valid], minlength=len(ids)) > 0.5 * np.bincount(of.ravel(), minlength=len(ids))
+    number, places = renumber(prediction)
+    of = places.reshape(prediction.shape)  # (H, W)
+    ignored = np.bincount(of[~valid], minlength=number) > 0.5 * np.bincount(places, minlength=number)
     found = overlaps(np.where(valid, reference, 0), prediction)
     covers = found.columns[found.shared > 0.5 * found.references[found.rows]] + 1
     kept = ~ignored

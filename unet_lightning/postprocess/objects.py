@@ -45,8 +45,16 @@ class Objects(ABC):
 
         Both are arrays (H, W) or whatever is read and written by slices, `rows` rows at a time.
         """
+        return self.select(objects, self.split(classes, objects, rows), rows)
+
+    def split(self, classes: Any, objects: Any, rows: int | None = None) -> Pieces:
+        """Write all objects of `classes` into `objects`, before any is left out; their areas and classes."""
         labels = self._join(classes, objects, rows)
-        areas, kinds = self.divide(objects, self._number_pieces(objects, labels, rows), rows)
+        return self.divide(objects, self._number_pieces(objects, labels, rows), rows)
+
+    def select(self, objects: Any, pieces: Pieces, rows: int | None = None) -> NDArray[np.uint8]:
+        """Leave out objects by size, number the others anew and grow the ridge back; the classes, (N + 1,), 0 first."""
+        areas, kinds = pieces
         kept = areas >= max(1, self.min_size)
         if self.keep_largest:
             for kind in np.unique(kinds[kept]):
