@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 
 CLUSTER_TOOLS ?= ../shared/tools
 
-.PHONY: env lock train test test-cluster test-gpu check fuzz crash bench studies clean clean-cache
+.PHONY: env lock train test test-cluster test-gpu test-export check fuzz crash bench studies clean clean-cache
 
 env: $(READY)
 
@@ -43,6 +43,9 @@ crash: env  ## kill -9 at 100 random moments; every run ends as if nothing had h
 
 test-gpu: env  ## on a machine with CUDA: every network, precision and compilation, memory, speed
 	$(BIN)/python -m pytest -s tests/training/test_gpu.py
+
+test-export: env  ## every network as ONNX beside torch: up-sampling, convolution, depth, norm, channels; half an hour
+	$(BIN)/python -m pytest -s tests/prediction/every_export.py
 
 bench: env  ## speed, as ratios measured in one run
 	$(BIN)/python -m tests.bench

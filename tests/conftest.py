@@ -50,6 +50,8 @@ def randomise(network, seed=0):
                 module.running_mean.normal_(0, 0.1, generator=generator)
                 module.running_var.uniform_(0.7, 1.3, generator=generator)
                 weight.uniform_(0.7, 1.3, generator=generator)
+            elif isinstance(module, torch.nn.InstanceNorm2d | torch.nn.GroupNorm):
+                weight.uniform_(0.7, 1.3, generator=generator)
             elif weight is not None:
                 scale = weight.std()
                 weight.normal_(0, 1, generator=generator).mul_(scale)

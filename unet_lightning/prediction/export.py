@@ -26,11 +26,23 @@ TOLERANCE = 1e-4  # of the logits' standard deviation
 
 
 def export(predictor: Predictor, folder: Path) -> float:
-    """Write the folder. Returns the largest difference of logits from onnxruntime's, in standard deviations."""
+    """Write the folder. Returns the largest difference of logits from onnxruntime's, in standard deviations.
+
+    InputError, and no new folder, where the network can't be written or the folder can't be made.
+    """
     network = predictor.models[0].network.to(memory_format=torch.contiguous_format)
     text = example(predictor)
-    folder.mkdir(parents=True, exist_ok=True)
-    export_onnx(network, predictor.channels, folder / "network.onnx")
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} can't be a folder ({error.strerror}); name another one with --output") from None
+    try:
+        export_onnx(network, predictor.channels, folder / "network.onnx")
+    except InputError:
+        if new:
+            folder.rmdir()
+        raise
     write_json(folder / "model.json", description(predictor))
     write_atomic(folder / "predict.py", text)
     difference = largest_difference(network, predictor.channels, folder / "network.onnx")

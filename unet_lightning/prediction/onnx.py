@@ -2,6 +2,10 @@
 
 import logging
 import warnings
+from contextlib import redirect_stderr
+from copy import deepcopy
+from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +17,93 @@ from torch.nn import functional as F
 
 from unet_lightning.error import InputError
 
+REMEDY = "it can write the up-samplings and fusions of this package: train with upsample=transposed fusion=concat"
 
-class PaddedNetwork(nn.Module):
-    """A same network padded to whole poolings without a branch, as the exporter needs it."""
+
+class WholeNetwork(nn.Module):
+    """A network on sides that are plain multiples of its poolings plus a constant, whatever the exporter's symbols.
+
+    Halving then leaves no rounding behind, so that the exporter needs no proof that skips and up-sampled maps fit; with
+    rounding it gives up on valid networks from depth 3 on. Same networks are padded to whole poolings as in torch. An
+    image that a valid network takes stays as it is; one that it would refuse is cut to the next smaller it takes.
+    """
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         self.network, self.multiple = network, network.geometry.multiple
+        self.same = network.geometry.convolution == "same"
+        self.smallest = 0 if self.same else network.geometry.input_size(1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, C, h, w) to logits (B, K, h, w)."""
+        """(B, C, h, w) to logits (B, K, h - 2 margin, w - 2 margin)."""
         height, width = image.shape[-2:]
-        whole = [(side + self.multiple - 1) // self.multiple * self.multiple for side in (height, width)]
-        padded = F.pad(image, (0, whole[1] - width, 0, whole[0] - height), mode="replicate")
-        logits: Tensor = self.network.head(self.network.decoder(*self.network.encoder(padded)))
-        return logits[..., :height, :width]
+        up = self.multiple - 1 if self.same else 0
+        bottom, right = (
+            (side - self.smallest + up) // self.multiple * self.multiple + self.smallest - side
+            for side in (height, width)
+        )
+        whole = F.pad(image, (0, right, 0, bottom), mode="replicate" if self.same else "constant")
+        logits: Tensor = self.network.head(self.network.decoder(*self.network.encoder(whole)))
+        return logits[..., :height, :width] if self.same else logits
 
 
 def export_onnx(network: Any, channels: int, path: Path) -> None:
-    """The network with free batch, height and width."""
+    """The network with free batch, height and width. InputError where torch's exporter can't write it."""
     try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
+        for name in ("onnx", "onnxscript", "onnxruntime"):  # the last one compares: missing it now is cheaper
+            import_module(name)
     except ImportError as error:
         raise InputError(f"{error}; pip install 'unet-lightning[export]'") from None
     geometry = network.geometry
-    if geometry.convolution == "same":
-        module, side = PaddedNetwork(network), 2 * geometry.multiple + 3
-        sides = [Dim("height", min=2), Dim("width", min=2)]
+    if geometry.convolution == "same":  # an example that is padded, and without maps of size 1
+        least, side = 2, 2 * geometry.multiple + 3
     else:
-        module, side = network, geometry.input_size(1)
-        rest = side % geometry.multiple
-        sides = [geometry.multiple * Dim(f"tiles_{axis}", min=side // geometry.multiple) + rest for axis in "yx"]
+        least = geometry.input_size(1)
+        side = least + geometry.multiple
     example = torch.zeros(2, channels, side, side + geometry.multiple)
-    with warnings.catch_warnings():
+    free = {0: Dim("batch"), 2: Dim("height", min=least), 3: Dim("width", min=least)}
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):  # where it prints the graph when it fails
         warnings.simplefilter("ignore")
         for name in ("torch.onnx", "onnxscript", "onnx_ir"):
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
-                module,
+                WholeNetwork(network),
                 (example,),
                 dynamo=True,
-                dynamic_shapes=({0: Dim("batch"), 2: sides[0], 3: sides[1]},),
+                dynamic_shapes=(free,),
                 input_names=["image"],
                 output_names=["logits"],
                 verbose=False,
             )
         except Exception as error:  # of many kinds, with hundreds of lines
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
-            raise InputError(f"torch's exporter can't write this network ({type(error).__name__}: {reason})") from None
+            raise InputError(f"torch's exporter can't write this network ({first_line(error)}); {REMEDY}") from None
     assert program is not None
     program.save(str(path))
 
 
+def first_line(error: BaseException) -> str:
+    """Class and first line of what an error goes back to."""
+    error = error.__cause__ or error
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[:1]])
+
+
 def largest_difference(network: Any, channels: int, path: Path) -> float:
-    """Largest difference from the torch network's logits on noise of two sizes, in their standard deviations."""
+    """Largest difference from the torch network's logits on noise of two sizes, in their standard deviations.
+
+    The torch network is taken in float64: deep ones round by as much as 1e-4 in float32, in torch as in onnxruntime.
+    """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path))  # type: ignore[attr-defined]
-    geometry = network.geometry
+    geometry, network = network.geometry, deepcopy(network).double()
     side = geometry.input_size(2 * geometry.multiple)
     largest = 0.0
     for height, width in ((side, side + geometry.multiple), (side + 3 * geometry.multiple, side)):
         image = torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(height))
         with torch.inference_mode():
-            expected = network(image).numpy()
+            expected = network(image.double()).numpy()
         found = session.run(None, {"image": image.numpy()})[0]
         largest = max(largest, float(np.abs(found - expected).max() / max(expected.std(), 1e-12)))
     return largest
