@@ -21,7 +21,7 @@ LEAVES = {  # keys whose parts know nothing but arrays, tensors and the modules 
 KEYS = LEAVES | {"callback", "data", "search"}
 ROOMS = {
     *("config", "reading", "pipeline", "training", "prediction", "metric", "evaluation", "sweep", "page", "runtime"),
-    "command",
+    *("command", "plan"),
 }
 STOCK = {"optimizer", "trainer", "launch"}  # keys whose options are all other libraries' classes
 LOWEST = LEAVES | {"page", "runtime", "metric"}

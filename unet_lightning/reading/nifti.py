@@ -23,6 +23,14 @@ def same_size(volume: Path, label: Path) -> bool:
     return bool(_open(volume).shape[:3] == _open(label).shape)
 
 
+def voxel_size(path: Path) -> tuple[float, float, float]:
+    """Millimetres (z, y, x), where z runs across the slices and x is the first of the other axes as stored."""
+    image = _open(path)
+    sizes, axis = [*map(float, image.header.get_zooms()[:3]), 1.0][:3], _axis(image)
+    x, y = (size for k, size in enumerate(sizes) if k != axis)
+    return sizes[axis], y, x
+
+
 def read_slice(path: Path, page: int | None) -> NDArray[Any]:
     """Slice `page` across the body's axis, rows and columns as stored, the fourth axis of a series as channels."""
     opened = _volume(path, path.stat().st_mtime_ns if path.is_file() else 0)

@@ -1,0 +1,24 @@
+"""Records as the cases that nnU-Net's rules speak of: images, and the slices of a volume together."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from unet_lightning.plan.fingerprint import FLAT, Case
+from unet_lightning.reading.endings import NIFTI, ends_in
+from unet_lightning.reading.nifti import voxel_size
+from unet_lightning.record import DataSet, Record
+
+
+def cases(dataset: DataSet, records: Sequence[Record]) -> Iterator[Case]:
+    """A case for each image file of the records, which stand in the order of their slices."""
+    for path, slices in groupby(records, key=lambda record: record.image):
+        samples = [dataset.read(record) for record in slices]
+        image = np.stack([sample.image.astype(np.float32) for sample in samples])  # (z, y, x, C), or (z, x, y, C)
+        label = np.stack([np.where(sample.valid, sample.mask, 0) for sample in samples])
+        spacing = (FLAT, 1.0, 1.0)
+        if ends_in(path, NIFTI):  # rows and columns as stored, the first of which nnU-Net calls x
+            spacing = voxel_size(path)
+            image, label = image.swapaxes(1, 2), label.swapaxes(1, 2)
+        yield Case(np.moveaxis(image, 3, 0), label, spacing)
