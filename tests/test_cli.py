@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.typed import typed
 from unet_lightning import __version__
 from unet_lightning.command.help import help_text
 from unet_lightning.config.groups import CONF, groups
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(*arguments, cwd=ROOT):
+    """`python train.py`, a process of its own."""
     return subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, capture_output=True, text=True, check=False
     )
@@ -35,7 +37,7 @@ def run(*arguments, cwd=ROOT):
     ],
 )
 def test_wrong_overrides_exit_with_2_and_no_traceback(tmp_path, arguments, words):
-    done = run(*arguments, cwd=tmp_path)
+    done = typed("train", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -56,17 +58,28 @@ def test_bad_data_ends_with_file_finding_and_remedy(tmp_path, overrides, words):
         path = tmp_path / "set" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    done = run("data=folder", *(o.format(set=tmp_path / "set") for o in overrides), cwd=tmp_path)
+    done = typed("train", "data=folder", *(o.format(set=tmp_path / "set") for o in overrides), cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
+def test_a_process_that_refuses_ends_with_2_and_a_line(tmp_path):
+    refused = {
+        "loss=focall": "did you mean 'focal'",
+        "data=folder data.root=/nowhere": "data.root=/nowhere is not a folder",
+    }
+    for wrong, words in refused.items():
+        done = run(*wrong.split(), cwd=tmp_path)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+        assert words in done.stderr
+
+
 def test_a_sweep_trains_every_trial_in_a_folder_of_its_name(tmp_path):
     small = ["data=synthetic", "data.number=5", "data.height=32", "data.width=32", "data.num_workers=0", "tile=32"]
-    done = run(
-        "-m", "fusion=concat,add", *small, "data.crop=16", "model.depth=1", "trainer.fast_dev_run=true", cwd=tmp_path
-    )
+    small += ["data.crop=16", "model.depth=1", "trainer.fast_dev_run=true"]
+    done = typed("train", "-m", "fusion=concat,add", *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     results = sorted(tmp_path.glob("outputs/sweeps/*/*/results.json"))
     assert ["fusion=add" in str(path) for path in results] == [True, False]
@@ -75,10 +88,10 @@ def test_a_sweep_trains_every_trial_in_a_folder_of_its_name(tmp_path):
 
 def test_a_preset_finds_the_groups_it_searches_and_refuses_what_is_not_there():
     preset = ["--cfg", "job", "-cd", "experiments/border_weight", "-cn", "quick"]
-    done = run(*preset, "data=crowded", cwd=ROOT)
+    done = typed("train", *preset, "data=crowded", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "manifest: crowded.csv" in done.stdout
-    done = run(*preset, "data=crowdd", cwd=ROOT)
+    done = typed("train", *preset, "data=crowdd", cwd=ROOT)
     assert done.returncode == 2
     assert "did you mean 'crowded'" in done.stderr
 
@@ -127,7 +140,7 @@ def test_every_value_in_the_yaml_carries_its_explanation(path):
 
 def test_the_flags_of_a_preset_may_be_written_with_an_equals_sign():
     preset = ["--cfg", "job", "--config-dir=experiments/border_weight", "--config-name=quick"]
-    done = run(*preset, "data=crowded", cwd=ROOT)
+    done = typed("train", *preset, "data=crowded", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "manifest: crowded.csv" in done.stdout
 
@@ -162,18 +175,18 @@ def test_a_refused_run_removes_no_folder_of_the_user(tmp_path, place):
     (tmp_path / "empty").mkdir()
     here = tmp_path / "here"  # empty as well
     here.mkdir()
-    assert run("data=folder", "data.root=/nowhere", place, cwd=here).returncode == 2
+    assert typed("train", "data=folder", "data.root=/nowhere", place, cwd=here).returncode == 2
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["empty", "here"]
     assert not list(here.iterdir())
     (here / "mine").mkdir()
-    assert run("data=folder", "data.root=/nowhere", "hydra.run.dir=.", cwd=here).returncode == 2
+    assert typed("train", "data=folder", "data.root=/nowhere", "hydra.run.dir=.", cwd=here).returncode == 2
     assert (here / "mine").is_dir()
 
 
 def test_a_refused_run_leaves_no_folder_and_nothing_of_others(tmp_path):
     mine = tmp_path / "outputs" / "mine" / "notes.txt"
     for name, kept in (("a", False), ("mine", True)):
-        done = run("data=folder", "data.root=/nowhere", f"run={name}", cwd=tmp_path)
+        done = typed("train", "data=folder", "data.root=/nowhere", f"run={name}", cwd=tmp_path)
         assert done.returncode == 2
         assert mine.exists() == kept
         assert (tmp_path / "outputs").exists() == kept

@@ -3,8 +3,6 @@
 import csv
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -17,6 +15,7 @@ from scipy import stats
 
 from experiments import collect, figures, render
 from tests.small import QUIET, TINY_NETWORK, config
+from tests.typed import typed
 from unet_lightning.data import nuclei
 from unet_lightning.error import InputError
 from unet_lightning.sweep.outcome import Outcome
@@ -91,11 +90,9 @@ def test_results_hold_three_seeds_of_every_setting_of_the_preset(path):
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_preset_composes_under_the_command_it_names(path):
     command = next(line for line in path.read_text().splitlines() if line.startswith("#   python train.py"))
-    typed = command.removeprefix("#   python train.py -m ").split()
-    assert typed == ["-cd", f"experiments/{path.parent.name}", "-cn", path.stem]
-    done = subprocess.run(
-        [sys.executable, "train.py", *typed, "--cfg", "job"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    words = command.removeprefix("#   python train.py -m ").split()
+    assert words == ["-cd", f"experiments/{path.parent.name}", "-cn", path.stem]
+    done = typed("train", *words, "--cfg", "job", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "_target_" in done.stdout
 
@@ -168,9 +165,9 @@ def test_a_sweep_is_collected_and_told(tmp_path):
     small += ["data.crops_per_image=2", "trainer.fast_dev_run=false", "trainer.max_steps=2", *TINY_NETWORK, *QUIET]
     for seed in (0, 1):
         for ridge in (0, 2):
-            typed = [f"seed={seed}", f"data.ridge={ridge}", *small]
-            command_line = CommandLine(typed, {"data": "synthetic", "fusion": "concat"})
-            train(config(*typed), tmp_path / f"{seed}{ridge}", command_line)
+            overrides = [f"seed={seed}", f"data.ridge={ridge}", *small]
+            command_line = CommandLine(overrides, {"data": "synthetic", "fusion": "concat"})
+            train(config(*overrides), tmp_path / f"{seed}{ridge}", command_line)
     assert collect.main(["paper_cells", "quick", "--sweep", str(tmp_path), "--output", str(tmp_path / "results")]) == 0
     found = json.loads((tmp_path / "results" / "quick.json").read_text())
     assert len(found["trials"]) == 4

@@ -1,8 +1,6 @@
 import csv
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -10,11 +8,11 @@ import numpy as np
 import pytest
 
 from tests.small import config
+from tests.typed import typed
 from unet_lightning.command.validate import main
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.build import build_data_module
 
-ROOT = Path(__file__).parents[2]
 SPLIT = ("train", "train", "train", "val", "test", "train")
 
 
@@ -159,12 +157,9 @@ def test_the_set_is_only_read_and_nothing_is_cached(root, capsys):
 
 
 def test_a_wrong_override_exits_with_2(tmp_path):
-    code = "from unet_lightning.cli import main; main()"
     cases = {"data=foldr": "did you mean 'folder'", "data=folder": "data.root", "--sheet=x.jpg": "is no PNG"}
     for wrong, words in cases.items():
-        done = subprocess.run(
-            [sys.executable, "-c", code, "validate", wrong], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+        done = typed("validate", wrong, cwd=tmp_path)
         assert done.returncode == 2
         assert words in done.stderr
         assert "Traceback" not in done.stderr
