@@ -37,7 +37,8 @@ def read_image(path: Path, page: int | None = None) -> NDArray[Any]:
     alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume.
     """
     image = _decode_image(path, page)
-    return np.ascontiguousarray(image if image.dtype.name in KEPT else image.astype(np.float32))
+    kind = image.dtype.newbyteorder("=") if image.dtype.name in KEPT else np.dtype(np.float32)
+    return np.ascontiguousarray(image, kind)
 
 
 def _decode_image(path: Path, page: int | None) -> NDArray[Any]:

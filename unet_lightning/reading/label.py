@@ -47,7 +47,7 @@ def read_label(
 def _decode_label(path: Path, in_color: bool, page: int | None, variable: str | None) -> NDArray[Any]:
     """(H, W) or (H, W, C) as stored."""
     if ends_in(path, ARRAYS):
-        return read_array(path, page, variable)
+        return _whole(read_array(path, page, variable))
     data = read_bytes(path)
     if ends_in(path, TIFF):
         return decode_tiff(path, page)
@@ -59,3 +59,11 @@ def _decode_label(path: Path, in_color: bool, page: int | None, variable: str | 
             return np.asarray(picture.convert("RGB") if colored else picture)
     except (OSError, SyntaxError, ValueError) as error:
         raise broken(path, error) from None
+
+
+def _whole(label: NDArray[Any]) -> NDArray[Any]:
+    """Numbers that are whole but for the rounding of a scale, such as 255 times 1/255, as whole; others as they are."""
+    if label.dtype.kind != "f" or not np.isfinite(label).all():
+        return label
+    rounded = np.round(label)
+    return rounded.astype(np.int64) if np.allclose(label, rounded, rtol=1e-6, atol=1e-3) else label
