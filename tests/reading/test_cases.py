@@ -15,6 +15,15 @@ READ = {
     "nifti_scaled_image": {},
     "nifti_scl_slope_label": {},
     "nifti_label_other_orientation": {},
+    "mask_1bit_tiff_miniswhite": {},
+    "mask_palette_tiff_colors": {"classes": TWO},
+    "mask_exif180_jpeg": {"threshold": 127},
+    "png_called_tif": {},
+    "mask_npy_1hw": {},
+    "mask_npy_onehot_last": {"classes": TWO},
+    "mask_rgba_alpha_only": {"label_values": {0: 0, 255: 1}},
+    "imagej_zyx_as_channels": {"axes": "CYX"},
+    "shaped_tiff_hwc5": {"axes": "YXC"},
 }
 
 pytestmark = pytest.mark.skipif(

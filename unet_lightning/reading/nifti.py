@@ -1,5 +1,6 @@
 """NIfTI volumes and their slices, scaled and turned as their headers say."""
 
+import gzip
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
+from unet_lightning.reading.endings import ends_in
 from unet_lightning.reading.failure import broken, missing
 from unet_lightning.reading.optional import require
 
+GZIP, NIFTI_2 = b"\x1f\x8b", 540  # how compressed files begin, and NIfTI-2
 SAME_PLACE = 0.5  # of a voxel: how far a label may lie from its image, by their affines
 
 
@@ -110,10 +113,22 @@ def _volume(path: Path, changed: int) -> tuple[NDArray[Any], Volume] | InputErro
         return broken(path, error)
 
 
+def _load(nibabel: Any, path: Path) -> Any:
+    """The file, mapped where it isn't compressed; nibabel goes by the name, and one that lies is read as a whole."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    packed = start.startswith(GZIP)
+    if ends_in(path, (".nii.gz",) if packed else (".nii",)):
+        return nibabel.load(path)
+    data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    second = int.from_bytes(data[:4], "little") == NIFTI_2 or int.from_bytes(data[:4], "big") == NIFTI_2
+    return (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_bytes(data)
+
+
 def _open(path: Path) -> Volume:
     nibabel = require("nibabel", "nifti")
     try:
-        image = nibabel.load(path)
+        image = _load(nibabel, path)
         if len(image.shape) not in (2, 3, 4) or 0 in image.shape:
             raise ValueError(f"a volume of {image.shape}")
         proxy, header = image.dataobj, image.header
