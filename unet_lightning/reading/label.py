@@ -40,6 +40,8 @@ def read_label(
     """
     kind = format_of(path)
     label = _decode_label(path, kind, in_color, page, variable, axes)
+    if label.dtype.kind not in "buif":
+        raise InputError(f"{path}: numbers of type {label.dtype.name}; expected class ids; store them so")
     if label.ndim == 3 and label.shape[2] == 1:
         label = label[..., 0]
     if label.ndim == 3 and classes is not None and not in_color and kind in (*ARRAYS, "tiff"):
