@@ -45,8 +45,9 @@ class Predictor:
     def pieces(self, image: Any) -> Pieces:
         """Logits of an image (H, W, C) in pieces that cover it, each ((top, left, bottom, right), (K, h, w) float32).
 
-        image: an array, or whatever has a shape and is read by slices. Of an ensemble or several views the logits are
-        the logarithm of mean probabilities. Where a GPU's memory doesn't suffice the pieces come again, smaller.
+        image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. Of an
+        ensemble or several views the logits are the logarithm of mean probabilities. Where a GPU's memory doesn't
+        suffice the pieces come again, smaller.
         """
         if len(image.shape) != 3 or image.shape[2] != self.channels:
             raise InputError(f"image of shape {tuple(image.shape)}; expected (H, W, {self.channels}) as in training")
@@ -80,7 +81,7 @@ class Predictor:
         return ids
 
     def _scorer(self, model: TrainedModel, image: Any) -> TileScorer:
-        affine = model.normalize(image)
+        affine, image = model.normalize(image), np.ma.getdata(image) if isinstance(image, np.ndarray) else image
 
         def read(top: int, left: int, height: int, width: int) -> Tensor:
             return model.normalize_window(window(image, top, left, height, width), affine)

@@ -16,7 +16,8 @@ from unet_lightning.error import InputError
 from unet_lightning.reading.endings import TIFF, ends_in
 from unet_lightning.reading.failure import broken, refuse_claim
 from unet_lightning.reading.image import KEPT, as_channels, read_image
-from unet_lightning.reading.tiff import alphas, open_tiff
+from unet_lightning.reading.tiff import open_tiff
+from unet_lightning.reading.tiff_page import alphas
 
 TIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transformation, keys
 ORIENTATION = 0x0112

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.reading.array import read_array
-from unet_lightning.reading.bitmap import JPEG, decode_jpeg, decode_opencv, read_bytes
-from unet_lightning.reading.endings import ARRAYS, TIFF, ends_in
+from unet_lightning.reading.array import ARRAYS, read_array
+from unet_lightning.reading.bitmap import decode_jpeg, decode_opencv, read_bytes
+from unet_lightning.reading.format import format_of
+from unet_lightning.reading.nodata import filled, masked
 from unet_lightning.reading.tiff import decode_tiff
 
 KEPT = ("uint8", "uint16", "int16", "float32")  # what OpenCV resamples; the rest becomes float32
@@ -21,6 +22,8 @@ def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
     stored = image.shape[2]
     if channels is None or stored == channels:
         return image
+    if isinstance(image, np.ma.MaskedArray):
+        return masked(as_channels(image.data, channels), np.asarray(np.ma.getmaskarray(image).any(2)))
     if stored not in (1, 3):
         raise InputError(f"{stored} channels can't become data.channels={channels}; set data.channels=null")
     if stored == 1:
@@ -30,22 +33,29 @@ def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
     return (np.round(grey) if whole else grey).astype(image.dtype)[..., None]
 
 
-def read_image(path: Path, page: int | None = None) -> NDArray[Any]:
-    """(H, W, C) in RGB order, a JPEG turned upright; 8 and 16 bit and float32 as stored, other types as float32.
+def read_image(path: Path, page: int | None = None, axes: str | None = None) -> NDArray[Any]:
+    """(H, W, C) in RGB order, upright; 8 and 16 bit and float32 as stored, other types as float32.
 
     Alpha is dropped: the fourth channel of a PNG or BMP, the second of a grey PNG, and of a TIFF what it declares as
-    alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume.
+    alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume. axes:
+    `data.axes`, of arrays and stacks. A masked array where pixels have no data: these hold the mean of the others.
     """
-    image = _decode_image(path, page)
-    return np.ascontiguousarray(image if image.dtype.name in KEPT else image.astype(np.float32))
+    image = filled(path, _decode_image(path, page, axes))
+    if image.dtype.kind not in "buif":
+        raise InputError(f"{path}: numbers of type {image.dtype.name}; expected real ones; store them so")
+    kind = image.dtype.newbyteorder("=") if image.dtype.name in KEPT else np.dtype(np.float32)
+    if isinstance(image, np.ma.MaskedArray):
+        return masked(np.ascontiguousarray(image.data, kind), np.asarray(np.ma.getmaskarray(image).any(2)))
+    return np.ascontiguousarray(image, kind)
 
 
-def _decode_image(path: Path, page: int | None) -> NDArray[Any]:
+def _decode_image(path: Path, page: int | None, axes: str | None) -> NDArray[Any]:
     """(H, W, C) of any type."""
-    if ends_in(path, ARRAYS):
-        stored = read_array(path, page)
+    kind = format_of(path)
+    if kind in ARRAYS:
+        stored = read_array(path, kind, page, axes=axes)
         return stored if stored.ndim == 3 else stored[..., None]
     data = read_bytes(path)
-    if ends_in(path, TIFF):
-        return decode_tiff(path, page)
-    return decode_jpeg(path, data) if data.startswith(JPEG) else decode_opencv(path, data)
+    if kind == "tiff":
+        return decode_tiff(path, page, axes=axes)
+    return decode_jpeg(path, data) if kind == "jpeg" else decode_opencv(path, data)
