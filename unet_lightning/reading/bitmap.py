@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import broken, missing, refuse_claim
+from unet_lightning.reading.guard import check_file
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
@@ -50,6 +51,7 @@ def decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
 
 def read_bytes(path: Path) -> bytes:
     """What a file holds; InputError where it is absent, unreadable or empty."""
+    check_file(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:

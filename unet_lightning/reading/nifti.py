@@ -1,6 +1,8 @@
 """NIfTI volumes and their slices."""
 
+from contextlib import nullcontext
 from functools import lru_cache
+from gzip import GzipFile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import broken, missing
+from unet_lightning.reading.guard import check_file
 from unet_lightning.reading.optional import require
 
 
@@ -16,6 +19,35 @@ def slices(path: Path) -> int | None:
     """How many slices a volume has along the body's axis; None for a single picture. Reads the header alone."""
     image = _open(path)
     return int(image.shape[_axis(image)]) if len(image.shape) > 2 else None
+
+
+def volume_shape(path: Path) -> tuple[int | None, int, int, int]:
+    """Slices (None for a single picture), rows, columns and channels, as slices are read. Reads the header alone."""
+    image = _open(path)
+    sizes = list(image.shape)
+    pages = sizes.pop(_axis(image)) if len(sizes) > 2 else None
+    rows, columns, channels = (*sizes, 1)[:3]
+    return pages, rows, columns, channels
+
+
+def write_volume(source: Path, target: Path, labels: NDArray[Any]) -> None:
+    """A label of every voxel as NIfTI with the header, affine and orientation on disk of the volume it was made of.
+
+    labels: (D, H, W) integers, or (1, H, W) of a single picture, as the slices of `source` are read. The file is
+    compressed where that of the volume is.
+    """
+    image = _open(source)
+    pages = volume_shape(source)[0]
+    stored = labels[0] if pages is None else np.moveaxis(labels, 0, _axis(image))
+    header = image.header.copy()
+    header.set_data_dtype(labels.dtype)
+    header.set_slope_inter(1, 0)
+    header["cal_min"] = header["cal_max"] = 0  # the range to show was that of the image
+    written = type(image)(stored, image.affine, header)
+    with target.open("wb") as file:
+        stream = GzipFile("", "wb", 6, file, mtime=0) if source.suffix.lower() == ".gz" else nullcontext(file)
+        with stream as content:
+            content.write(written.to_bytes())
 
 
 def same_size(volume: Path, label: Path) -> bool:
@@ -53,6 +85,7 @@ def _volume(path: Path, changed: int) -> tuple[NDArray[Any], int] | InputError:
 
 def _open(path: Path) -> Any:
     nibabel = require("nibabel", "nifti")
+    check_file(path)
     try:
         image = nibabel.load(path)
         if len(image.shape) not in (2, 3, 4) or 0 in image.shape:

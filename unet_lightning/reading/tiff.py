@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.reading.failure import broken, missing, refuse_claim
+from unet_lightning.reading.failure import broken, refuse_claim
+from unet_lightning.reading.guard import check_file
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -17,8 +18,6 @@ ALPHA = (1, 2)  # values of the tag ExtraSamples: associated and unassociated al
 
 def count_pages(path: Path) -> int:
     """How many pictures a TIFF stack holds."""
-    if not path.is_file():
-        raise missing(path)
     with open_tiff(path) as file:
         return len(file.pages)
 
@@ -37,10 +36,7 @@ def decode_tiff(path: Path, page: int | None = None) -> NDArray[Any]:
     image, axes = image.reshape([image.shape[k] for k in kept]), "".join(axes[k] for k in kept)
     channels = [k for k, name in enumerate(axes) if name in "CS"]
     if len(axes) - len(channels) != 2 or len(channels) > 1:
-        raise InputError(
-            f"{path}: axes {axes} of {image.shape}; expected one picture of rows and columns (YX), with or without "
-            "channels (CYX, YXS); write each picture of a stack to a file of its own"
-        )
+        raise strange_axes(path, axes, image.shape)
     image = np.moveaxis(image, channels[0], -1) if channels else image[..., None]
     return image[..., : image.shape[2] - alpha]
 
@@ -49,6 +45,7 @@ def open_tiff(path: Path) -> "TiffFile":
     """A TIFF, opened; InputError where it is none, is truncated or claims more pixels than it can hold."""
     import tifffile  # by those who read one
 
+    check_file(path)
     try:
         file = tifffile.TiffFile(path)
         series = file.series[0]
@@ -62,6 +59,14 @@ def open_tiff(path: Path) -> "TiffFile":
     except Exception as error:  # tifffile raises many kinds for a broken file
         raise broken(path, error) from None
     return file
+
+
+def strange_axes(path: Path, axes: str, shape: tuple[int, ...]) -> InputError:
+    """For axes that are no picture's."""
+    return InputError(
+        f"{path}: axes {axes} of {shape}; expected one picture of rows and columns (YX), with or without "
+        "channels (CYX, YXS); write each picture of a stack to a file of its own"
+    )
 
 
 def alphas(page: Any) -> int:
