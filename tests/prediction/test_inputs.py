@@ -239,3 +239,36 @@ def test_what_a_library_says_of_a_broken_input_becomes_one_line(tmp_path, checkp
     assert sorted(line.split(": ")[1] for line in lines) == [str(folder / name) for name in names]
     assert all(line.endswith("copy the file again from its source, or take it out of the data set") for line in lines)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole.zarr"]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_page_of_a_stack_is_read_as_the_picture_alone_is(tmp_path, monkeypatch, lazy):
+    pages = noise(3, 8, 9)
+    white = {"photometric": "miniswhite", "metadata": {"axes": "ZYX"}}
+    tifffile.imwrite(tmp_path / "stack.tif", pages, **white)
+    if lazy:
+        monkeypatch.setattr("unet_lightning.prediction.plane.SHARE", 1e-12)
+    source = open_source(tmp_path / "stack.tif", 1)
+    assert source.lazy == lazy
+    for k, page in enumerate(pages):
+        assert np.array_equal(source.page(k)[:, :][..., 0], 255 - page)
+        assert np.array_equal(read_image(tmp_path / "stack.tif", k)[..., 0], 255 - page)
+
+
+def test_channels_named_in_training_are_channels(tmp_path):
+    values = noise(5, 40, 30)
+    tifffile.imwrite(tmp_path / "five.tif", values, photometric="minisblack")
+    np.save(tmp_path / "five.npy", values)
+    for name in ("five.tif", "five.npy"):
+        source = open_source(tmp_path / name, 5, axes="CYX")
+        assert source.shape == (1, 40, 30, 5)
+        assert np.array_equal(source.page(0), values.transpose(1, 2, 0))
+
+
+def test_the_first_bytes_decide_what_is_written(tmp_path, checkpoint):
+    nibabel.save(nibabel.Nifti1Image(noise(4, 5, 3), np.eye(4)), tmp_path / "v.nii")
+    (tmp_path / "v.nii").rename(tmp_path / "v.png")
+    Image.fromarray(noise(4, 5)).save(tmp_path / "p.png")
+    (tmp_path / "p.png").rename(tmp_path / "p.tif")
+    assert run(checkpoint, tmp_path / "v.png", tmp_path / "p.tif", "--output", tmp_path / "out") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"v.nii", "p.png"}

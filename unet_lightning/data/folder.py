@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
@@ -12,6 +12,7 @@ from unet_lightning.data.pairs import files, pair
 from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
 from unet_lightning.reading import class_masks, coco, labelme, run_length
+from unet_lightning.reading.axes import check_axes
 from unet_lightning.reading.endings import PICTURES
 from unet_lightning.reading.sample import read_files
 from unet_lightning.reading.text import TextBlock, read_table
@@ -32,6 +33,7 @@ def find(
     threshold: float | None = None,
     channels: Literal[1, 3] | None = None,
     variable: str | None = None,
+    axes: str | None = None,
 ) -> DataSet:
     """The records below `root`.
 
@@ -44,46 +46,55 @@ def find(
     folder = Path(root).expanduser()
     if not folder.is_dir():
         raise InputError(f"data.root={root} is not a folder; set data.root to the folder that holds images/")
+    axes = axes if axes is None else check_axes(axes)
     encoding = LabelEncoding(len(classes), ignore, label_values, colors, threshold)
     table = next((folder / name for name in ([manifest] if manifest else MANIFESTS) if (folder / name).is_file()), None)
     if manifest and table is None:
         raise InputError(f"data.manifest={manifest}: no such file in {folder}")
     if table is not None and table.suffix.lower() == ".json":
-        return _described(table, classes, channels)
+        return _described(table, classes, channels, axes)
     columns = [] if table is None else read_table(table)[0]
     if table is not None and set(columns) >= set(run_length.COLUMNS):
-        return _encoded(table, classes, channels)
+        return _encoded(table, classes, channels, axes)
     records, findings = sliced(*(pair(folder, classes) if table is None else read_manifest(table)))
-    reading = partial(read, encoding=encoding, classes=tuple(classes), channels=channels, variable=variable)
+    form: dict[str, Any] = {"channels": channels, "variable": variable, "axes": axes}
+    reading = partial(read, encoding=encoding, classes=tuple(classes), **form)
     return DataSet(records, tuple(classes), reading, findings)
 
 
 def read(
-    record: Record, encoding: LabelEncoding, classes: Sequence[str], channels: int | None, variable: str | None
+    record: Record,
+    encoding: LabelEncoding,
+    classes: Sequence[str],
+    channels: int | None,
+    variable: str | None,
+    axes: str | None = None,
 ) -> Sample:
     """The sample of a record, by the form of its label: one mask a class, labelme's JSON, or numbers and colours."""
     if record.parts:
-        return class_masks.read(record, len(classes), channels, encoding.threshold, variable)
+        return class_masks.read(record, len(classes), channels, encoding.threshold, variable, axes)
     if record.mask is not None and record.mask.suffix.lower() == ".json":
-        return labelme.read(record, classes, channels)
-    return read_files(record, encoding, channels, variable)
+        return labelme.read(record, classes, channels, axes)
+    return read_files(record, encoding, channels, variable, axes)
 
 
-def _described(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
+def _described(path: Path, classes: Sequence[str], channels: int | None, axes: str | None) -> DataSet:
     """The images of a COCO file; its categories are named in data.classes."""
     description = coco.read_description(path)
     ids = description.class_ids(classes, strict=True)
     records, findings, texts = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
-    reading = partial(coco.read, texts=TextBlock(texts), class_ids=ids, classes=len(classes), channels=channels)
+    form: dict[str, Any] = {"classes": len(classes), "channels": channels, "axes": axes}
+    reading = partial(coco.read, texts=TextBlock(texts), class_ids=ids, **form)
     return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
 
 
-def _encoded(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
+def _encoded(path: Path, classes: Sequence[str], channels: int | None, axes: str | None) -> DataSet:
     """The images of a table of run lengths, which lie in images/ or beside it."""
     folder = path.parent / "images"
     images = files(folder if folder.is_dir() else path.parent, PICTURES)
     records, findings, texts = run_length.find_images(path, images, classes)
-    reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes), channels=channels)
+    form: dict[str, Any] = {"classes": len(classes), "channels": channels, "axes": axes}
+    reading = partial(run_length.read, texts=TextBlock(texts), **form)
     return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.endings import NIFTI, ends_in
-from unet_lightning.reading.nifti import same_size, slices
+from unet_lightning.reading.nifti import check_place, slices
 from unet_lightning.record import Record
 
 Item = TypeVar("Item")
@@ -51,13 +51,14 @@ def files_by_name(folder: Path, pattern: str, ending: str = "") -> dict[str, Pat
 
 def expand_slices(record: Record) -> Iterator[Record]:
     """A record for each slice of a volume, which is their group; a picture as it is."""
-    number = slices(record.image) if ends_in(record.image, NIFTI) else None
+    volume = ends_in(record.image, NIFTI)
+    for label in record.files[1:]:
+        if ends_in(label, NIFTI):
+            check_place(record.image if volume else None, label)
+    number = slices(record.image) if volume else None
     if number is None:
         yield record
         return
-    for label in record.files[1:]:
-        if ends_in(label, NIFTI) and not same_size(record.image, label):
-            raise InputError(f"{label} is of another size than {record.image}; make both of one size")
     for page in range(number):
         yield replace(record, id=f"{record.id}/{page:04d}", page=page, group=record.group or record.id)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet_lightning.error import InputError
-from unet_lightning.prediction.names import OutputNameError, targets
+from unet_lightning.prediction.names import OutputNameError, named_by_content, targets
 from unet_lightning.prediction.plane import Source
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.prediction.source import open_source
@@ -48,7 +48,7 @@ def plan(
     inputs = {path.resolve() for path in files}
     for path, name in files.items():
         try:
-            paths = targets(wanted.folder, name.with_suffix(".zarr") if path.is_dir() else name, wanted.kinds)
+            paths = targets(wanted.folder, named_by_content(path, name), wanted.kinds)
         except OutputNameError as error:
             broken[path] = f"{path}: {error}"
             continue
@@ -61,8 +61,8 @@ def plan(
         kept += not missing
         if missing:
             try:
-                channels = predictor.config["data"].get("channels")
-                jobs.append(Job(open_source(path, predictor.channels, channels), missing))
+                form = (predictor.config["data"].get(key) for key in ("channels", "axes"))
+                jobs.append(Job(open_source(path, predictor.channels, *form), missing))
             except Exception as error:
                 broken[path] = reason(error)
     return jobs, kept

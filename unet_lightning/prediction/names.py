@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.error import InputError
-from unet_lightning.reading.endings import TIFF, ends_in
+from unet_lightning.reading.endings import NIFTI, TIFF, ends_in
+from unet_lightning.reading.format import format_of
 
 LONGEST = 255  # bytes of a name, in the usual file systems
 KINDS = ("classes", "probabilities", "instances", "overlay")
@@ -22,6 +23,15 @@ PICTURE = (".png", ".npy", ".tif", ".png")
 
 class OutputNameError(Exception):
     """The output of one input can't have its name; the others can be done."""
+
+
+def named_by_content(path: Path, name: Path) -> Path:
+    """The relative name of an input with an ending that says what the file is, whatever its own says."""
+    kind = "zarr" if path.is_dir() else format_of(path)
+    own = {"tiff": TIFF, "nifti": NIFTI, "zarr": (".zarr",), "npy": (".npy",), "mat": (".mat",)}.get(kind)
+    if own is None:
+        return name.with_suffix(".png") if ends_in(name, (*ENDINGS,)) else name
+    return name if ends_in(name, own) else name.with_suffix(own[0])
 
 
 def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import KEPT
 
+Convert = Callable[[NDArray[Any]], NDArray[Any]]
 CHANNEL_AXES = "CS"
 SHARE = 0.25  # of the free memory: a larger page is read in parts
 
@@ -45,17 +46,20 @@ class Source:
 
 
 class Plane:
-    """One picture (H, W, C) of an array of more axes, its last `alpha` channels left out, read by slices of rows and
-    columns. InputError, when it is read, for a file that is damaged there.
+    """One picture (H, W, C) of an array of more axes, read by slices of rows and columns.
+
+    page: the place of the picture along the axes that aren't rows, columns or channels. convert: stored numbers
+    (h, w, C') to what they mean. InputError, when it is read, for a file that is damaged there.
     """
 
-    def __init__(self, path: Path, array: Any, axes: str, page: Sequence[Any], alpha: int = 0) -> None:
-        self.path, self.array, self.axes = path, array, axes
+    def __init__(self, path: Path, array: Any, axes: str, page: Sequence[Any], convert: Convert = np.asarray) -> None:
+        self.path, self.array, self.axes, self.convert = path, array, axes, convert
         numbers = iter(page)
         self.fixed = {name: int(next(numbers)) for name in axes if name not in f"YX{CHANNEL_AXES}"}
         sizes = dict(zip(axes, array.shape, strict=True))
         channels = next((sizes[name] for name in CHANNEL_AXES if name in sizes), 1)
-        self.shape = (sizes["Y"], sizes["X"], channels - alpha)
+        meant = np.asarray(convert(np.zeros((1, 1, channels), array.dtype)))
+        self.shape = (sizes["Y"], sizes["X"], meant.shape[2])
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
@@ -65,5 +69,5 @@ class Plane:
         left = [name for name in self.axes if name not in self.fixed]
         order = [left.index(name) for name in "YX"] + [k for k, name in enumerate(left) if name in CHANNEL_AXES]
         picture = block.transpose(order)
-        picture = picture[..., : self.shape[2]] if picture.ndim == 3 else picture[..., None]
+        picture = np.asarray(self.convert(picture if picture.ndim == 3 else picture[..., None]))
         return picture if picture.dtype.name in KEPT else picture.astype(np.float32)

@@ -9,49 +9,54 @@ from PIL import Image
 from unet_lightning.prediction.plane import Source
 from unet_lightning.prediction.tiff_source import open_tiff_source
 from unet_lightning.prediction.zarr_source import open_zarr
-from unet_lightning.reading.endings import ARRAYS, NIFTI, TIFF, ends_in
+from unet_lightning.reading.array import ARRAYS
+from unet_lightning.reading.axes import check_axes
+from unet_lightning.reading.bitmap import stored_orientation
 from unet_lightning.reading.failure import broken, refuse_claim
+from unet_lightning.reading.format import format_of
 from unet_lightning.reading.guard import check_file, reading
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.nifti import volume_shape
+from unet_lightning.reading.upright import TURNED
 
-ORIENTATION = 0x0112
 
-
-def open_source(path: Path, channels: int, wanted: int | None = None) -> Source:
+def open_source(path: Path, channels: int, wanted: int | None = None, axes: str | None = None) -> Source:
     """An input by its header, as far as it has one; InputError where it is none, and for a pipe or a device.
 
     channels: what the network takes. wanted: turn grey to colour or colour to grey, as data.channels does in training.
+    axes: data.axes.
     """
+    axes = None if axes is None else check_axes(axes)
     if path.is_dir():
         return open_zarr(path, channels)
     check_file(path)
-    if ends_in(path, TIFF):
-        return open_tiff_source(path, wanted)
-    if ends_in(path, NIFTI):
+    kind = format_of(path)
+    if kind == "tiff":
+        return open_tiff_source(path, wanted, axes)
+    if kind == "nifti":
         return _open_volume(path, wanted)
-    return _open_array(path, wanted) if ends_in(path, ARRAYS) else _open_picture(path, wanted)
+    return _open_array(path, wanted, axes) if kind in ARRAYS else _open_picture(path, wanted)
 
 
 def _open_picture(path: Path, wanted: int | None) -> Source:
     try:
         with Image.open(path) as picture:
             (width, height), bands, mode = picture.size, len(picture.getbands()), picture.mode
-            if picture.format == "JPEG" and picture.getexif().get(ORIENTATION, 1) >= 5:  # it is turned upright
+            if stored_orientation(picture, path.read_bytes() if picture.format == "PNG" else b"") >= TURNED:
                 width, height = height, width
     except Exception as error:  # Pillow raises many kinds for a broken file
         raise broken(path, f"not a readable picture ({str(error).split(' <')[0]})") from None
     refuse_claim(path, width * height, path.stat().st_size)
     itemsize = 1 if mode in ("1", "L", "P", "RGB", "RGBA", "LA") else 4
-    return Source(path, (1, height, width, 1 if bands < 3 else 3), itemsize, lambda _: _read(path, None, wanted))
+    return Source(path, (1, height, width, 1 if bands < 3 else 3), itemsize, lambda _: _read(path, wanted))
 
 
-def _open_array(path: Path, wanted: int | None) -> Source:
+def _open_array(path: Path, wanted: int | None, axes: str | None) -> Source:
     """A .npy or .mat file; it is read for its shape."""
     with reading(path):
-        image = read_image(path)
+        image = read_image(path, axes=axes)
     height, width, bands = image.shape
-    return Source(path, (1, height, width, bands), image.itemsize, lambda _: _read(path, None, wanted))
+    return Source(path, (1, height, width, bands), image.itemsize, lambda _: _read(path, wanted, axes=axes))
 
 
 def _open_volume(path: Path, wanted: int | None) -> Source:
@@ -60,12 +65,12 @@ def _open_volume(path: Path, wanted: int | None) -> Source:
         pages, height, width, bands = volume_shape(path)
 
     def page(number: int) -> Any:
-        return _read(path, None if pages is None else number, wanted)
+        return _read(path, wanted, None if pages is None else number)
 
     return Source(path, (pages or 1, height, width, bands), 4, page, stack=pages is not None, volume=True)
 
 
-def _read(path: Path, page: int | None, wanted: int | None) -> NDArray[Any]:
+def _read(path: Path, wanted: int | None, page: int | None = None, axes: str | None = None) -> NDArray[Any]:
     """(H, W, C), as training reads it."""
     with reading(path):
-        return as_channels(read_image(path, page), wanted)
+        return as_channels(read_image(path, page, axes), wanted)

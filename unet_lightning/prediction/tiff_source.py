@@ -2,54 +2,65 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 
+from unet_lightning.error import InputError
 from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_memory
+from unet_lightning.reading.axes import channels_last, stated_axes
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import as_channels, read_image
-from unet_lightning.reading.tiff import alphas, open_tiff, strange_axes
+from unet_lightning.reading.tiff import open_tiff
+from unet_lightning.reading.tiff_page import converted, orientation
+from unet_lightning.reading.upright import TURNED, upright
 
 TIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transformation, keys
 MOST_CHANNELS = 32  # a picture is wider, or it has a name for each of its axes
 
 
-def open_tiff_source(path: Path, wanted: int | None) -> Source:
+def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Source:
     """Every page that the first series holds; InputError, as in training, where its axes may mean several things.
 
-    wanted: as of `open_source`.
+    wanted, stated: as of `open_source`.
     """
     with open_tiff(path) as file, reading(path):
-        series = file.series[0]
-        shape, dtype, alpha, tags = series.shape, series.dtype, alphas(series.keyframe), _tags(series.keyframe)
-        names = series.axes
-    axes = "".join(name if name in f"YX{CHANNEL_AXES}" else name.lower() for name in names)
+        series, key = file.series[0], file.series[0].keyframe
+        shape, dtype, names, tags, turn = series.shape, series.dtype, series.axes, _tags(key), orientation(key)
+    names = stated_axes(path, shape, stated) or names
+    if not {"Y", "X"} <= set(names) or {*CHANNEL_AXES} <= set(names) or _unnamed(names, shape):
+        channels_last(path, np.broadcast_to(np.uint8(0), shape), names)  # says what is wrong
+    axes = "".join(name if name in f"YX{CHANNEL_AXES}" else chr(ord("a") + k) for k, name in enumerate(names))
     sizes = dict(zip(axes, shape, strict=True))
-    if not {"Y", "X"} <= set(axes) or len(sizes) < len(axes) or {*CHANNEL_AXES} <= set(axes) or unnamed(axes, shape):
-        raise strange_axes(path, names, shape)
     stack = [size for name, size in sizes.items() if name.islower()]
-    channels = next((sizes[name] for name in CHANNEL_AXES if name in sizes), 1) - alpha
-    pages, lazy = math.prod(stack), not fits_memory(sizes["Y"] * sizes["X"] * channels * dtype.itemsize)
+    channels = converted(np.zeros((1, 1, math.prod(sizes.get(name, 1) for name in CHANNEL_AXES)), dtype), key).shape[2]
+    height, width = (sizes["X"], sizes["Y"]) if turn >= TURNED else (sizes["Y"], sizes["X"])
+    pages, lazy = math.prod(stack), not fits_memory(height * width * channels * dtype.itemsize)
+    if lazy and turn > 1:
+        raise InputError(f"{path}: too large for the memory and stored turned; store it upright")
 
     def page(number: int) -> Any:
         if pages == 1 and not lazy:
-            return as_channels(read_image(path), wanted)
+            return as_channels(read_image(path, axes=stated), wanted)
         import zarr  # slow to import
 
         with reading(path):
             array = zarr.open_array(tifffile.TiffFile(path).series[0].aszarr(), mode="r")
-        plane = Plane(path, array, axes, np.unravel_index(number, stack) if stack else (), alpha)
-        return plane if lazy else as_channels(plane[:, :], wanted)
+        place = np.unravel_index(number, stack) if stack else ()
+        plane = Plane(path, array, axes, place, partial(converted, page=key))
+        return plane if lazy else as_channels(np.ascontiguousarray(upright(plane[:, :], turn)), wanted)
 
-    return Source(path, (pages, sizes["Y"], sizes["X"], channels), dtype.itemsize, page, lazy, pages > 1, tags=tags)
+    return Source(path, (pages, height, width, channels), dtype.itemsize, page, lazy, pages > 1, tags=tags)
 
 
-def unnamed(axes: str, shape: Sequence[int]) -> bool:
-    """Whether the last axis of a series without names (q) is as short as channels are: (H, W, C) or pages of them?"""
-    return "q" in axes and shape[-1] < MOST_CHANNELS and shape[-1] < min(shape[:-1])
+def _unnamed(axes: str, shape: Sequence[int]) -> bool:
+    """Whether axes without a name (Q) may be channels: the last one is as short as these are, or there are several."""
+    many = [size for name, size in zip(axes, shape, strict=True) if name == "Q" and size > 1]
+    short = shape[-1] < MOST_CHANNELS and shape[-1] < min(shape[:-1])
+    return len(many) > 1 or bool(many and short)
 
 
 def _tags(page: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP, GIF: decoded, or refused where they are truncated or damaged."""
+"""PNG, JPEG, BMP, GIF, WebP: decoded, or refused where they are truncated or damaged."""
 
 import zlib
 from io import BytesIO
@@ -8,11 +8,13 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from unet_lightning.error import InputError
+from unet_lightning.reading.alpha import opaque
 from unet_lightning.reading.failure import broken, missing, refuse_claim
 from unet_lightning.reading.guard import check_file
+from unet_lightning.reading.upright import ORIENTATION, orientation_of, upright
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
@@ -21,9 +23,9 @@ GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes of one numbe
 
 
 def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:
-    """PNG, BMP and whatever else OpenCV reads, (H, W, C)."""
+    """PNG, BMP and whatever else OpenCV reads, upright, (H, W, C)."""
     check_png(path, data)
-    check_claim(path, data)
+    orientation = check_claim(path, data)
     try:
         image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -34,19 +36,32 @@ def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:
     grey_with_alpha = data.startswith(PNG) and data[25] == 4  # which OpenCV expands to four channels
     single = image.shape[2] == 1 or grey_with_alpha
     decoded: NDArray[Any] = image[..., :1] if single else image[..., 2::-1]  # BGR or BGRA to RGB
-    return decoded
+    return upright(decoded, orientation)
 
 
 def decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
     """By Pillow, which refuses a truncated file; OpenCV returns it as a full picture, partly grey."""
-    check_claim(path, data)
+    orientation = check_claim(path, data)
     try:
         with Image.open(BytesIO(data)) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            image = np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
+            image = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
+    except Exception as error:  # Pillow raises many kinds for a broken file
         raise broken(path, error) from None
-    return image if image.ndim == 3 else image[..., None]
+    return upright(image if image.ndim == 3 else image[..., None], orientation)
+
+
+def decode_label(path: Path, data: bytes, in_color: bool) -> NDArray[Any]:
+    """(H, W) numbers or a palette's indices, or (H, W, 3) colours, upright; the alpha of a picture of one colour."""
+    check_png(path, data)
+    orientation = check_claim(path, data)
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            if picture.mode in ("LA", "RGBA") and not in_color:
+                return upright(opaque(np.asarray(picture)), orientation)
+            colored = in_color or picture.mode not in GREY
+            return upright(np.asarray(picture.convert("RGB") if colored else picture), orientation)
+    except Exception as error:  # Pillow raises many kinds for a broken file
+        raise broken(path, error) from None
 
 
 def read_bytes(path: Path) -> bytes:
@@ -78,11 +93,24 @@ def check_png(path: Path, data: bytes) -> None:
         start = end + 4
 
 
-def check_claim(path: Path, data: bytes) -> None:
-    """Refuse a header that claims far more pixels than the file can hold, before memory is taken for them."""
+def check_claim(path: Path, data: bytes) -> int:
+    """Refuse a header that claims far more pixels than the file can hold, before memory is taken for them.
+
+    Gives the picture's orientation, as `upright` takes it.
+    """
     try:
         with Image.open(BytesIO(data)) as picture:
             width, height = picture.size
-    except (OSError, SyntaxError, ValueError) as error:
+            refuse_claim(path, width * height, len(data))
+            return stored_orientation(picture, data)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for a broken file
         raise broken(path, error) from None
-    refuse_claim(path, width * height, len(data))
+
+
+def stored_orientation(picture: Image.Image, data: bytes) -> int:
+    """1 to 8 of an opened picture. Of a PNG Pillow decodes all pixels to look for it, so we look first."""
+    if picture.format == "PNG" and not any(sign in data for sign in (b"eXIf", b"Raw profile type", b"XML:com.adobe")):
+        return 1
+    return orientation_of(picture.getexif().get(ORIENTATION, 1))

@@ -11,12 +11,19 @@ from unet_lightning.record import Record
 from unet_lightning.sample import Sample, check_whole
 
 
-def read(record: Record, classes: int, channels: int | None, threshold: float | None, variable: str | None) -> Sample:
+def read(
+    record: Record,
+    classes: int,
+    channels: int | None,
+    threshold: float | None,
+    variable: str | None,
+    axes: str | None = None,
+) -> Sample:
     """The sample of a record whose parts are the masks of classes 1, 2, …; a later class lies on top of an earlier.
 
     Any value but 0 is the class, or any above the threshold.
     """
-    image = as_channels(read_image(record.image, record.page), channels)
+    image = as_channels(read_image(record.image, record.page, axes), channels)
     mask = np.zeros(image.shape[:2], np.int32)
     for k, path in enumerate(record.parts, 1):
         stored = read_label(path, False, record.page, variable)

@@ -107,9 +107,10 @@ def read(
     classes: int,
     channels: int | None,
     instances: bool = True,
+    axes: str | None = None,
 ) -> Sample:
     """The sample of one image of a COCO file; a crowd counts nowhere where no single object lies on it."""
-    image = as_channels(read_image(record.image), channels)
+    image = as_channels(read_image(record.image, axes=axes), channels)
     entry = json.loads(texts[record.id])
     stated = (entry["height"], entry["width"])
     if stated != (None, None) and stated != image.shape[:2]:

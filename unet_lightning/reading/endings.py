@@ -7,7 +7,6 @@ NIFTI = (".nii", ".nii.gz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF)
 IMAGES = (*PICTURES, ".npy", *NIFTI)
 LABELS = (*IMAGES, ".gif", ".mat", ".json")
-ARRAYS = (".npy", ".mat", *NIFTI)
 
 
 def ends_in(path: Path, endings: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ from unet_lightning.error import InputError
 from unet_lightning.reading.failure import broken, missing
 
 KINDS = {  # of what has a name in a folder and is no file
-    stat.S_IFDIR: "a folder",
+    stat.S_IFDIR: "Is a directory",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
     stat.S_IFIFO: "a pipe",

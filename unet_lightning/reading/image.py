@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.reading.array import read_array
-from unet_lightning.reading.bitmap import JPEG, decode_jpeg, decode_opencv, read_bytes
-from unet_lightning.reading.endings import ARRAYS, TIFF, ends_in
+from unet_lightning.reading.array import ARRAYS, read_array
+from unet_lightning.reading.bitmap import decode_jpeg, decode_opencv, read_bytes
+from unet_lightning.reading.format import format_of
 from unet_lightning.reading.tiff import decode_tiff
 
 KEPT = ("uint8", "uint16", "int16", "float32")  # what OpenCV resamples; the rest becomes float32
@@ -30,22 +30,25 @@ def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
     return (np.round(grey) if whole else grey).astype(image.dtype)[..., None]
 
 
-def read_image(path: Path, page: int | None = None) -> NDArray[Any]:
-    """(H, W, C) in RGB order, a JPEG turned upright; 8 and 16 bit and float32 as stored, other types as float32.
+def read_image(path: Path, page: int | None = None, axes: str | None = None) -> NDArray[Any]:
+    """(H, W, C) in RGB order, upright; 8 and 16 bit and float32 as stored, other types as float32.
 
     Alpha is dropped: the fourth channel of a PNG or BMP, the second of a grey PNG, and of a TIFF what it declares as
-    alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume.
+    alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume. axes:
+    `data.axes`, of arrays and stacks.
     """
-    image = _decode_image(path, page)
-    return np.ascontiguousarray(image if image.dtype.name in KEPT else image.astype(np.float32))
+    image = _decode_image(path, page, axes)
+    kind = image.dtype.newbyteorder("=") if image.dtype.name in KEPT else np.dtype(np.float32)
+    return np.ascontiguousarray(image, kind)
 
 
-def _decode_image(path: Path, page: int | None) -> NDArray[Any]:
+def _decode_image(path: Path, page: int | None, axes: str | None) -> NDArray[Any]:
     """(H, W, C) of any type."""
-    if ends_in(path, ARRAYS):
-        stored = read_array(path, page)
+    kind = format_of(path)
+    if kind in ARRAYS:
+        stored = read_array(path, kind, page, axes=axes)
         return stored if stored.ndim == 3 else stored[..., None]
     data = read_bytes(path)
-    if ends_in(path, TIFF):
-        return decode_tiff(path, page)
-    return decode_jpeg(path, data) if data.startswith(JPEG) else decode_opencv(path, data)
+    if kind == "tiff":
+        return decode_tiff(path, page, axes=axes)
+    return decode_jpeg(path, data) if kind == "jpeg" else decode_opencv(path, data)

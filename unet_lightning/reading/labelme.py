@@ -33,12 +33,12 @@ def image_of(path: Path) -> Path:
     return beside
 
 
-def read(record: Record, classes: Sequence[str], channels: int | None) -> Sample:
+def read(record: Record, classes: Sequence[str], channels: int | None, axes: str | None = None) -> Sample:
     """The sample of a picture and its JSON. Shapes of one label and one group are one object; `__ignore__` counts
     nowhere. A later shape lies on top of an earlier one, as labelme's own exports have it.
     """
     assert record.mask is not None
-    image = as_channels(read_image(record.image), channels)
+    image = as_channels(read_image(record.image, axes=axes), channels)
     content = read_json(record.mask)
     stated = tuple(content.get(key) for key in ("imageHeight", "imageWidth"))
     try:

@@ -12,13 +12,19 @@ from unet_lightning.reading.guard import check_file
 
 
 def read_mat(path: Path, variable: str | None) -> NDArray[Any]:
-    """A variable of a MATLAB file up to version 7; without a name, the only array of rows and columns."""
+    """A variable of a MATLAB file up to version 7; without a name, the only array of rows and columns.
+
+    One of three axes is taken by its name, or where it is the only array.
+    """
     content = read_mat_variables(path)
     arrays = {
-        k: v for k, v in content.items() if getattr(v, "ndim", 0) == 2 and min(v.shape) > 1 and v.dtype.kind in "buif"
+        k: v
+        for k, v in content.items()
+        if getattr(v, "ndim", 0) in (2, 3) and sorted(v.shape)[-2] > 1 and v.dtype.kind in "buif"
     }
-    if variable is None and len(arrays) == 1:
-        variable = next(iter(arrays))
+    flat = [name for name, array in arrays.items() if array.ndim == 2]
+    if variable is None and len(flat or arrays) == 1:
+        variable = next(iter(flat or arrays))
     if variable not in arrays:
         names = ", ".join(sorted(arrays)) or "no array of rows and columns"
         raise InputError(f"{path} holds {names}; expected the label in data.variable={variable}; set data.variable")

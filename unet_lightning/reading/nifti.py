@@ -1,8 +1,9 @@
-"""NIfTI volumes and their slices."""
+"""NIfTI volumes and their slices, scaled and turned as their headers say."""
 
+import gzip
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import lru_cache
-from gzip import GzipFile
 from pathlib import Path
 from typing import Any
 
@@ -10,94 +11,166 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
+from unet_lightning.reading.endings import ends_in
 from unet_lightning.reading.failure import broken, missing
 from unet_lightning.reading.guard import check_file
 from unet_lightning.reading.optional import require
 
+GZIP, NIFTI_2 = b"\x1f\x8b", 540  # how compressed files begin, and NIfTI-2
+SAME_PLACE = 0.5  # of a voxel: how far a label may lie from its image, by their affines
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A header. shape: as stored. orientation: (3, 2), for each stored axis the axis left-right, back-front or
+    foot-head that it runs along, and 1, or -1 where it runs from right, front or head. affine: (4, 4) of voxels that
+    are turned so, to mm; stated: whether the file gives one. slope, intercept: of stored values.
+    """
+
+    proxy: Any
+    shape: tuple[int, ...]
+    orientation: NDArray[np.int64]
+    affine: NDArray[np.float64]
+    stated: bool
+    slope: float
+    intercept: float
+
+    @property
+    def turned_shape(self) -> tuple[int, ...]:
+        """The sizes from left to right, back to front and foot to head; a single picture has one slice."""
+        sizes = (*self.shape[:3], 1)[:3]
+        return tuple(sizes[int(np.flatnonzero(self.orientation[:, 0] == axis)[0])] for axis in range(3))
+
 
 def slices(path: Path) -> int | None:
-    """How many slices a volume has along the body's axis; None for a single picture. Reads the header alone."""
-    image = _open(path)
-    return int(image.shape[_axis(image)]) if len(image.shape) > 2 else None
+    """How many slices a volume has from foot to head; None for a single picture. Reads the header alone."""
+    volume = _open(path)
+    return volume.turned_shape[2] if len(volume.shape) > 2 else None
 
 
 def volume_shape(path: Path) -> tuple[int | None, int, int, int]:
     """Slices (None for a single picture), rows, columns and channels, as slices are read. Reads the header alone."""
-    image = _open(path)
-    sizes = list(image.shape)
-    pages = sizes.pop(_axis(image)) if len(sizes) > 2 else None
-    rows, columns, channels = (*sizes, 1)[:3]
-    return pages, rows, columns, channels
+    volume = _open(path)
+    height, width, depth = volume.turned_shape
+    return depth if len(volume.shape) > 2 else None, height, width, volume.shape[3] if len(volume.shape) > 3 else 1
+
+
+def check_place(image: Path | None, label: Path) -> None:
+    """InputError unless the label's voxels are those of its image, by their sizes and affines. Reads the headers alone.
+
+    A fourth axis of the image holds its channels. image: None for one without an affine, a PNG for instance, whose
+    label mustn't be turned by its own.
+    """
+    other = _open(label)
+    if image is None:
+        if other.orientation.tolist() != [[0, 1], [1, 1], [2, 1]]:
+            raise InputError(f"{label} is turned by its affine, its image has none; store the label as PNG or TIFF")
+        return
+    one = _open(image)
+    if len(other.shape) > 3 or one.turned_shape != other.turned_shape:
+        raise InputError(f"{label} is of another size than {image}; make both of one size")
+    corners = np.stack(np.meshgrid(*([0, n - 1] for n in one.turned_shape), [1], indexing="ij"), -1).reshape(-1, 4)
+    apart = np.linalg.norm((corners @ (one.affine - other.affine).T)[:, :3], axis=1).max()
+    voxel = np.linalg.norm(one.affine[:3, :3], axis=0).min()
+    if one.stated != other.stated or not apart <= SAME_PLACE * voxel:
+        came = f"{apart:.3g} mm apart" if one.stated and other.stated else "stated by one of the two alone"
+        raise InputError(
+            f"{label} lies elsewhere than {image}: their affines are {came}; expected one affine; "
+            "write the label again with the affine of its image"
+        )
 
 
 def write_volume(source: Path, target: Path, labels: NDArray[Any]) -> None:
     """A label of every voxel as NIfTI with the header, affine and orientation on disk of the volume it was made of.
 
     labels: (D, H, W) integers, or (1, H, W) of a single picture, as the slices of `source` are read. The file is
-    compressed where that of the volume is.
+    compressed where the name of the volume ends in .gz.
     """
-    image = _open(source)
-    pages = volume_shape(source)[0]
-    stored = labels[0] if pages is None else np.moveaxis(labels, 0, _axis(image))
+    volume, image = _open(source), _load(require("nibabel", "nifti"), source)
+    stored = labels.transpose(1, 2, 0).transpose(volume.orientation[:, 0])  # of (left-right, back-front, foot-head)
+    stored = np.flip(stored, tuple(k for k, sign in enumerate(volume.orientation[:, 1]) if sign < 0))
     header = image.header.copy()
     header.set_data_dtype(labels.dtype)
     header.set_slope_inter(1, 0)
     header["cal_min"] = header["cal_max"] = 0  # the range to show was that of the image
-    written = type(image)(stored, image.affine, header)
+    written = type(image)(stored.reshape(volume.shape[:3]), image.affine, header)
     with target.open("wb") as file:
-        stream = GzipFile("", "wb", 6, file, mtime=0) if source.suffix.lower() == ".gz" else nullcontext(file)
-        with stream as content:
+        packed = source.suffix.lower() == ".gz"
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) if packed else nullcontext(file) as content:
             content.write(written.to_bytes())
 
 
-def same_size(volume: Path, label: Path) -> bool:
-    """Whether a label fits a volume, a fourth axis of which holds its channels. Reads the headers alone."""
-    return bool(_open(volume).shape[:3] == _open(label).shape)
-
-
 def read_slice(path: Path, page: int | None) -> NDArray[Any]:
-    """Slice `page` across the body's axis, rows and columns as stored, the fourth axis of a series as channels."""
+    """Slice `page` from the foot: rows from left to right, columns from back to front, the fourth axis as channels.
+
+    In the stored type, or float32 where the file scales its values by a slope and an intercept.
+    """
     opened = _volume(path, path.stat().st_mtime_ns if path.is_file() else 0)
     if isinstance(opened, InputError):
         raise opened
-    volume, axis = opened
-    if volume.ndim == 2:
-        return np.array(volume)
-    if page is None or page >= volume.shape[axis]:
+    stored, volume = opened
+    number = volume.turned_shape[2]
+    if len(volume.shape) > 2 and (page is None or page >= number):
         wanted = "a single picture" if page is None else f"slice {page}"
-        raise InputError(f"{path} has {volume.shape[axis]} slices; expected {wanted}; give image and label one size")
-    return np.array(volume.take(page, axis))
+        raise InputError(f"{path} has {number} slices; expected {wanted}; give image and label one size")
+    picture = _turned(stored if stored.ndim > 2 else stored[..., None], volume.orientation, page or 0)
+    if (volume.slope, volume.intercept) == (1, 0):
+        return np.array(picture)
+    scaled: NDArray[np.float64] = picture * np.float64(volume.slope) + volume.intercept
+    return scaled.astype(np.float32)
+
+
+def _turned(stored: NDArray[Any], orientation: NDArray[np.int64], page: int) -> NDArray[Any]:
+    """The slice `page` from the foot, (X, Y) or (X, Y, C), of voxels as they are stored."""
+    axes, signs = orientation[:, 0].tolist(), orientation[:, 1].tolist()
+    through = axes.index(2)
+    left = [k for k in range(3) if k != through]
+    cut = stored.take(page if signs[through] > 0 else stored.shape[through] - 1 - page, through)
+    picture: NDArray[Any] = np.flip(cut, tuple(place for place, k in enumerate(left) if signs[k] < 0))
+    return picture if axes[left[0]] < axes[left[1]] else picture.swapaxes(0, 1)
 
 
 @lru_cache(maxsize=2)  # an image and its label: slices are read in turn, and each process opens a volume once
-def _volume(path: Path, changed: int) -> tuple[NDArray[Any], int] | InputError:
-    """A volume in the type it is stored in, mapped or decoded whole, and its axis from foot to head, or why not."""
+def _volume(path: Path, changed: int) -> tuple[NDArray[Any], Volume] | InputError:
+    """A volume in the type it is stored in, mapped or decoded whole, and its header, or why not."""
     try:
-        image = _open(path)
-        proxy = image.dataobj
-        plain = (proxy.slope, proxy.inter) == (1, 0)
-        return proxy.get_unscaled() if plain else proxy.get_scaled(dtype=np.float32), _axis(image)
+        volume = _open(path)
+        return volume.proxy.get_unscaled(), volume
     except InputError as error:
         return error
     except Exception as error:  # nibabel and gzip raise many kinds for a broken file
         return broken(path, error)
 
 
-def _open(path: Path) -> Any:
+def _load(nibabel: Any, path: Path) -> Any:
+    """The file, mapped where it isn't compressed; nibabel goes by the name, and one that lies is read as a whole."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    packed = start.startswith(GZIP)
+    if ends_in(path, (".nii.gz",) if packed else (".nii",)):
+        return nibabel.load(path)
+    data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+    second = int.from_bytes(data[:4], "little") == NIFTI_2 or int.from_bytes(data[:4], "big") == NIFTI_2
+    return (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_bytes(data)
+
+
+def _open(path: Path) -> Volume:
     nibabel = require("nibabel", "nifti")
     check_file(path)
     try:
-        image = nibabel.load(path)
+        image = _load(nibabel, path)
         if len(image.shape) not in (2, 3, 4) or 0 in image.shape:
             raise ValueError(f"a volume of {image.shape}")
+        proxy, header = image.dataobj, image.header
+        stated = any(int(header[code]) > 0 for code in ("sform_code", "qform_code") if code in header)
+        affine = image.affine if stated else np.diag([*(*header.get_zooms(), 1, 1)[:3], 1.0])
+        orientation = nibabel.io_orientation(affine)
+        if not np.isfinite(orientation).all():
+            raise ValueError(f"its affine {affine.tolist()} gives no place to every axis")
+        orientation = orientation.astype(np.int64)
+        turned = affine @ nibabel.orientations.inv_ornt_aff(orientation, (*image.shape[:3], 1)[:3])
+        return Volume(proxy, image.shape, orientation, turned, stated, float(proxy.slope), float(proxy.inter))
     except FileNotFoundError:
         raise missing(path) from None
     except Exception as error:  # nibabel and gzip raise many kinds for a broken file
         raise broken(path, error) from None
-    return image
-
-
-def _axis(image: Any) -> int:
-    """The axis that runs between foot and head, so that slices are axial; the third where the file doesn't say."""
-    codes = require("nibabel", "nifti").aff2axcodes(image.affine)
-    return next((k for k, code in enumerate(codes) if code in ("S", "I")), 2)

@@ -44,9 +44,11 @@ def find_images(
     return records, findings, {record.id: json.dumps(found[record.id]) for record in records}
 
 
-def read(record: Record, texts: TextBlock, classes: int, channels: int | None = None) -> Sample:
+def read(
+    record: Record, texts: TextBlock, classes: int, channels: int | None = None, axes: str | None = None
+) -> Sample:
     """The sample of an image and its rows; where objects overlap the smaller lies on top."""
-    image = as_channels(read_image(record.image), channels)
+    image = as_channels(read_image(record.image, axes=axes), channels)
     return to_objects_sample(image, smallest_last(_objects(record, texts, image.shape[:2])), classes)
 
 

@@ -13,16 +13,24 @@ from unet_lightning.sample import Sample, to_sample
 
 
 def read_files(
-    record: Record, encoding: LabelEncoding, channels: int | None = None, variable: str | None = None
+    record: Record,
+    encoding: LabelEncoding,
+    channels: int | None = None,
+    variable: str | None = None,
+    axes: str | None = None,
 ) -> Sample:
     """The sample of a record whose image, mask and instances are files of numbers or colours.
 
-    channels: 1 turns colour to grey, 3 repeats grey; None leaves the image as it is. variable: of a .mat label.
+    channels: 1 turns colour to grey, 3 repeats grey; None leaves the image as it is. variable: of a .mat label. axes:
+    `data.axes`, of arrays and stacks.
     """
-    image = read_image(record.image, record.page)
-    in_color = encoding.colors is not None
-    mask = None if record.mask is None else read_label(record.mask, in_color, record.page, variable)
-    instances = None if record.instances is None else read_label(record.instances, False, record.page, variable)
+    image = read_image(record.image, record.page, axes)
+    form = (record.page, variable)
+    mask, instances = None, None
+    if record.mask is not None:
+        mask = read_label(record.mask, encoding.colors is not None, *form, encoding.classes, axes)
+    if record.instances is not None:
+        instances = read_label(record.instances, False, *form, axes=axes)
     return labelled(record, as_channels(image, channels), encoding, mask, instances)
 
 
