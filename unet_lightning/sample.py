@@ -19,17 +19,27 @@ class Sample:
     image: (H, W, C) of the file's dtype, C >= 1, colour in RGB order, alpha dropped.
     mask: (H, W) uint8 class ids. valid: (H, W) bool, false where the label is to be ignored.
     instances: (H, W) int32, 0 is background, 1, 2, … the objects; None where a set has classes only.
+    nodata: (H, W) bool, true where the image holds no data but the mean of the rest, and nothing is valid; None where
+    all of it is data.
     """
 
     image: NDArray[Any]
     mask: NDArray[np.uint8]
     valid: NDArray[np.bool_]
     instances: NDArray[np.int32] | None = None
+    nodata: NDArray[np.bool_] | None = None
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The image, as a masked array where pixels have no data: what is normalised."""
+        if self.nodata is None:
+            return self.image
+        return np.ma.masked_array(self.image, np.broadcast_to(self.nodata[..., None], self.image.shape))
 
     @property
     def nbytes(self) -> int:
         """Bytes its arrays take in memory."""
-        arrays = (self.image, self.mask, self.valid, self.instances)
+        arrays = (self.image, self.mask, self.valid, self.instances, self.nodata)
         return sum(array.nbytes for array in arrays if array is not None)
 
 
@@ -41,10 +51,13 @@ def to_sample(
 ) -> Sample:
     """Build a sample from the arrays of the files, or raise an InputError that says what is wrong.
 
-    mask: stored (H, W) values or (H, W, 3) colours, which `encoding` turns into class ids. Of a data set with instances
-    alone, every object is class 1; the stored number `encoding.ignore` is then no object and counts nowhere.
+    image: (H, W, C), a masked array where pixels have no data. mask: stored (H, W) values or (H, W, 3) colours, which
+    `encoding` turns into class ids. Of a data set with instances alone, every object is class 1; the stored number
+    `encoding.ignore` is then no object and counts nowhere.
     """
-    label = instances if mask is None else mask
+    label, nodata = instances if mask is None else mask, None
+    if isinstance(image, np.ma.MaskedArray):
+        image, nodata = image.data, np.asarray(np.ma.getmaskarray(image).any(2))
     if label is None:
         raise InputError("neither a mask nor instances; expected one label for every image; add it")
     if instances is not None and instances.ndim != 2:
@@ -65,7 +78,9 @@ def to_sample(
         ids = ((label > 0) & valid).astype(np.uint8)
     else:
         ids, valid = encoding.decode(mask)
-    return Sample(image, ids, valid, None if instances is None else renumbered(np.where(valid, instances, 0)))
+    if nodata is not None:
+        ids, valid = ids * ~nodata, valid & ~nodata
+    return Sample(image, ids, valid, None if instances is None else renumbered(np.where(valid, instances, 0)), nodata)
 
 
 def check_whole(label: NDArray[Any], name: str) -> None:

@@ -272,3 +272,16 @@ def test_the_first_bytes_decide_what_is_written(tmp_path, checkpoint):
     (tmp_path / "p.png").rename(tmp_path / "p.tif")
     assert run(checkpoint, tmp_path / "v.png", tmp_path / "p.tif", "--output", tmp_path / "out") == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"v.nii", "p.png"}
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_pixels_without_data_of_a_stack_are_masked(tmp_path, monkeypatch, lazy):
+    pages = noise(2, 8, 9, dtype=np.int16)
+    pages[:, :3] = -9999
+    tags = [(42113, "s", 0, "-9999", True)]
+    tifffile.imwrite(tmp_path / "s.tif", pages, photometric="minisblack", metadata={"axes": "ZYX"}, extratags=tags)
+    if lazy:
+        monkeypatch.setattr("unet_lightning.prediction.plane.SHARE", 1e-12)
+    page = open_source(tmp_path / "s.tif", 1).page(1)[:, :]
+    assert np.array_equal(np.ma.getmaskarray(page)[..., 0], pages[1] == -9999)
+    assert np.array_equal(page.data[3:, :, 0], pages[1, 3:])

@@ -114,3 +114,21 @@ def test_a_pipe_is_no_checkpoint(tmp_path):
     os.mkfifo(tmp_path / "pipe.ckpt")
     with pytest.raises(InputError, match="a pipe; expected a file"):
         load(tmp_path / "pipe.ckpt")
+
+
+def test_pixels_without_data_that_are_read_by_slices_count_nowhere(checkpoint, caplog):
+    class Slices:
+        shape, ndim = IMAGE.shape, 3
+
+        def __getitem__(self, key):
+            return masked[key]
+
+    masked = np.ma.masked_array(IMAGE.astype(np.int16), False)
+    masked[:4] = -9999
+    masked[:4] = np.ma.masked
+    model = load(checkpoint)
+    found = model.predict(Slices())
+    filled = masked.copy()
+    filled[:4] = masked.mean()
+    assert (found == model.predict(filled)).mean() > 0.99
+    assert all("-9999" not in message for message in caplog.messages)

@@ -11,7 +11,7 @@ from unet_lightning.data.layout import expand_slices
 from unet_lightning.data.pairs import files, pair
 from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
-from unet_lightning.reading import class_masks, coco, labelme, run_length
+from unet_lightning.reading import class_masks, coco, geojson, labelme, run_length
 from unet_lightning.reading.axes import check_axes
 from unet_lightning.reading.endings import PICTURES
 from unet_lightning.reading.sample import read_files
@@ -41,7 +41,7 @@ def find(
     with the columns image, mask and/or instances, and optionally id, split, group, kind, its paths relative to it; or a
     COCO file; or a CSV with the columns ImageId, EncodedPixels. Without one, `images/`, `masks/` and `instances/` are
     paired by file name without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder for each
-    class, and labelme's JSON may lie beside the images. A volume gives a record a slice.
+    class, and labelme's JSON or GeoJSON may lie beside the images. A volume gives a record a slice.
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
@@ -70,9 +70,11 @@ def read(
     variable: str | None,
     axes: str | None = None,
 ) -> Sample:
-    """The sample of a record, by the form of its label: one mask a class, labelme's JSON, or numbers and colours."""
+    """The sample of a record, by the form of its label: a mask a class, labelme's JSON, GeoJSON, numbers or colours."""
     if record.parts:
         return class_masks.read(record, len(classes), channels, encoding.threshold, variable, axes)
+    if (record.mask or record.instances or record.image).suffix.lower() == geojson.ENDING:
+        return geojson.read(record, classes, channels, axes)
     if record.mask is not None and record.mask.suffix.lower() == ".json":
         return labelme.read(record, classes, channels, axes)
     return read_files(record, encoding, channels, variable, axes)

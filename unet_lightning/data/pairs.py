@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unet_lightning.error import InputError
-from unet_lightning.reading import labelme
+from unet_lightning.reading import geojson, labelme
 from unet_lightning.reading.endings import IMAGES, LABELS
 from unet_lightning.record import SPLITS, Record
 
@@ -31,6 +31,8 @@ def _pair_one(folder: Path, split: str, classes: Sequence[str]) -> Found:
         expected = f"images/ with {' '.join(IMAGES)} and masks/ or instances/, or manifest.csv"
         raise InputError(f"{folder} holds no pictures to train on; expected {expected}; set data.root")
     labels = {name: files(folder / name, LABELS) for name in ("masks", "instances") if (folder / name).is_dir()}
+    if not labels and (described := files(base, (geojson.ENDING,))):
+        labels["masks"] = described
     if not labels and list(base.glob("*.json")):
         return _annotated(base, images, split)
     if not labels:

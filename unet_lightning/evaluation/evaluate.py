@@ -39,7 +39,7 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     for record in track(records, f"{len(records)} images", transient=True):
         sample = dataset.read(record)
         scored, predicted, _ = score_image(
-            record, sample, predictor.logits(sample.image), dataset.classes, predictor.postprocess, config["tolerance"]
+            record, sample, predictor.logits(sample.data), dataset.classes, predictor.postprocess, config["tolerance"]
         )
         images.append(scored)
         _keep_worst(gallery, scored, sample, predicted, predictor)

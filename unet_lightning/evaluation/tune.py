@@ -34,7 +34,7 @@ def tune(predictor: Predictor) -> list[tuple[float, dict[str, Any]]]:
     pairs: list[Pair] = []
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)
-        pairs.append((predictor.predict(sample.image), sample))
+        pairs.append((predictor.predict(sample.data), sample))
     instances = all(sample.instances is not None for _, sample in pairs)
     nodes = list(candidates(predictor, [sample for _, sample in pairs], instances))
     return list(zip(score_candidates(nodes, pairs, instances), nodes, strict=True))

@@ -27,16 +27,24 @@ class Normalize(ABC):
     def __call__(self, image: NDArray[Any]) -> Affine:
         """image (H, W, C) native, whole, to (shift, scale), each (C,) float32.
 
-        An array or whatever has a shape and is read by slices: larger images than memory are read in bands of rows.
+        An array, masked where pixels have no data, or whatever has a shape and is read by slices: larger images than
+        memory are read in bands of rows.
         """
 
 
 def row_bands(image: Any) -> Iterator[NDArray[Any]]:
-    """An image (H, W, C) as bands of whole rows, each of about four million values; most images are one."""
+    """An image (H, W, C) as bands of whole rows, each of about four million values; most images are one.
+
+    Pixels without data, of a masked array, are left out: what is left of a band is (N, 1, C).
+    """
     height, width, channels = image.shape
     rows = max(1, BAND // (width * channels))
     for top in range(0, height, rows):
-        yield np.asarray(image[top : top + rows])
+        band = image[top : top + rows]
+        if isinstance(band, np.ma.MaskedArray):
+            band = band.data[~np.ma.getmaskarray(band).any(2)][:, None]
+        if band.size:
+            yield np.asarray(band)
 
 
 def affine(shift: NDArray[Any], scale: NDArray[Any]) -> Affine:

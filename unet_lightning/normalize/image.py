@@ -21,8 +21,10 @@ class ImageZScore(Normalize):
         Bands are put together by their moments: the variance is the mean of their variances and of the squared
         distances of their means.
         """
-        parts = [(b.shape[0], b.mean((0, 1), np.float64), b.std((0, 1), np.float64)) for b in row_bands(image)]
-        rows, means, stds = (np.array(column) for column in zip(*parts, strict=True))
-        mean = np.average(means, axis=0, weights=rows)
-        variance = np.average(stds**2 + (means - mean) ** 2, axis=0, weights=rows)
+        parts = [
+            (b.shape[0] * b.shape[1], b.mean((0, 1), np.float64), b.std((0, 1), np.float64)) for b in row_bands(image)
+        ]
+        pixels, means, stds = (np.array(column) for column in zip(*parts, strict=True))
+        mean = np.average(means, axis=0, weights=pixels)
+        variance = np.average(stds**2 + (means - mean) ** 2, axis=0, weights=pixels)
         return affine(mean, np.sqrt(variance))

@@ -32,11 +32,16 @@ class Percentile(Normalize):
 
 
 def percentiles(image: Any, percents: Sequence[float]) -> NDArray[np.float64]:
-    """(P, C) percentiles of each channel, between two values by straight lines; of an image of any size, exactly."""
+    """(P, C) percentiles of each channel, between two values by straight lines; of an image of any size, exactly.
+
+    Pixels without data are left out.
+    """
     height, width, channels = image.shape
-    places = np.array(percents) / 100 * (height * width - 1)
+    whole = isinstance(image, np.ndarray) and not isinstance(image, np.ma.MaskedArray)
+    number = height * width if whole else sum(band.shape[0] * band.shape[1] for band in row_bands(image))
+    places = np.array(percents) / 100 * (number - 1)
     below = np.floor(places).astype(np.int64)
-    above = np.minimum(below + 1, height * width - 1)
+    above = np.minimum(below + 1, number - 1)
     found = np.empty((len(places), channels))
     for channel in range(channels):
         values = dict(zip((*below, *above), _ranked(image, channel, [*below, *above]), strict=True))

@@ -32,4 +32,5 @@ def resized(sample: Sample, scale: float) -> Sample:
         mask=label(sample.mask),
         valid=label(sample.valid),
         instances=None if sample.instances is None else label(sample.instances),
+        nodata=None if sample.nodata is None else label(sample.nodata),
     )

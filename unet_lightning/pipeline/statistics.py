@@ -15,10 +15,10 @@ class Statistics:
 
     class_pixels: counting pixels of each class; class_image_pixels: those of all images in which it occurs.
     objects: number, and smallest, median and largest area in pixels, of instances or, without them, of connected
-    foreground. mean, std: of all pixels of each channel. low, high: 1st and 99th percentile of each channel, mean
-    over images. value_range: smallest and largest value of all. peaks: smallest and largest of the images' largest
-    magnitudes, those of one value left out; empty where all are. min_size, max_size: (height, width). empty_share: of
-    images that are background only.
+    foreground. mean, std: of all pixels of each channel that hold data. low, high: 1st and 99th percentile of each
+    channel, mean over images. value_range: smallest and largest value of all. peaks: smallest and largest of the
+    images' largest magnitudes, those of one value left out; empty where all are. min_size, max_size: (height, width).
+    empty_share: of images that are background only.
     """
 
     images: int
@@ -46,7 +46,7 @@ def statistics(found: Sequence[Summary]) -> Statistics:
     """The numbers of all training images from those of each."""
     counts = np.stack([summary.counts for summary in found])
     occurs = counts > 0
-    number = np.array([[summary.shape[0] * summary.shape[1]] for summary in found])
+    number = np.array([[summary.pixels] for summary in found])
     means, stds, lows, highs = np.stack([summary.moments for summary in found], 1)
     mean = (number * means).sum(0) / number.sum()
     square = (number * (stds**2 + means**2)).sum(0) / number.sum()

@@ -49,10 +49,12 @@ class Plane:
     """One picture (H, W, C) of an array of more axes, read by slices of rows and columns.
 
     page: the place of the picture along the axes that aren't rows, columns or channels. convert: stored numbers
-    (h, w, C') to what they mean. InputError, when it is read, for a file that is damaged there.
+    (h, w, C') to what they mean, a masked array where some have no data. InputError, when it is read, for a file that is damaged there.
     """
 
-    def __init__(self, path: Path, array: Any, axes: str, page: Sequence[Any], convert: Convert = np.asarray) -> None:
+    def __init__(
+        self, path: Path, array: Any, axes: str, page: Sequence[Any], convert: Convert = np.asanyarray
+    ) -> None:
         self.path, self.array, self.axes, self.convert = path, array, axes, convert
         numbers = iter(page)
         self.fixed = {name: int(next(numbers)) for name in axes if name not in f"YX{CHANNEL_AXES}"}
@@ -69,5 +71,5 @@ class Plane:
         left = [name for name in self.axes if name not in self.fixed]
         order = [left.index(name) for name in "YX"] + [k for k, name in enumerate(left) if name in CHANNEL_AXES]
         picture = block.transpose(order)
-        picture = np.asarray(self.convert(picture if picture.ndim == 3 else picture[..., None]))
+        picture = self.convert(picture if picture.ndim == 3 else picture[..., None])
         return picture if picture.dtype.name in KEPT else picture.astype(np.float32)

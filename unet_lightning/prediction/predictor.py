@@ -47,8 +47,9 @@ class Predictor:
     def pieces(self, image: Any) -> Pieces:
         """Logits of an image (H, W, C) in pieces that cover it, each ((top, left, bottom, right), (K, h, w) float32).
 
-        image: an array, or whatever has a shape and is read by slices. Of an ensemble or several views the logits are
-        the logarithm of mean probabilities. Where a GPU's memory doesn't suffice the pieces come again, smaller.
+        image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. Of an
+        ensemble or several views the logits are the logarithm of mean probabilities. Where a GPU's memory doesn't
+        suffice the pieces come again, smaller.
         InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
         if len(image.shape) != 3 or image.shape[2] != self.channels:
@@ -90,10 +91,13 @@ class Predictor:
         return ids
 
     def _scorer(self, model: TrainedModel, image: Any, seen: SeenValues) -> TileScorer:
-        affine = model.normalize(image)
+        affine, image = model.normalize(image), np.ma.getdata(image) if isinstance(image, np.ndarray) else image
 
         def read(top: int, left: int, height: int, width: int) -> Tensor:
-            return model.normalize_window(seen.look(window(image, top, left, height, width)), affine)
+            part = seen.look(window(image, top, left, height, width))
+            if isinstance(part, np.ma.MaskedArray):  # read by slices: without data is what normalises to 0
+                part = np.where(np.ma.getmaskarray(part), affine[0], part.data)
+            return model.normalize_window(part, affine)
 
         return TileScorer(model.network.geometry, read, partial(self._score, model))
 

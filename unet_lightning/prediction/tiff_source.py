@@ -14,6 +14,7 @@ from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_me
 from unet_lightning.reading.axes import channels_last, stated_axes
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.nodata import filled
 from unet_lightning.reading.tiff import open_tiff
 from unet_lightning.reading.tiff_page import converted, orientation
 from unet_lightning.reading.upright import TURNED, upright
@@ -51,7 +52,7 @@ def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Sour
             array = zarr.open_array(tifffile.TiffFile(path).series[0].aszarr(), mode="r")
         place = np.unravel_index(number, stack) if stack else ()
         plane = Plane(path, array, axes, place, partial(converted, page=key))
-        return plane if lazy else as_channels(np.ascontiguousarray(upright(plane[:, :], turn)), wanted)
+        return plane if lazy else as_channels(filled(path, upright(plane[:, :], turn)), wanted)
 
     return Source(path, (pages, height, width, channels), dtype.itemsize, page, lazy, pages > 1, tags=tags)
 

@@ -23,7 +23,9 @@ class SeenValues:
     def look(self, window: NDArray[Any]) -> NDArray[Any]:
         """The window as it is."""
         self.dtype = window.dtype.name if window.dtype.name in KEPT else "float32"  # what a reader makes of it
-        self.low, self.high = min(self.low, float(np.min(window))), max(self.high, float(np.max(window)))
+        values = window.compressed() if isinstance(window, np.ma.MaskedArray) else window
+        if values.size:
+            self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         return window
 
 
@@ -43,6 +45,8 @@ class RangeCheck:
     def warn(self, seen: SeenValues) -> None:
         """Log what is strange about an image."""
         peak = max(abs(seen.low), abs(seen.high))
+        if not seen.low <= seen.high:  # nothing holds data
+            return
         if self.dtypes and seen.dtype and seen.dtype not in self.dtypes.split(", "):
             self._once("of another type", seen)
         if self.peaks and seen.low < seen.high:

@@ -11,6 +11,7 @@ from unet_lightning.error import InputError
 from unet_lightning.reading.array import ARRAYS, read_array
 from unet_lightning.reading.bitmap import decode_jpeg, decode_opencv, read_bytes
 from unet_lightning.reading.format import format_of
+from unet_lightning.reading.nodata import filled, masked
 from unet_lightning.reading.tiff import decode_tiff
 
 KEPT = ("uint8", "uint16", "int16", "float32")  # what OpenCV resamples; the rest becomes float32
@@ -21,6 +22,8 @@ def as_channels(image: NDArray[Any], channels: int | None) -> NDArray[Any]:
     stored = image.shape[2]
     if channels is None or stored == channels:
         return image
+    if isinstance(image, np.ma.MaskedArray):
+        return masked(as_channels(image.data, channels), np.asarray(np.ma.getmaskarray(image).any(2)))
     if stored not in (1, 3):
         raise InputError(f"{stored} channels can't become data.channels={channels}; set data.channels=null")
     if stored == 1:
@@ -35,10 +38,12 @@ def read_image(path: Path, page: int | None = None, axes: str | None = None) -> 
 
     Alpha is dropped: the fourth channel of a PNG or BMP, the second of a grey PNG, and of a TIFF what it declares as
     alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume. axes:
-    `data.axes`, of arrays and stacks.
+    `data.axes`, of arrays and stacks. A masked array where pixels have no data: these hold the mean of the others.
     """
-    image = _decode_image(path, page, axes)
+    image = filled(path, _decode_image(path, page, axes))
     kind = image.dtype.newbyteorder("=") if image.dtype.name in KEPT else np.dtype(np.float32)
+    if isinstance(image, np.ma.MaskedArray):
+        return masked(np.ascontiguousarray(image.data, kind), np.asarray(np.ma.getmaskarray(image).any(2)))
     return np.ascontiguousarray(image, kind)
 
 

@@ -18,7 +18,7 @@ def read_npy(path: Path) -> NDArray[Any]:
         found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))  # a map checks the size first
     except FileNotFoundError:
         raise missing(path) from None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # its header is parsed as Python, which raises many kinds
         raise broken(path, error) from None
     if not isinstance(found, np.ndarray) or found.ndim not in (2, 3) or found.dtype.kind not in "buif":
         raise InputError(f"{path}: not rows and columns of numbers; store (H, W) or (H, W, C)")

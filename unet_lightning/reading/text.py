@@ -36,17 +36,29 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """The columns and rows of a CSV file (UTF-8, comma)."""
     try:
         reader = csv.DictReader(_text(path, "CSV UTF-8").splitlines(keepends=True))
-        return list(reader.fieldnames or ()), list(reader)
+        columns, rows = list(reader.fieldnames or ()), list(reader)
     except csv.Error as error:
         raise InputError(f"{path} can't be read ({error}); save it as CSV UTF-8") from None
+    for number, row in enumerate(rows, 2):
+        cells: list[str | None] = list(row.values())
+        if None in cells or None in row:  # too few, or more than have a name
+            came = f"more than {len(columns)}" if None in row else f"{len(columns) - cells.count(None)}"
+            raise InputError(f"{path}, row {number}: {came} values; expected {len(columns)} as in the first row; "
+                             "complete the row, or copy the file again from its source")  # fmt: skip
+    return columns, rows
+
+
+def parse_json(path: Path) -> Any:
+    """Whatever a JSON file holds."""
+    try:
+        return json.loads(_text(path, "JSON in UTF-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no JSON ({error}); copy the file again from its source") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object."""
-    try:
-        found = json.loads(_text(path, "JSON in UTF-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON ({error}); copy the file again from its source") from None
+    found = parse_json(path)
     if not isinstance(found, dict):
         raise InputError(f"{path} holds {type(found).__name__}; expected a JSON object {{…}}; correct the file")
     return found

@@ -10,7 +10,7 @@ from unet_lightning.error import InputError
 from unet_lightning.reading.axes import channels_last, stated_axes
 from unet_lightning.reading.failure import broken, missing, refuse_claim
 from unet_lightning.reading.guard import check_file
-from unet_lightning.reading.tiff_page import check_page, converted, orientation
+from unet_lightning.reading.tiff_page import check_chain, check_page, converted, orientation
 from unet_lightning.reading.upright import upright
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def open_tiff(path: Path) -> "TiffFile":
         file = tifffile.TiffFile(path)
         series, size = file.series[0], path.stat().st_size
         refuse_claim(path, int(np.prod(series.shape, dtype=object)), size)
+        check_chain(path, file, size)
         for page in series.pages:
             if page is not None:
                 check_page(path, page, size)

@@ -18,7 +18,30 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6  # of
 MEANT = (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, 32803, 34892)  # the last two: raw data of cameras
 JPEG = (6, 7, 34892, 33007)  # compressions whose decoder gives RGB for YCbCr
 NODATA, GDAL_METADATA = 42113, 42112
-NEEDED = (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, NODATA, 274)
+NEEDED = (
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    270,
+    273,
+    277,
+    278,
+    279,
+    284,
+    317,
+    320,
+    322,
+    323,
+    324,
+    325,
+    338,
+    339,
+    NODATA,
+    274,
+)
 
 
 def alphas(page: Any) -> int:
@@ -98,12 +121,28 @@ def check_page(path: Path, page: Any, size: int) -> None:
         raise InputError(f"{path}: colours as {name} of {key.dtype}; expected grey, palette or RGB; store it as RGB")
 
 
+def check_chain(path: Path, file: Any, size: int) -> None:
+    """InputError where the directory of a further page lies beyond the end: a stack that is cut off looks shorter."""
+    seen: set[int] = set()
+    place = file.pages.first.offset
+    while place and place not in seen:
+        if place + file.tiff.tagnosize > size:
+            raise broken(path, f"truncated after {size} bytes, its page {len(seen) + 1} begins at {place}")
+        seen.add(place)
+        end = _entries(file, place)[1]
+        place = int.from_bytes(end, "little" if file.byteorder == "<" else "big")
+
+
+def _entries(file: Any, place: int) -> tuple[bytes, bytes]:
+    """The entries of the directory at a place, and where the next one lies."""
+    form = file.tiff
+    file.filehandle.seek(place)
+    number = struct.unpack(form.tagnoformat, file.filehandle.read(form.tagnosize))[0]
+    entries = file.filehandle.read(number * form.tagsize)
+    return entries, file.filehandle.read(form.offsetsize)
+
+
 def _codes(page: Any) -> list[int]:
     """The codes of all tags in the page's directory, those too that can't be read."""
-    form, file = page.parent.tiff, page.parent.filehandle
-    file.seek(page.offset)
-    number = struct.unpack(form.tagnoformat, file.read(form.tagnosize))[0]
-    entries = file.read(number * form.tagsize)
-    return [
-        struct.unpack(form.byteorder + "H", entries[k : k + 2])[0] for k in range(0, len(entries) - 1, form.tagsize)
-    ]
+    entries, size = _entries(page.parent, page.offset)[0], page.parent.tiff.tagsize
+    return [struct.unpack(page.parent.byteorder + "H", entries[k : k + 2])[0] for k in range(0, len(entries) - 1, size)]

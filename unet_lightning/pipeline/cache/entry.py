@@ -18,13 +18,15 @@ PLACES = 4096
 class Summary:
     """What the statistics are made of.
 
-    shape: (H, W, C) and dtype of the image. content: a hash of its pixels. counts: (K,) counting pixels of each class.
+    shape: (H, W, C) and dtype of the image. pixels: their number, without those that hold no data. content: a hash of
+    all of them. counts: (K,) counting pixels of each class.
     moments: (4, C) mean, std, 1st and 99th percentile of each channel. areas: (N,) pixels of each instance, or
     of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found. value_range: (2,)
     smallest and largest value of the image.
     """
 
     shape: tuple[int, ...]
+    pixels: int
     dtype: str
     content: bytes
     counts: NDArray[np.int64]
@@ -38,7 +40,7 @@ class Summary:
 class Entry:
     """Nothing but arrays, so that memory and disk keep it alike.
 
-    image, mask, valid, instances as in a sample. content, counts, moments, areas, thumbnail as in a summary.
+    image, mask, valid, instances, nodata as in a sample. content, counts, moments, areas, thumbnail as in a summary.
     value_range: (2,) smallest and largest value of the image. places: flat positions of the pixels of class 1, then of
     class 2 and so on, each thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
     """
@@ -55,17 +57,20 @@ class Entry:
     places: NDArray[np.int64]
     ends: NDArray[np.int64]
     instances: NDArray[np.int32] | None = None
+    nodata: NDArray[np.bool_] | None = None
 
     @property
     def sample(self) -> Sample:
         """The record's sample."""
-        return Sample(self.image, self.mask, self.valid, self.instances)
+        return Sample(self.image, self.mask, self.valid, self.instances, self.nodata)
 
     @property
     def summary(self) -> Summary:
         """Small copies: nothing in it holds on to memory or to a file."""
+        pixels = self.mask.size - (0 if self.nodata is None else int(self.nodata.sum()))
         return Summary(
             self.image.shape,
+            pixels,
             self.image.dtype.name,
             self.content.tobytes(),
             counts=self.counts.copy(),
@@ -95,8 +100,11 @@ class Entry:
 def measure(sample: Sample, classes: int) -> Entry:
     """A sample with everything that is measured on it."""
     image = sample.image
-    mean, std = (f(axis=(0, 1), dtype=np.float64) for f in (image.mean, image.std))
-    percentiles = np.percentile(image[::2, ::2], (1, 99), axis=(0, 1))
+    pixels, few = image, image[::2, ::2]
+    if sample.nodata is not None:
+        pixels = few = image[~sample.nodata][:, None]
+    mean, std = (f(axis=(0, 1), dtype=np.float64) for f in (pixels.mean, pixels.std))
+    percentiles = np.percentile(few, (1, 99), axis=(0, 1))
     labels = np.where(sample.valid, sample.mask, 0).ravel()
     places = (np.flatnonzero(labels == k) for k in range(1, classes))
     thinned = [found[:: max(1, -(-len(found) // PLACES))] for found in places]
@@ -113,6 +121,7 @@ def measure(sample: Sample, classes: int) -> Entry:
         places=np.concatenate(thinned),
         ends=np.cumsum([len(places) for places in thinned]),
         instances=sample.instances,
+        nodata=sample.nodata,
     )
 
 

@@ -120,10 +120,10 @@ class Store:
     def affine(self, record: Record) -> Affine:
         """Shift and scale that normalise a record's image."""
         if not self.rows:
-            return self.normalize(self[record].image)
+            return self.normalize(self[record].data)
         shared = self.affines[self.rows[record]].numpy()
         if np.isnan(shared).any():
-            shared[:] = self.normalize(self[record].image)
+            shared[:] = self.normalize(self[record].data)
         return shared[0], shared[1]
 
     def objects(self, record: Record) -> NDArray[np.int32]:

@@ -1,0 +1,97 @@
+"""Pixels that a GeoTIFF marks as without data count nowhere: as if the image were the rest alone."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from unet_lightning.data.folder import find
+from unet_lightning.error import InputError
+from unet_lightning.normalize.image import ImageZScore
+from unet_lightning.normalize.percentile import Percentile
+from unet_lightning.pipeline.cache.entry import measure
+from unet_lightning.pipeline.cache.store import Store
+from unet_lightning.pipeline.statistics import statistics
+from unet_lightning.reading.image import read_image
+
+RANDOM = np.random.default_rng(0)
+WITHOUT = RANDOM.uniform(size=(9, 8)) < 0.4
+
+
+def write(path, image, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tag = (42113, 2, len(text) + 1, text, True)
+    tifffile.imwrite(path, image, photometric="minisblack", extratags=[tag])
+
+
+def picture(value, dtype):
+    image = RANDOM.integers(1, 200, WITHOUT.shape).astype(dtype)
+    image[WITHOUT] = value
+    return image
+
+
+def folder(root, value, text, dtype):
+    image = picture(value, dtype)
+    write(root / "images" / "a.tif", image, text)
+    (root / "masks").mkdir()
+    Image.fromarray((image > 100).astype(np.uint8)).save(root / "masks" / "a.png")
+    dataset = find(str(root), ["background", "cell"])
+    return dataset, dataset.records[0], image
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "dtype"),
+    [
+        (-9999, "-9999", np.float32),
+        (0, "0", np.uint8),
+        (65535, "65535", np.uint16),
+        (-32768, "-32768 ", np.int16),
+        (np.nan, "nan", np.float32),
+        (-np.inf, "-inf", np.float64),
+        (np.finfo(np.float32).min, "-3.4028234663852886e+38", np.float32),
+    ],
+)
+def test_pixels_without_data_are_in_no_statistics_and_count_nowhere(tmp_path, value, text, dtype):
+    dataset, record, image = folder(tmp_path, value, text, dtype)
+    sample = dataset.read(record)
+    assert np.array_equal(sample.valid, ~WITHOUT)
+    assert np.array_equal(sample.image[~WITHOUT][:, 0], image[~WITHOUT])
+    assert not sample.mask[WITHOUT].any()
+    entry = measure(sample, 2)
+    rest = image[~WITHOUT].astype(np.float64)
+    assert np.allclose(entry.moments[:, 0], [rest.mean(), rest.std(), *np.percentile(rest, (1, 99))])
+    assert entry.counts.sum() == (~WITHOUT).sum()
+    assert entry.value_range[0] >= rest.min()
+    assert np.isclose(statistics([entry.summary]).mean[0], rest.mean())
+    shift, scale = Store(dataset, ImageZScore(), 1).affine(record)
+    assert np.allclose([shift[0], scale[0]], [rest.mean(), rest.std()])
+    shift, scale = Percentile(10, 90)(sample.data)
+    low, high = np.percentile(rest, (10, 90))
+    assert np.allclose([shift[0], scale[0]], [low, high - low], rtol=1e-5)
+
+
+def test_filled_pixels_are_the_mean_and_pass_through_channels(tmp_path):
+    write(tmp_path / "a.tif", picture(-9999, np.float32), "-9999")
+    image = read_image(tmp_path / "a.tif")
+    assert np.allclose(image.data[WITHOUT], image.data[~WITHOUT].mean(), rtol=1e-5)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "a.tif").rename(tmp_path / "images" / "a.tif")
+    Image.fromarray(WITHOUT).save(tmp_path / "masks" / "a.png")
+    dataset = find(str(tmp_path), ["background", "cell"], channels=3)
+    sample = dataset.read(dataset.records[0])
+    assert sample.image.shape == (9, 8, 3)
+    assert np.array_equal(sample.valid, ~WITHOUT)
+
+
+def test_pixels_are_compared_with_a_number_they_can_hold(tmp_path):
+    image = picture(7, np.uint8)
+    for text in ("-9999", "0.5", "none", "1e+300"):
+        write(tmp_path / "a.tif", image, text)
+        assert not isinstance(read_image(tmp_path / "a.tif"), np.ma.MaskedArray)
+
+
+def test_a_picture_without_any_data_is_refused(tmp_path):
+    write(tmp_path / "a.tif", np.full((4, 4), -1, np.int16), "-1")
+    with pytest.raises(InputError, match=r"a\.tif: no pixel holds data"):
+        read_image(tmp_path / "a.tif")
