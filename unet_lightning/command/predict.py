@@ -20,11 +20,12 @@ HELP = """Label images of any size.
   unet-lightning predict fold0.ckpt fold1.ckpt 'scans/*.tif' --output labels tta=flips
   unet-lightning predict best.ckpt slide.zarr --output labels --instances postprocess=watershed
 
-Several checkpoints are an ensemble. Inputs are files, folders, patterns, TIFF stacks and Zarr arrays. Outputs mirror
-their names: NAME.png (or .tif, .zarr) holds class ids with the classes' colours. Overrides are composed over the
-checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed and its keys,
-trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects take
-some fifty bytes each beside it, and a watershed that of the largest piece it may cut. An output that exists is kept;
+Several checkpoints are an ensemble. Inputs are files, folders, patterns: pictures, TIFF stacks, NIfTI volumes, .npy,
+.mat, Zarr arrays. Outputs mirror their names: NAME.png (or .tif, .zarr, …) holds class ids with the classes' colours,
+NAME.nii and NAME.npy class ids alone. Overrides are composed over the checkpoint's config: tile=,
+tta=none|flips|rotations, postprocess=none|components|watershed and its keys, trainer.accelerator=,
+trainer.precision=. Memory is that of a tile; objects take some fifty bytes each beside it, a watershed that of the
+largest piece it may cut, and a volume that of its voxels and labels. An output that exists is kept;
 what broke is listed at the end."""
 
 

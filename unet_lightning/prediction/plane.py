@@ -48,8 +48,9 @@ class Source:
 class Plane:
     """One picture (H, W, C) of an array of more axes, read by slices of rows and columns.
 
-    page: the place of the picture along the axes that aren't rows, columns or channels. convert: stored numbers
-    (h, w, C') to what they mean, a masked array where some have no data. InputError, when it is read, for a file that is damaged there.
+    page: the place of the picture along the axes that aren't rows, columns or channels.
+    convert: stored numbers (h, w, C') to what they mean, a masked array where some have no data.
+    InputError, when it is read, for a file that is damaged there.
     """
 
     def __init__(
