@@ -110,3 +110,13 @@ def test_a_finding_of_many_records_is_said_once():
     with pytest.raises(InputError) as caught:
         inspect(kept)
     assert str(caught.value).count("volume is truncated") == 1
+
+
+def test_the_range_of_values_is_that_of_all_images_and_peaks_leave_out_empty_ones():
+    samples = {name: sample(4, 4, channels=1) for name in "abv"}
+    samples["a"].image[:] = np.linspace(3, 90, 16).reshape(4, 4, 1)
+    samples["b"].image[:] = np.linspace(10, 200, 16).reshape(4, 4, 1)
+    samples["c"] = Sample(np.full((4, 4, 1), 1, np.uint8), samples["a"].mask, samples["a"].valid)
+    statistics = inspect(store(samples)[0])
+    assert statistics.value_range == [1, 200]
+    assert statistics.peaks == [90, 200]

@@ -136,7 +136,7 @@ def test_a_page_larger_than_memory_is_read_in_parts_with_the_same_result(tmp_pat
     tifffile.imwrite(tmp_path / "x.tif", cells(200, 180), tile=(32, 32), resolution=(72, 72))
     options = ["--instances", "--overlay", "--probabilities", "tile=64", "postprocess.fill_holes=true"]
     assert run(checkpoint, tmp_path / "x.tif", "--output", tmp_path / "whole", *options) == 0
-    monkeypatch.setattr("unet_lightning.prediction.source.SHARE", 1e-12)
+    monkeypatch.setattr("unet_lightning.prediction.plane.SHARE", 1e-12)
     assert open_source(tmp_path / "x.tif", 1).lazy
     assert run(checkpoint, tmp_path / "x.tif", "--output", tmp_path / "parts", *options) == 0
     for name in ("x.tif", "x.instances.tif", "x.overlay.tif"):

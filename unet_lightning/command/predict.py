@@ -20,11 +20,12 @@ HELP = """Label images of any size.
   unet-lightning predict fold0.ckpt fold1.ckpt 'scans/*.tif' --output labels tta=flips
   unet-lightning predict best.ckpt slide.zarr --output labels --instances postprocess=watershed
 
-Several checkpoints are an ensemble. Inputs are files, folders, patterns, TIFF stacks and Zarr arrays. Outputs mirror
-their names: NAME.png (or .tif, .zarr) holds class ids with the classes' colours. Overrides are composed over the
-checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed and its keys,
-trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects take
-some fifty bytes each beside it, and a watershed that of the largest piece it may cut. An output that exists is kept;
+Several checkpoints are an ensemble. Inputs are files, folders, patterns: pictures, TIFF stacks, NIfTI volumes, .npy,
+.mat, Zarr arrays. Outputs mirror their names: NAME.png (or .tif, .zarr, …) holds class ids with the classes' colours,
+NAME.nii and NAME.npy class ids alone. Overrides are composed over the checkpoint's config: tile=,
+tta=none|flips|rotations, postprocess=none|components|watershed and its keys, trainer.accelerator=,
+trainer.precision=. Memory is that of a tile; objects take some fifty bytes each beside it, a watershed that of the
+largest piece it may cut, and a volume that of its voxels and labels. An output that exists is kept;
 what broke is listed at the end."""
 
 
@@ -46,15 +47,32 @@ def main(arguments: list[str]) -> int:
     kinds = ["classes", *(kind for kind in list(DTYPES)[1:] if getattr(options, kind))]
     broken: dict[Path, str] = {}
     wanted = Wanted(options.output, kinds, options.overwrite)
-    jobs, kept = plan(find_inputs(inputs, options.output), wanted, predictor, broken)
-    options.output.mkdir(parents=True, exist_ok=True)
+    check_output(options.output)
+    files = find_inputs(inputs, options.output, broken)
+    jobs, kept = plan(files, wanted, predictor, broken)
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output {options.output}: {error.strerror}; name a folder that can be made") from None
     if jobs:
         log.info(requirements(jobs, predictor, options.output))
         run(predictor, jobs, broken)
+    for path, reason in broken.items():
+        named = str(path) in reason or repr(str(path)) in reason
+        print(f"error: {reason if named else f'{path}: {reason}'}", file=sys.stderr)
     log.info(
         f"{len(jobs) - sum(job.source.path in broken for job in jobs)} labelled into {options.output}, "
         f"{kept} kept (--overwrite replaces them), {len(broken)} broken"
     )
-    for path, reason in broken.items():
-        print(f"error: {reason if str(path) in reason else f'{path}: {reason}'}", file=sys.stderr)
     return int(bool(broken))
+
+
+def check_output(folder: Path) -> None:
+    """InputError where the name of the output folder is a file's, or none at all."""
+    try:
+        taken = folder.exists() and not folder.is_dir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"--output {str(folder)!r}: {reason}; name another folder") from None
+    if taken:
+        raise InputError(f"--output {folder} is a file; expected a folder, there or not; name another")

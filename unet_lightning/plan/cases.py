@@ -15,10 +15,10 @@ def cases(dataset: DataSet, records: Sequence[Record]) -> Iterator[Case]:
     """A case for each image file of the records, which stand in the order of their slices."""
     for path, slices in groupby(records, key=lambda record: record.image):
         samples = [dataset.read(record) for record in slices]
-        image = np.stack([sample.image.astype(np.float32) for sample in samples])  # (z, y, x, C), or (z, x, y, C)
+        image = np.stack([sample.image.astype(np.float32) for sample in samples])  # (z, H, W, C)
         label = np.stack([np.where(sample.valid, sample.mask, 0) for sample in samples])
         spacing = (FLAT, 1.0, 1.0)
-        if ends_in(path, NIFTI):  # rows and columns as stored, the first of which nnU-Net calls x
+        if ends_in(path, NIFTI):  # whose rows run along x and whose columns along y
             spacing = voxel_size(path)
             image, label = image.swapaxes(1, 2), label.swapaxes(1, 2)
         yield Case(np.moveaxis(image, 3, 0), label, spacing)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> N
             except Exception as error:  # readers raise all kinds; the other inputs are done all the same
                 broken[job.source.path] = reason(error)
                 written.result()
-                output.discard()
+                _clear(output)
                 continue
             written.result()
             written = writer.submit(_save, job, output, save, page, broken)
@@ -102,5 +103,12 @@ def _save(job: Job, output: Output, arrays: dict[str, Any], page: int, broken: d
         if page == job.source.shape[0] - 1:
             output.finish()
     except Exception as error:  # a full disk, or tags no writer takes
-        broken[job.source.path] = f"{error!r}; make room or choose another --output"
+        why = getattr(error, "strerror", None) or repr(error)
+        broken[job.source.path] = f"{job.source.path}: {why}; make room or choose another --output"
+        _clear(output)
+
+
+def _clear(output: Output) -> None:
+    """Take away what isn't whole, where it can be reached."""
+    with suppress(OSError):
         output.discard()

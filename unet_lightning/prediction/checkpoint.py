@@ -16,6 +16,7 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.normalize.base import Normalize, normalize_image
 from unet_lightning.prediction.trust import check_plain, check_targets
+from unet_lightning.reading.guard import check_file
 
 UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, OSError, EOFError)
 CHECKPOINT_KEY = "unet_lightning"  # what a checkpoint says of itself
@@ -54,6 +55,8 @@ class TrainedModel:
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """What a checkpoint holds; nothing is unpickled but tensors and plain containers."""
     try:
+        if Path(path).exists() and not Path(path).is_dir():
+            check_file(Path(path))  # a pipe would never end
         _refuse_bomb(Path(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
         identity, state = content[CHECKPOINT_KEY], content["state_dict"]
@@ -112,6 +115,12 @@ def load_model(path: str | Path, trust: Sequence[str] = ()) -> TrainedModel:
     state = {k[len(prefix) :]: v for k, v in content["state_dict"].items() if k.startswith(prefix)}
     if sum(tensor.numel() * tensor.element_size() for tensor in state.values()) > Path(path).stat().st_size:
         raise InputError(f"{path}: its tensors claim more values than the file holds; train it again")
+    strange = [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]
+    if strange:
+        raise InputError(
+            f"{path}: {strange[0]} holds values that are NaN or infinite, as {len(strange) - 1} other tensors do; "
+            "training diverged: train again with a lower optimizer.lr"
+        )
     try:
         network.load_state_dict(state, assign=True)
     except RuntimeError as error:

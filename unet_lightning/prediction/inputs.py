@@ -1,45 +1,100 @@
 """Files, folders and patterns as the inputs of prediction."""
 
 import glob
+import logging
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from unet_lightning.error import InputError
-from unet_lightning.prediction.source import is_zarr
-from unet_lightning.reading.endings import PICTURES, ends_in
+from unet_lightning.prediction.zarr_source import is_zarr
+from unet_lightning.reading.endings import IMAGES, ends_in
+
+log = logging.getLogger(__name__)
+INPUTS = (*IMAGES, ".mat")
 
 
-def find_inputs(inputs: Sequence[str], output: Path) -> dict[Path, Path]:
-    """Every input file, and its name relative to what was typed; InputError where a name leads to nothing."""
+def find_inputs(inputs: Sequence[str], output: Path, broken: dict[Path, str]) -> dict[Path, Path]:
+    """Every input file, and its name relative to what was typed; InputError where a name leads to nothing.
+
+    What can't be an input by its name, and folders that can't be listed, go into `broken` with the reason.
+    """
     found: dict[Path, Path] = {}
     for text in inputs:
-        path = Path(text)
-        if path.is_dir() and not is_zarr(path):
-            files = {file: file.relative_to(path) for file in _walk(path, output)}
-        elif path.exists():
-            files = {path: Path(path.name)}
-        else:
-            root = os.path.dirname(re.split(r"[*?\[]", text)[0])
-            matches = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
-            own = (
-                output.resolve() if Path(root).resolve() in output.resolve().parents else None
-            )  # what was written there
-            matches = [file for file in matches if own is None or own not in file.resolve().parents]
-            files = {file: file.relative_to(root) for file in matches if file.is_file() or is_zarr(file)}
-        if not files:
-            raise InputError(f"{text}: no picture there; expected {' '.join(PICTURES)} or .zarr")
+        before = len(broken)
+        try:
+            os.stat(text)  # refuses what no name can be
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:  # too long, with a null character, without permission
+            broken[Path(text)] = f"{text!r}: {getattr(error, 'strerror', None) or error}; correct the name"
+            continue
+        files = _found(text, output, broken)
+        if not files and len(broken) == before:
+            raise InputError(f"{text}: no picture there; expected {' '.join(INPUTS)} or .zarr")
         found |= files
+    for path in [path for path in found if any(unicodedata.category(letter) == "Cc" for letter in str(path))]:
+        del found[path]
+        broken[path] = f"{str(path)!r}: a control character in its name; rename it"
     return found
 
 
-def _walk(folder: Path, output: Path) -> Iterator[Path]:
-    """Pictures and Zarr arrays below a folder; what lies in the output folder is no input."""
-    for path in sorted(folder.iterdir()):
-        if path.resolve() == output.resolve() or path.name.startswith("."):
+def _found(text: str, output: Path, broken: dict[Path, str]) -> dict[Path, Path]:
+    """Files and Zarr arrays of a name or a pattern, with their relative names."""
+    path = Path(text)
+    if path.is_dir() and not is_zarr(path):
+        return {file: file.relative_to(path) for file in _walk(path, output, broken)}
+    if path.exists():
+        return {path: Path(path.name)}
+    root = Path(os.path.dirname(re.split(r"[*?\[]", text)[0]))
+    pattern = Path(text).relative_to(root).parts
+    if "**" in pattern:
+        matches = [file for file in _walk(root, output, broken, ("",)) if _fits(file.relative_to(root).parts, pattern)]
+    else:
+        matches = [Path(name) for name in sorted(glob.glob(text))]
+        own = output.resolve() if root.resolve() in output.resolve().parents else None  # what was written there
+        matches = [file for file in matches if own is None or own not in file.resolve().parents]
+    return {file: file.relative_to(root) for file in matches if file.is_file() or is_zarr(file)}
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether the parts of a path are those of a pattern, in which ** stands for any number of folders."""
+    if not pattern or not parts:
+        return not parts and set(pattern) <= {"**"}
+    if pattern[0] == "**":
+        return _fits(parts[1:], pattern) or _fits(parts, pattern[1:])
+    return fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def _walk(folder: Path, output: Path, broken: dict[Path, str], endings: tuple[str, ...] = INPUTS) -> Iterator[Path]:
+    """Files of some endings and Zarr arrays below a folder, in linked folders too, each folder once.
+
+    What lies in the output folder is no input. Links come after the folders themselves, which keep their names.
+    """
+    seen, waiting, followed = {output.resolve()}, [folder], 0
+    links: list[Path] = []
+    while waiting or links:
+        here = waiting.pop() if waiting else links.pop(0)
+        if here != folder and here.resolve() in seen:
             continue
-        if is_zarr(path) or (path.is_file() and ends_in(path, PICTURES)):
-            yield path
-        elif path.is_dir() and not path.is_symlink():
-            yield from _walk(path, output)
+        seen.add(here.resolve())
+        followed += here.is_symlink() and here != folder
+        try:
+            inner = sorted(here.iterdir())
+        except OSError as error:
+            broken[here] = f"{here}: {error.strerror}; make the folder readable"
+            continue
+        folders: list[Path] = []
+        for path in inner:
+            if path.name.startswith("."):
+                continue
+            if is_zarr(path) or (path.is_file() and ends_in(path, endings)):
+                yield path
+            elif path.is_dir():
+                (links if path.is_symlink() else folders).append(path)
+        waiting += reversed(folders)
+    if followed:
+        log.info(f"{folder}: {followed} linked folder{'s' if followed > 1 else ''} followed")

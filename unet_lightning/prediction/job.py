@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet_lightning.error import InputError
-from unet_lightning.prediction.output import targets
+from unet_lightning.prediction.names import OutputNameError, named_by_content, targets
+from unet_lightning.prediction.plane import Source
 from unet_lightning.prediction.predictor import Predictor
-from unet_lightning.prediction.source import Source, open_source
+from unet_lightning.prediction.source import open_source
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,11 @@ def plan(
     kept = 0
     inputs = {path.resolve() for path in files}
     for path, name in files.items():
-        paths = targets(wanted.folder, name.with_suffix(".zarr") if path.is_dir() else name, wanted.kinds)
+        try:
+            paths = targets(wanted.folder, named_by_content(path, name), wanted.kinds)
+        except OutputNameError as error:
+            broken[path] = f"{path}: {error}"
+            continue
         for target in paths.values():
             if owners.setdefault(target, path) != path:
                 raise InputError(f"{path} and {owners[target]} would both be written to {target}; predict one of them")
@@ -56,13 +61,15 @@ def plan(
         kept += not missing
         if missing:
             try:
-                channels = predictor.config["data"].get("channels")
-                jobs.append(Job(open_source(path, predictor.channels, channels), missing))
-            except Exception as error:  # whatever a reader raises for a strange file
+                form = (predictor.config["data"].get(key) for key in ("channels", "axes"))
+                jobs.append(Job(open_source(path, predictor.channels, *form), missing))
+            except Exception as error:
                 broken[path] = reason(error)
     return jobs, kept
 
 
 def reason(error: Exception) -> str:
     """Why an input is broken: our own words, or the kind of a library's error and its words."""
+    if isinstance(error, MemoryError):
+        return "it doesn't fit into memory; store it as Zarr, which is read in parts"
     return str(error) if isinstance(error, InputError) else repr(error)

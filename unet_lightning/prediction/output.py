@@ -6,34 +6,20 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import tifffile
 from numpy.lib.format import open_memmap
 from PIL import Image
 
-from unet_lightning.error import InputError
 from unet_lightning.label import Color
-from unet_lightning.prediction.source import Source
-from unet_lightning.reading.endings import TIFF
+from unet_lightning.prediction.plane import Source
+from unet_lightning.reading.endings import NIFTI, TIFF, ends_in
+from unet_lightning.reading.nifti import write_volume
 
 DTYPES = {"classes": "uint8", "probabilities": "float16", "instances": "uint32", "overlay": "uint8"}
 TILE = 512
-
-
-def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:
-    """The file of every kind for an input of this relative name; InputError where it would lie outside `folder`."""
-    own = name.suffix.lower()
-    like = own if own in (*TIFF, ".zarr") else ""
-    endings = {"classes": like or ".png", "instances": like or ".tif", "overlay": like or ".png"}
-    endings["probabilities"] = ".zarr" if own == ".zarr" else ".npy"
-    found = {}
-    for kind in kinds:
-        path = folder / name.with_suffix(("" if kind == "classes" else f".{kind}") + endings[kind])
-        if path.is_symlink() or not path.parent.resolve().is_relative_to(folder.resolve()):
-            raise InputError(f"{path} leads out of {folder}; take the link away, or give another --output")
-        found[kind] = path
-    return found
 
 
 class Output:
@@ -44,7 +30,7 @@ class Output:
 
     def __init__(self, paths: dict[str, Path], source: Source, colors: Sequence[Color]) -> None:
         self.paths, self.source, self.colors = paths, source, colors
-        self.parts = {kind: path.with_name(f".{path.name}.part") for kind, path in paths.items()}
+        self.parts = {kind: part_of(path) for kind, path in paths.items()}
         self.work = next(iter(self.parts.values())).with_suffix(".work")
         self.files: dict[str, Any] = {}
 
@@ -73,7 +59,11 @@ class Output:
         part = self.parts[kind]
         if self._is_zarr(kind):
             return
-        if self.paths[kind].suffix == ".npy":
+        if ends_in(self.paths[kind], NIFTI):
+            if kind not in self.files:
+                self.files[kind] = np.zeros((self.source.shape[0], *array.shape), DTYPES[kind])
+            self.files[kind][page] = array
+        elif self.paths[kind].suffix == ".npy":
             if kind not in self.files:
                 shape = (*self._pages(), *array.shape)
                 self.files[kind] = open_memmap(part, mode="w+", dtype=DTYPES[kind], shape=shape)
@@ -92,11 +82,14 @@ class Output:
 
     def finish(self) -> None:
         """Close all files and give them their names, the class masks last."""
-        for file in self.files.values():
+        for kind, file in self.files.items():
             if isinstance(file, tifffile.TiffWriter):
                 file.close()
             elif isinstance(file, np.memmap):
                 file.flush()
+            elif ends_in(self.paths[kind], NIFTI):
+                whole = file if kind == "classes" else file.astype(np.uint16 if self._is_small() else np.int32)
+                write_volume(self.source.path, self.parts[kind], whole)
         for kind in reversed(self.paths):
             if self.paths[kind].is_dir():
                 shutil.rmtree(self.paths[kind])
@@ -137,7 +130,7 @@ class Output:
     def _append(self, file: tifffile.TiffWriter, kind: str, array: Any) -> None:
         options: dict[str, Any] = {"compression": "zlib", "metadata": None, **(self.source.tags or {})}
         dtype = np.dtype(DTYPES[kind])
-        if kind == "instances" and not self.source.stack and self.largest <= np.iinfo(np.uint16).max:
+        if kind == "instances" and not self.source.stack and self._is_small():
             dtype = np.dtype(np.uint16)
         if kind == "classes":
             table = np.zeros((3, 256), np.uint16)
@@ -150,7 +143,16 @@ class Output:
         else:
             file.write(_tiles(array, dtype), shape=array.shape, dtype=dtype, tile=(TILE, TILE), **options)
 
-    largest = 0  # number of objects on a page, so that 16 bits are used where they suffice
+    def _is_small(self) -> bool:
+        """Whether 16 bits suffice for the numbers of objects."""
+        return self.largest <= np.iinfo(np.uint16).max
+
+    largest = 0  # number of objects on a page
+
+
+def part_of(path: Path) -> Path:
+    """Where a file lies beside its place until it is whole: a name that is never too long."""
+    return path.with_name(f".{path.name[:60]}-{crc32(os.fsencode(path.name)):08x}.part")
 
 
 class Page:

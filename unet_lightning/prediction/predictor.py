@@ -14,6 +14,7 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import TrainedModel
+from unet_lightning.prediction.value_range import RangeCheck, SeenValues
 from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling import Pieces, TileScorer, predict_tiles, window
 
@@ -39,6 +40,7 @@ class Predictor:
         wanted = config["trainer"]["precision"]
         self.precision = choose_precision(wanted, self.device.type, models[0].network)
         self.tile, self.batch, self.fitted = int(config["tile"]), 1, False
+        self.range_checks = [RangeCheck(model.identity["statistics"]) for model in models]
         for model in models:
             model.network.to(self.device, memory_format=torch.channels_last)
 
@@ -48,15 +50,23 @@ class Predictor:
         image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. Of an
         ensemble or several views the logits are the logarithm of mean probabilities. Where a GPU's memory doesn't
         suffice the pieces come again, smaller.
+        InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
         if len(image.shape) != 3 or image.shape[2] != self.channels:
             raise InputError(f"image of shape {tuple(image.shape)}; expected (H, W, {self.channels}) as in training")
-        scorers = [self._scorer(model, image) for model in self.models]
+        seen = SeenValues()
+        scorers = [self._scorer(model, image, seen) for model in self.models]
         while True:
             try:
                 self._fit_memory()
                 for box, piece in predict_tiles(scorers, (image.shape[0], image.shape[1]), self.tile, self.batch):
+                    if not piece.isfinite().all():
+                        raise InputError(
+                            "the network's output is NaN or infinite; set trainer.precision=32-true, or train it again"
+                        )
                     yield box, (piece.clamp_min(TINY).log() if len(scorers) > 1 else piece).cpu()
+                for check in self.range_checks:
+                    check.warn(seen)
                 return
             except torch.OutOfMemoryError:
                 self._shrink()
@@ -80,11 +90,14 @@ class Predictor:
             ids[top:bottom, left:right] = piece.argmax(0).numpy()
         return ids
 
-    def _scorer(self, model: TrainedModel, image: Any) -> TileScorer:
+    def _scorer(self, model: TrainedModel, image: Any, seen: SeenValues) -> TileScorer:
         affine, image = model.normalize(image), np.ma.getdata(image) if isinstance(image, np.ndarray) else image
 
         def read(top: int, left: int, height: int, width: int) -> Tensor:
-            return model.normalize_window(window(image, top, left, height, width), affine)
+            part = seen.look(window(image, top, left, height, width))
+            if isinstance(part, np.ma.MaskedArray):  # read by slices: without data is what normalises to 0
+                part = np.where(np.ma.getmaskarray(part), affine[0], part.data)
+            return model.normalize_window(part, affine)
 
         return TileScorer(model.network.geometry, read, partial(self._score, model))
 

@@ -32,6 +32,10 @@ def requirements(jobs: Sequence[Job], predictor: Predictor, folder: Path) -> str
 
 
 def _page_memory(job: Job, classes: int) -> int:
-    """Of a page and what is made of it; a lazy one stays on disk."""
+    """Of a page and what is made of it; a lazy one stays on disk, a volume is held with its labels."""
     held = 0 if job.source.lazy else 2 * job.source.nbytes + job.pixels * (job.bytes_per_pixel(classes) + 5)
+    if job.source.volume:
+        labels = {"classes": 1, "instances": 4}
+        voxels = job.source.shape[0] * job.pixels
+        held += voxels * (job.source.itemsize + sum(2 * size for kind, size in labels.items() if kind in job.paths))
     return held + 64 * BAND // 4

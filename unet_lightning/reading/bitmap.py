@@ -13,6 +13,7 @@ from PIL import Image
 from unet_lightning.error import InputError
 from unet_lightning.reading.alpha import opaque
 from unet_lightning.reading.failure import broken, missing, refuse_claim
+from unet_lightning.reading.guard import check_file
 from unet_lightning.reading.upright import ORIENTATION, orientation_of, upright
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -65,6 +66,7 @@ def decode_label(path: Path, data: bytes, in_color: bool) -> NDArray[Any]:
 
 def read_bytes(path: Path) -> bytes:
     """What a file holds; InputError where it is absent, unreadable or empty."""
+    check_file(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -28,6 +28,8 @@ HEADERS = (348, 540)  # bytes of a NIfTI-1 and NIfTI-2 header, which is its firs
 
 def format_of(path: Path) -> str:
     """One of png, jpeg, tiff, bitmap, npy, nifti, mat; by the name where the file is absent or its bytes say none."""
+    if not path.is_file():  # a pipe or a device, which a reader refuses before it is opened
+        return _by_name(path)
     try:
         with path.open("rb") as file:
             start = file.read(352)

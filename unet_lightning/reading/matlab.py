@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import broken, missing
+from unet_lightning.reading.guard import check_file
 
 
 def read_mat(path: Path, variable: str | None) -> NDArray[Any]:
@@ -35,6 +36,7 @@ def read_mat_variables(path: Path) -> Mapping[str, Any]:
     """All variables of a MATLAB file by name."""
     from scipy import io  # slow to import
 
+    check_file(path)
     try:
         with path.open("rb") as file:
             found: dict[str, Any] = io.loadmat(file)  # type: ignore[attr-defined, no-untyped-call]

@@ -1,6 +1,7 @@
 """NIfTI volumes and their slices, scaled and turned as their headers say."""
 
 import gzip
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from unet_lightning.error import InputError
 from unet_lightning.reading.endings import ends_in
 from unet_lightning.reading.failure import broken, missing
+from unet_lightning.reading.guard import check_file
 from unet_lightning.reading.optional import require
 
 GZIP, NIFTI_2 = b"\x1f\x8b", 540  # how compressed files begin, and NIfTI-2
@@ -46,6 +48,13 @@ def slices(path: Path) -> int | None:
     return volume.turned_shape[2] if len(volume.shape) > 2 else None
 
 
+def volume_shape(path: Path) -> tuple[int | None, int, int, int]:
+    """Slices (None for a single picture), rows, columns and channels, as slices are read. Reads the header alone."""
+    volume = _open(path)
+    height, width, depth = volume.turned_shape
+    return depth if len(volume.shape) > 2 else None, height, width, volume.shape[3] if len(volume.shape) > 3 else 1
+
+
 def check_place(image: Path | None, label: Path) -> None:
     """InputError unless the label's voxels are those of its image, by their sizes and affines. Reads the headers alone.
 
@@ -72,11 +81,29 @@ def check_place(image: Path | None, label: Path) -> None:
 
 
 def voxel_size(path: Path) -> tuple[float, float, float]:
-    """Millimetres (z, y, x), where z runs across the slices and x is the first of the other axes as stored."""
-    image = _open(path)
-    sizes, axis = [*map(float, image.header.get_zooms()[:3]), 1.0][:3], _axis(image)
-    x, y = (size for k, size in enumerate(sizes) if k != axis)
-    return sizes[axis], y, x
+    """Millimetres (z, y, x): from foot to head, from back to front, and from left to right."""
+    x, y, z = map(float, np.linalg.norm(_open(path).affine[:3, :3], axis=0))
+    return z, y, x
+
+
+def write_volume(source: Path, target: Path, labels: NDArray[Any]) -> None:
+    """A label of every voxel as NIfTI with the header, affine and orientation on disk of the volume it was made of.
+
+    labels: (D, H, W) integers, or (1, H, W) of a single picture, as the slices of `source` are read. The file is
+    compressed where the name of the volume ends in .gz.
+    """
+    volume, image = _open(source), _load(require("nibabel", "nifti"), source)
+    stored = labels.transpose(1, 2, 0).transpose(volume.orientation[:, 0])  # of (left-right, back-front, foot-head)
+    stored = np.flip(stored, tuple(k for k, sign in enumerate(volume.orientation[:, 1]) if sign < 0))
+    header = image.header.copy()
+    header.set_data_dtype(labels.dtype)
+    header.set_slope_inter(1, 0)
+    header["cal_min"] = header["cal_max"] = 0  # the range to show was that of the image
+    written = type(image)(stored.reshape(volume.shape[:3]), image.affine, header)
+    with target.open("wb") as file:
+        packed = source.suffix.lower() == ".gz"
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) if packed else nullcontext(file) as content:
+            content.write(written.to_bytes())
 
 
 def read_slice(path: Path, page: int | None) -> NDArray[Any]:
@@ -137,6 +164,7 @@ def _load(nibabel: Any, path: Path) -> Any:
 
 def _open(path: Path) -> Volume:
     nibabel = require("nibabel", "nifti")
+    check_file(path)
     try:
         image = _load(nibabel, path)
         if len(image.shape) not in (2, 3, 4) or 0 in image.shape:

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import broken, missing
+from unet_lightning.reading.guard import check_file
 
 
 def read_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file, (H, W) or (H, W, C) of numbers; pickled objects are refused."""
+    check_file(path)
     try:
         found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))  # a map checks the size first
     except FileNotFoundError:

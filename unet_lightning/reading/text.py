@@ -10,6 +10,7 @@ import numpy as np
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import missing
+from unet_lightning.reading.guard import check_file
 
 
 class TextBlock:
@@ -64,6 +65,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _text(path: Path, kind: str) -> str:
+    check_file(path)
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

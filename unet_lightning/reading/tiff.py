@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from unet_lightning.error import InputError
 from unet_lightning.reading.axes import channels_last, stated_axes
 from unet_lightning.reading.failure import broken, missing, refuse_claim
+from unet_lightning.reading.guard import check_file
 from unet_lightning.reading.tiff_page import check_chain, check_page, converted, orientation
 from unet_lightning.reading.upright import upright
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 def count_pages(path: Path) -> int:
     """How many pictures a TIFF stack holds."""
-    if not path.is_file():
-        raise missing(path)
     with open_tiff(path) as file:
         return len(file.pages)
 
@@ -49,6 +48,7 @@ def open_tiff(path: Path) -> "TiffFile":
     """A TIFF, opened; InputError where it is none, is truncated or claims more pixels than it can hold."""
     import tifffile  # by those who read one
 
+    check_file(path)
     try:
         file = tifffile.TiffFile(path)
         series, size = file.series[0], path.stat().st_size

@@ -21,7 +21,8 @@ class Summary:
     shape: (H, W, C) and dtype of the image. pixels: their number, without those that hold no data. content: a hash of
     all of them. counts: (K,) counting pixels of each class.
     moments: (4, C) mean, std, 1st and 99th percentile of each channel. areas: (N,) pixels of each instance, or
-    of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found.
+    of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found. value_range: (2,)
+    smallest and largest value of the image.
     """
 
     shape: tuple[int, ...]
@@ -32,6 +33,7 @@ class Summary:
     moments: NDArray[np.float64]
     areas: NDArray[np.int64]
     thumbnail: NDArray[np.float16]
+    value_range: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,18 @@ class Entry:
     @property
     def summary(self) -> Summary:
         """Small copies: nothing in it holds on to memory or to a file."""
-        numbers = self.counts.copy(), self.moments.copy(), self.areas.copy(), self.thumbnail.copy()
         pixels = self.mask.size - (0 if self.nodata is None else int(self.nodata.sum()))
-        return Summary(self.image.shape, pixels, self.image.dtype.name, self.content.tobytes(), *numbers)
+        return Summary(
+            self.image.shape,
+            pixels,
+            self.image.dtype.name,
+            self.content.tobytes(),
+            counts=self.counts.copy(),
+            moments=self.moments.copy(),
+            areas=self.areas.copy(),
+            thumbnail=self.thumbnail.copy(),
+            value_range=self.value_range.copy(),
+        )
 
     @property
     def foreground(self) -> list[NDArray[np.int64]]:

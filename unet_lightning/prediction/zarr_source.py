@@ -1,0 +1,78 @@
+"""Zarr arrays and OME-Zarr groups as inputs."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unet_lightning.error import InputError
+from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_memory
+from unet_lightning.reading.failure import broken
+from unet_lightning.reading.guard import reading
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr array or group."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def open_zarr(path: Path, channels: int) -> Source:
+    """A Zarr array, or the finest picture of an OME-Zarr group; InputError where its metadata are damaged."""
+    with reading(path):
+        return _open(path, channels)
+
+
+def _open(path: Path, channels: int) -> Source:
+    import zarr  # slow to import
+
+    try:
+        array: Any = zarr.open(path, mode="r")
+    except Exception as error:  # zarr and its codecs raise many kinds
+        raise broken(path, f"not a Zarr array ({(str(error).splitlines() or [type(error).__name__])[0]})") from None
+    axes = ""
+    if isinstance(array, zarr.Group):
+        attributes: Any = dict(array.attrs)
+        scales = attributes.get("ome", attributes).get("multiscales")
+        if not scales:
+            raise InputError(f"{path}: a Zarr group of {sorted(array)}; expected an array: give one of them")
+        named = (axis["name"] if isinstance(axis, dict) else axis for axis in scales[0].get("axes", ()))
+        axes = "".join(map(str, named))
+        place = scales[0]["datasets"][0]["path"]
+        if place not in array:
+            raise broken(path, f"its metadata name an array {place!r} that isn't there")
+        array = array[place]
+    axes = _zarr_axes(path, array, axes, channels)
+    stack = [size for name, size in zip(axes, array.shape, strict=True) if name not in f"YX{CHANNEL_AXES}"]
+    if 0 in array.shape:
+        raise InputError(f"{path}: an empty array of shape {array.shape}; expected a picture")
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    if not fits_memory(chunk):
+        raise InputError(
+            f"{path}: a chunk of {chunk / 2**30:.1f} GiB, which doesn't fit into memory; store it in smaller ones"
+        )
+
+    def page(number: int) -> Plane:
+        return Plane(path, array, axes, np.unravel_index(number, stack) if stack else ())
+
+    pages = math.prod(stack)
+    return Source(path, (pages, *page(0).shape), array.dtype.itemsize, page, True, pages > 1)
+
+
+def _zarr_axes(path: Path, array: Any, axes: str, channels: int) -> str:
+    """Upper case for rows, columns, channels; lower case for what makes pages."""
+    names = axes or "".join(str(name)[:1] for name in getattr(array.metadata, "dimension_names", None) or ())
+    if not names:
+        shape = array.shape
+        last, first = shape[-1] == channels, len(shape) > 2 and shape[-3] == channels
+        grey = array.ndim == 2 or (channels == 1 and not (last or first))
+        names = (
+            "zt"[: array.ndim - 2][::-1] + "yx" if grey else "zt"[: array.ndim - 3][::-1] + ("yxc" if last else "cyx")
+        )
+    found = "".join(name.upper() if name.lower() in "yxc" else name.lower() for name in names)
+    if len(found) != array.ndim or not {"Y", "X"} <= set(found) or len(set(found)) != len(found):
+        raise InputError(
+            f"{path}: an array of shape {array.shape} with axes {names!r}; expected (H, W), (H, W, {channels}) or "
+            f"({channels}, H, W), or pages of these"
+        )
+    return found
