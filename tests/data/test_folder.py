@@ -89,3 +89,28 @@ def test_rows_that_are_no_records_are_findings(tmp_path, row):
     found = find(str(tmp_path), CLASSES)
     assert "correct the row" in found.findings[0]
     assert not found.records
+
+
+def test_what_systems_leave_behind_is_passed_over(tmp_path):
+    for place in ("images", "masks"):
+        write(tmp_path / place / "a.png")
+        for name in ("._a.png", "Thumbs.db", "desktop.ini", ".DS_Store", ".trash/b.png"):
+            (tmp_path / place / name).parent.mkdir(exist_ok=True)
+            (tmp_path / place / name).write_bytes(b"no picture")
+    found = find(str(tmp_path), CLASSES)
+    assert [record.id for record in found.records] == ["a"]
+    assert not found.findings
+
+
+def test_hidden_files_beside_one_mask_a_class_and_beside_labelmes(tmp_path):
+    write(tmp_path / "one" / "images" / "a.png")
+    write(tmp_path / "one" / "masks" / "cell" / "a.png")
+    (tmp_path / "one" / "masks" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "one" / "masks" / "cell" / "._a.png").write_bytes(b"x")
+    assert [record.id for record in find(str(tmp_path / "one"), CLASSES).records] == ["a"]
+    write(tmp_path / "two" / "a.png")
+    (tmp_path / "two" / "a.json").write_text('{"shapes": [], "imagePath": "a.png"}')
+    (tmp_path / "two" / "._a.json").write_bytes(b"\0\5\x16\7")
+    found = find(str(tmp_path / "two"), CLASSES)
+    assert [record.id for record in found.records] == ["a"]
+    assert not found.findings

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.endings import NIFTI, ends_in
+from unet_lightning.reading.names import is_hidden
 from unet_lightning.reading.nifti import same_size, slices
 from unet_lightning.record import Record
 
@@ -43,7 +44,7 @@ def files_by_name(folder: Path, pattern: str, ending: str = "") -> dict[str, Pat
     """Files of a pattern by their names below the folder, without `ending` or, by default, without their suffix."""
     found = {}
     for path in sorted(folder.glob(pattern)):
-        if not path.name.startswith("."):
+        if not is_hidden(path.name):
             name = path.relative_to(folder).as_posix()
             found[name.removesuffix(ending) if ending else name.removesuffix(path.suffix)] = path
     return found

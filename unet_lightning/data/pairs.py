@@ -6,6 +6,7 @@ from pathlib import Path
 from unet_lightning.error import InputError
 from unet_lightning.reading import labelme
 from unet_lightning.reading.endings import IMAGES, LABELS
+from unet_lightning.reading.names import is_hidden, walk
 from unet_lightning.record import SPLITS, Record
 
 PAIRING = "give both the same name before the ending, or list the pairs in manifest.csv"
@@ -31,7 +32,7 @@ def _pair_one(folder: Path, split: str, classes: Sequence[str]) -> Found:
         expected = f"images/ with {' '.join(IMAGES)} and masks/ or instances/, or manifest.csv"
         raise InputError(f"{folder} holds no pictures to train on; expected {expected}; set data.root")
     labels = {name: files(folder / name, LABELS) for name in ("masks", "instances") if (folder / name).is_dir()}
-    if not labels and list(base.glob("*.json")):
+    if not labels and any(path.suffix == ".json" for path in walk(base, deep=False)):
         return _annotated(base, images, split)
     if not labels:
         raise InputError(f"{folder} has no masks/ and no instances/; expected one label for every image; add them")
@@ -55,7 +56,7 @@ def _pair_one(folder: Path, split: str, classes: Sequence[str]) -> Found:
 def _annotated(base: Path, images: dict[str, Path], split: str) -> Found:
     """Pictures with labelme's JSON beside them, paired by the picture each JSON names."""
     records, findings, seen = [], [], set()
-    for path in sorted(base.glob("*.json")):
+    for path in (path for path in walk(base, deep=False) if path.suffix == ".json"):
         try:
             image = labelme.image_of(path)
             records.append(Record(f"{split}/{path.stem}".lstrip("/"), image, path, split=split))
@@ -70,7 +71,7 @@ def _annotated(base: Path, images: dict[str, Path], split: str) -> Found:
 
 def _class_folders(folder: Path, classes: Sequence[str]) -> dict[str, dict[str, Path]]:
     """Files of the folder `masks/NAME` of each class but background, in the order of the classes."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
     if not names or set(names) - {classes[0]} != set(classes[1:]):
         line = ",".join([classes[0], *(name for name in names if name != classes[0])])
         came = f"the folders {', '.join(names)}" if names else "no labels"
@@ -84,7 +85,7 @@ def _class_folders(folder: Path, classes: Sequence[str]) -> dict[str, dict[str, 
 def files(folder: Path, endings: Sequence[str]) -> dict[str, Path]:
     """File names without ending to paths; InputError where two files share a name."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("*")):
+    for path in walk(folder, deep=False):
         ending = next((e for e in sorted(endings, key=len, reverse=True) if path.name.lower().endswith(e)), None)
         if ending is not None:
             name = path.name[: -len(ending)]
