@@ -1,6 +1,6 @@
 """InputError: what is wrong, and here is how to mend it. Interrupted: stopped on request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -14,6 +14,16 @@ class Interrupted(SystemExit):
     def __init__(self, signum: int) -> None:
         super().__init__(128 + signum)
         self.signum = signum
+
+
+def some(names: Sequence[object]) -> str:
+    """One name, or how many there are and the first three.
+
+    >>> some(["a.png"]), some([1, 2, 3, 4])
+    ('a.png', '4 files (1, 2, 3, …)')
+    """
+    shown = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
+    return shown if len(names) == 1 else f"{len(names)} files ({shown})"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -137,6 +137,7 @@ QUESTIONABLE = [
     (lambda r: both(r, "2", lambda _: np.eye(40, dtype=np.uint8)), "are smaller than data.crop=128: images/2"),
     (lambda r: both(r, "2", lambda f: cv2.imread(str(f / "1.png"), -1)), "images/1, images/2 are the same picture"),
     (lambda r: both(r, "3", lambda f: cv2.imread(str(f / "1.png"), -1).T), "images/3 (val) and images/1"),
+    (lambda r: ((r / "more").mkdir(), image(r, "more/7", np.eye(9, dtype=np.uint8))), "are not read: in more/ (1)"),
 ]
 
 

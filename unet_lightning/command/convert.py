@@ -40,6 +40,8 @@ def main(arguments: list[str]) -> int:
     plain = resolve(compose(overrides))
     dataset = find_dataset(plain)
     findings = list(dataset.findings) or convert(dataset, options.output, plain["data"]["num_workers"], options.scale)
+    for note in dataset.notes:
+        print(f"warning: {note}", file=sys.stderr)
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)
     if not findings:

@@ -24,6 +24,7 @@ def find(root: str | None, categories: Sequence[str] | None, instances: bool, em
     folder = find_root(root, "annotations/instances_*.json", SOURCE)
     records: list[Record] = []
     findings: list[str] = []
+    notes: list[str] = []
     texts: dict[str, str] = {}
     class_ids: dict[Any, int] = {}
     classes: tuple[str, ...] = ()
@@ -34,9 +35,9 @@ def find(root: str | None, categories: Sequence[str] | None, instances: bool, em
         ids = description.class_ids(classes, strict=False)
         places = (folder / name, folder / "images" / name, folder / "images", folder)
         split = next((s for s in SPLITS if name.startswith(s)), "")
-        found, missing, text = coco.find_images(description, places, f"{name}/", split)
-        records += found if empty else [record for record in found if coco.has_objects(text[record.id], ids)]
-        findings, texts = findings + missing, texts | text
+        found = coco.find_images(description, places, f"{name}/", split)
+        records += [record for record in found.records if empty or coco.has_objects(found.texts[record.id], ids)]
+        findings, notes, texts = findings + found.findings, notes + found.notes, texts | found.texts
         if class_ids and ids != class_ids:
             raise InputError(
                 f"{path} has other categories than the file before it; keep files of one set in annotations/"
@@ -47,4 +48,4 @@ def find(root: str | None, categories: Sequence[str] | None, instances: bool, em
     reading = partial(
         coco.read, texts=TextBlock(texts), class_ids=class_ids, classes=len(classes), channels=3, instances=instances
     )
-    return DataSet(placed, tuple(classes), reading, tuple(findings))
+    return DataSet(placed, tuple(classes), reading, tuple(findings), notes=tuple(notes))

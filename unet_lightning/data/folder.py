@@ -1,6 +1,6 @@
 """A user's own images: `images/` beside `masks/` or `instances/`, or a manifest, with labels of any form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from unet_lightning.data.layout import expand_slices
-from unet_lightning.data.pairs import files, pair
+from unet_lightning.data.pairs import Pairs, files, pair
+from unet_lightning.data.unread import unread
 from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
 from unet_lightning.reading import class_masks, coco, labelme, run_length
 from unet_lightning.reading.endings import PICTURES
+from unet_lightning.reading.names import locate, said, with_slashes
 from unet_lightning.reading.sample import read_files
 from unet_lightning.reading.text import TextBlock, read_table
 from unet_lightning.record import DataSet, Record
@@ -32,14 +34,16 @@ def find(
     threshold: float | None = None,
     channels: Literal[1, 3] | None = None,
     variable: str | None = None,
+    suffix: str | None = None,
 ) -> DataSet:
     """The records below `root`.
 
     A manifest (its path relative to `root`; `manifest.csv` and `annotations.json` are found by themselves) is a CSV
     with the columns image, mask and/or instances, and optionally id, split, group, kind, its paths relative to it; or a
     COCO file; or a CSV with the columns ImageId, EncodedPixels. Without one, `images/`, `masks/` and `instances/` are
-    paired by file name without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder for each
-    class, and labelme's JSON may lie beside the images. A volume gives a record a slice.
+    paired by the path below them without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder
+    for each class, and labelme's JSON may lie beside the images. `suffix` is what labels have behind the names of their
+    images; with it they may lie among them. A volume gives a record a slice.
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
@@ -53,9 +57,12 @@ def find(
     columns = [] if table is None else read_table(table)[0]
     if table is not None and set(columns) >= set(run_length.COLUMNS):
         return _encoded(table, classes, channels)
-    records, findings = sliced(*(pair(folder, classes) if table is None else read_manifest(table)))
+    found = pair(folder, classes, suffix or "") if table is None else read_manifest(table)
+    records, broken = sliced(found.records)
     reading = partial(read, encoding=encoding, classes=tuple(classes), channels=channels, variable=variable)
-    return DataSet(records, tuple(classes), reading, findings)
+    findings = (*found.findings, *broken)
+    notes = (*found.notes, *(() if findings else unread(folder, found.seen)))
+    return DataSet(records, tuple(classes), reading, findings, notes=notes)
 
 
 def read(
@@ -73,21 +80,24 @@ def _described(path: Path, classes: Sequence[str], channels: int | None) -> Data
     """The images of a COCO file; its categories are named in data.classes."""
     description = coco.read_description(path)
     ids = description.class_ids(classes, strict=True)
-    records, findings, texts = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
-    reading = partial(coco.read, texts=TextBlock(texts), class_ids=ids, classes=len(classes), channels=channels)
-    return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+    found = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
+    texts = TextBlock(found.texts)
+    reading = partial(coco.read, texts=texts, class_ids=ids, classes=len(classes), channels=channels)
+    images = [record.image for record in found.records]
+    notes = (*found.notes, *(() if found.findings else unread(path.parent, images)))
+    return DataSet(tuple(found.records), tuple(classes), reading, tuple(found.findings), notes=notes)
 
 
 def _encoded(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
     """The images of a table of run lengths, which lie in images/ or beside it."""
     folder = path.parent / "images"
-    images = files(folder if folder.is_dir() else path.parent, PICTURES)
+    images = files(folder, PICTURES) if folder.is_dir() else files(path.parent, PICTURES, deep=False)
     records, findings, texts = run_length.find_images(path, images, classes)
     reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes), channels=channels)
     return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
 
 
-def read_manifest(table: Path) -> tuple[list[Record], list[str]]:
+def read_manifest(table: Path) -> Pairs:
     """The rows of a manifest CSV as records, and a finding for every row that can't be one."""
     columns, rows = read_table(table)
     if "image" not in columns or not {"mask", "instances"} & set(columns):
@@ -98,17 +108,23 @@ def read_manifest(table: Path) -> tuple[list[Record], list[str]]:
         for k, row in enumerate(rows, 2)
         if not Path(row["image"] or "").name or any("\0" in str(value) for value in row.values())
     ]
-    return [_record(row, table.parent) for row in rows if not findings], findings
+    if findings:
+        return Pairs(findings=findings)
+    names = [row[column] for row in rows for column in ("image", "mask", "instances") if row.get(column)]
+    exact, guessed = locate(names, [table.parent])
+    places = {name: table.parent / with_slashes(name) for name in names} | exact | guessed
+    records = [_record(row, places) for row in rows]
+    return Pairs(records, notes=said(table, guessed), seen=[path for record in records for path in record.files])
 
 
-def _record(row: dict[str, str], base: Path) -> Record:
-    mask, instances = (base / row[name] if row.get(name) else None for name in ("mask", "instances"))
+def _record(row: dict[str, str], places: Mapping[str, Path]) -> Record:
+    mask, instances = (places[row[name]] if row.get(name) else None for name in ("mask", "instances"))
     split, group, kind = (row.get(name) or "" for name in ("split", "group", "kind"))
-    name = row.get("id") or str(Path(row["image"]).with_suffix(""))
-    return Record(name, base / row["image"], mask, instances, group, split, kind)
+    name = row.get("id") or str(Path(with_slashes(row["image"])).with_suffix(""))
+    return Record(name, places[row["image"]], mask, instances, group, split, kind)
 
 
-def sliced(records: Sequence[Record], findings: Sequence[str]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+def sliced(records: Sequence[Record]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """Records with every volume as its slices, and a finding for each volume that can't be opened."""
     found: list[Record] = []
     broken: list[str] = []
@@ -117,4 +133,4 @@ def sliced(records: Sequence[Record], findings: Sequence[str]) -> tuple[tuple[Re
             found += expand_slices(record)
         except InputError as error:
             broken.append(str(error))
-    return tuple(found), (*findings, *broken)
+    return tuple(found), tuple(broken)

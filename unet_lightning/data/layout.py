@@ -13,6 +13,16 @@ from unet_lightning.record import Record
 
 Item = TypeVar("Item")
 BLOCKS = 10
+SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+
+
+def split_of(name: str) -> str:
+    """The split that a folder of this name holds, in any case of letters; '' for another name.
+
+    >>> split_of("Valid"), split_of("images")
+    ('val', '')
+    """
+    return next((split for split, names in SPLIT_NAMES.items() if name.lower() in names), "")
 
 
 def find_root(root: str | None, sign: str, source: str, below: Sequence[str] = ()) -> Path:

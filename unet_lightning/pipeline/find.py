@@ -21,6 +21,8 @@ def find_dataset(plain: Mapping[str, Any]) -> DataSet:
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
     findings = list(found.findings)
+    for note in found.notes:
+        log.info(f"note      {note}")
     for what, names in (("data.classes", found.classes), ("ids of records", [r.id for r in found.records])):
         twice = [name for name, number in Counter(names).items() if number > 1]
         if twice:
@@ -30,7 +32,7 @@ def find_dataset(plain: Mapping[str, Any]) -> DataSet:
         records = assign_splits(found.records, plain["seed"], **splitting)
         log.info(f"split     {describe_split(found.records, **splitting)}, written to split.csv")
     except InputError as error:
-        findings.append(str(error))
+        findings += [] if findings else [str(error)]  # few records are what comes of files without a partner
     return replace(found, records=records, findings=tuple(findings), background=plain["data"]["background"])
 
 

@@ -40,7 +40,7 @@ def validate(plain: Mapping[str, Any], picture: Path) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "split_hash": split_hash(dataset.records),
         "errors": errors,
-        "warnings": list(warnings(dataset, summaries, plain["data"]["crop"])),
+        "warnings": [*dataset.notes, *warnings(dataset, summaries, plain["data"]["crop"])],
     }
     training = [summaries[record] for record in dataset.split("train") if record in summaries]
     if len({summary.shape[2] for summary in training}) == 1:

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError, nearest
 from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.names import locate, relative, said, with_slashes
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
 from unet_lightning.reading.text import TextBlock, read_json
 from unet_lightning.record import Record
@@ -76,23 +77,33 @@ def read_description(path: Path) -> Description:
     return Description(path, images, annotations, categories)
 
 
-def find_images(
-    description: Description, folders: Sequence[Path], prefix: str, split: str
-) -> tuple[list[Record], list[str], dict[str, str]]:
-    """A record for each image of a file, a finding for each that lies in none of the folders, and texts for `read`."""
-    records, findings, texts = [], [], {}
+@dataclass(frozen=True)
+class Found:
+    """A record for each image of a file, findings and notes, and by the records' ids texts for `read`."""
+
+    records: list[Record] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def find_images(description: Description, folders: Sequence[Path], prefix: str, split: str) -> Found:
+    """The images of a file in the folders, each by its path there, and a finding for each that lies in none of them."""
+    names = {number: str(entry["file_name"]) for number, entry in description.images.items()}
+    exact, guessed = locate(names.values(), folders)
+    found, paths = Found(notes=said(description.path, guessed)), exact | guessed
     for number, entry in description.images.items():
-        name = str(entry["file_name"])
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path is None:
-            findings.append(
+        name = names[number]
+        if name not in paths:
+            found.findings.append(
                 f"{description.path} names {name}, which is not in {folders[0]}; add it, or take it out of the file"
             )
             continue
-        record = Record(f"{prefix}{Path(name).with_suffix('')}", path, description.path, split=split)
-        records.append(record)
-        texts[record.id] = json.dumps({**entry, "annotations": description.annotations.get(number, [])})
-    return records, findings, texts
+        plain = with_slashes(name) if name in exact else relative(paths[name], folders)
+        record = Record(f"{prefix}{Path(plain).with_suffix('')}", paths[name], description.path, split=split)
+        found.records.append(record)
+        found.texts[record.id] = json.dumps({**entry, "annotations": description.annotations.get(number, [])})
+    return found
 
 
 def has_objects(text: str, class_ids: Mapping[Any, int]) -> bool:

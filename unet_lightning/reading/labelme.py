@@ -12,6 +12,7 @@ from PIL import Image
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.names import locate, said
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, to_objects_sample
 from unet_lightning.reading.text import read_json
 from unet_lightning.record import Record
@@ -21,16 +22,32 @@ BACKGROUND, IGNORE = "_background_", "__ignore__"  # labelme's own words
 CIRCLE = np.linspace(0, 2 * np.pi, 90, endpoint=False)
 
 
-def image_of(path: Path) -> Path:
-    """The picture a JSON names; InputError where it names none or one that isn't there."""
+def image_name(path: Path) -> str:
+    """The picture a JSON names, as a path beside it; InputError where it names none."""
     name = read_json(path).get("imagePath")
     if not isinstance(name, str) or not name:
         raise InputError(f"{path} has no imagePath; expected a file written by labelme; correct it")
-    image = path.parent / name.replace("\\", "/")
-    beside = next((p for p in (image, path.parent / image.name) if p.is_file()), None)
-    if beside is None:
-        raise InputError(f"{path} names {name}, which is not there; add the picture, or correct imagePath")
-    return beside
+    return name
+
+
+def find_images(paths: Sequence[Path]) -> tuple[dict[Path, Path], list[str], list[str]]:
+    """The pictures that JSON files of one folder name, by the JSON; and findings and notes."""
+    names: dict[Path, str] = {}
+    findings = []
+    for path in paths:
+        try:
+            names[path] = image_name(path)
+        except InputError as error:
+            findings.append(str(error))
+    folder = paths[0].parent
+    exact, guessed = locate(names.values(), [folder])
+    found = exact | guessed
+    findings += [
+        f"{path} names {name}, which is not there; add the picture, or correct imagePath"
+        for path, name in names.items()
+        if name not in found
+    ]
+    return {path: found[name] for path, name in names.items() if name in found}, findings, said(folder, guessed)
 
 
 def read(record: Record, classes: Sequence[str], channels: int | None) -> Sample:

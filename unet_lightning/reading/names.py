@@ -67,6 +67,11 @@ def said(listing: Path, guessed: dict[str, Path]) -> list[str]:
     return [f"{listing} names {len(guessed)} files by other paths, found by their ends: {name} is {path}"]
 
 
+def relative(path: Path, folders: Sequence[Path]) -> str:
+    """A path as it is below the first of the folders that it lies in."""
+    return next((path.relative_to(folder).as_posix() for folder in folders if path.is_relative_to(folder)), path.name)
+
+
 def _where_it_says(name: str, folders: Sequence[Path]) -> Path | None:
     plain = with_slashes(name)
     spellings = dict.fromkeys([name, plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))])

@@ -11,6 +11,8 @@ import numpy as np
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import missing
 
+DELIMITERS = ",;\t"  # where they are equally many the first
+
 
 class TextBlock:
     """Many texts in one block of memory, which forked workers share; millions of small objects they would copy."""
@@ -32,9 +34,11 @@ def read_list(path: Path) -> list[str]:
 
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns and rows of a CSV file (UTF-8, comma)."""
+    """The columns and rows of a CSV file (UTF-8), parted by whichever of comma, semicolon and tab its head has most."""
+    lines = _text(path, "CSV UTF-8").splitlines(keepends=True)
+    delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
     try:
-        reader = csv.DictReader(_text(path, "CSV UTF-8").splitlines(keepends=True))
+        reader = csv.DictReader(lines, delimiter=delimiter)
         return list(reader.fieldnames or ()), list(reader)
     except csv.Error as error:
         raise InputError(f"{path} can't be read ({error}); save it as CSV UTF-8") from None
