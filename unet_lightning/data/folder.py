@@ -17,6 +17,7 @@ from unet_lightning.reading.endings import PICTURES
 from unet_lightning.reading.names import locate, said, with_slashes
 from unet_lightning.reading.sample import read_files
 from unet_lightning.reading.text import TextBlock, read_table
+from unet_lightning.reading.undrawn import Boxes, undrawn, with_boxes
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -35,6 +36,7 @@ def find(
     channels: Literal[1, 3] | None = None,
     variable: str | None = None,
     suffix: str | None = None,
+    boxes: Boxes | None = None,
 ) -> DataSet:
     """The records below `root`.
 
@@ -43,7 +45,8 @@ def find(
     COCO file; or a CSV with the columns ImageId, EncodedPixels. Without one, `images/`, `masks/` and `instances/` are
     paired by the path below them without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder
     for each class, and labelme's JSON may lie beside the images. `suffix` is what labels have behind the names of their
-    images; with it they may lie among them. A volume gives a record a slice.
+    images; with it they may lie among them. `boxes` is what becomes of
+    objects of a COCO file that have a box and no outline. A volume gives a record a slice.
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
@@ -53,7 +56,7 @@ def find(
     if manifest and table is None:
         raise InputError(f"data.manifest={manifest}: no such file in {folder}")
     if table is not None and table.suffix.lower() == ".json":
-        return _described(table, classes, channels)
+        return _described(table, classes, channels, boxes)
     columns = [] if table is None else read_table(table)[0]
     if table is not None and set(columns) >= set(run_length.COLUMNS):
         return _encoded(table, classes, channels)
@@ -76,16 +79,18 @@ def read(
     return read_files(record, encoding, channels, variable)
 
 
-def _described(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
+def _described(path: Path, classes: Sequence[str], channels: int | None, boxes: Boxes | None) -> DataSet:
     """The images of a COCO file; its categories are named in data.classes."""
-    description = coco.read_description(path)
+    description = with_boxes(coco.read_description(path), boxes)
     ids = description.class_ids(classes, strict=True)
     found = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
     texts = TextBlock(found.texts)
     reading = partial(coco.read, texts=texts, class_ids=ids, classes=len(classes), channels=channels)
+    unused, told = undrawn(description, ids)
+    findings = (*found.findings, *unused)
     images = [record.image for record in found.records]
-    notes = (*found.notes, *(() if found.findings else unread(path.parent, images)))
-    return DataSet(tuple(found.records), tuple(classes), reading, tuple(found.findings), notes=notes)
+    notes = (*found.notes, *told, *(() if findings else unread(path.parent, images)))
+    return DataSet(tuple(found.records), tuple(classes), reading, findings, notes=notes)
 
 
 def _encoded(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:

@@ -19,6 +19,7 @@ from unet_lightning.reading.text import TextBlock, read_json
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
 
+KEPT = ("id", "category_id", "segmentation", "iscrowd", "bbox", "keypoints")
 BACKGROUND = ("_background_", "background", "__background__")
 
 
@@ -65,7 +66,7 @@ def read_description(path: Path) -> Description:
         categories = dict(sorted((category["id"], str(category["name"])) for category in content["categories"]))
         annotations: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
-            kept = {key: annotation.get(key) for key in ("id", "category_id", "segmentation", "iscrowd")}
+            kept = {key: annotation.get(key) for key in KEPT}
             annotations[annotation["image_id"]].append(kept)
         unknown = {a["category_id"] for found in annotations.values() for a in found} - categories.keys()
     except (KeyError, TypeError, AttributeError) as error:
@@ -102,7 +103,8 @@ def find_images(description: Description, folders: Sequence[Path], prefix: str, 
         plain = with_slashes(name) if name in exact else relative(paths[name], folders)
         record = Record(f"{prefix}{Path(plain).with_suffix('')}", paths[name], description.path, split=split)
         found.records.append(record)
-        found.texts[record.id] = json.dumps({**entry, "annotations": description.annotations.get(number, [])})
+        drawn = [{key: one[key] for key in KEPT[:4]} for one in description.annotations.get(number, [])]
+        found.texts[record.id] = json.dumps({**entry, "annotations": drawn})
     return found
 
 
@@ -147,7 +149,10 @@ def _objects(
 
 
 def decode(segmentation: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H, W) of a list of polygons x, y, x, y, …, or of run lengths down the columns, compressed or not."""
+    """(H, W) of a list of polygons x, y, x, y, …, or of run lengths down the columns, compressed or not.
+
+    An empty list is an object without an outline, and no pixel.
+    """
     if isinstance(segmentation, list):
         return outline([_corners(polygon) for polygon in segmentation], shape)
     if not isinstance(segmentation, dict) or not {"counts", "size"} <= segmentation.keys():

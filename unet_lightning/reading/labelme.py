@@ -1,6 +1,7 @@
 """labelme's description files: a JSON a picture, with polygons, rectangles, circles and masks by name."""
 
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,8 @@ from unet_lightning.record import Record
 from unet_lightning.sample import Sample
 
 BACKGROUND, IGNORE = "_background_", "__ignore__"  # labelme's own words
+DRAWN = ("polygon", "rectangle", "circle", "mask")
+AREAS = "draw polygons, rectangles, circles or masks; correct it"
 CIRCLE = np.linspace(0, 2 * np.pi, 90, endpoint=False)
 
 
@@ -75,6 +78,12 @@ def _objects(content: dict[str, Any], classes: Sequence[str], shape: tuple[int, 
     shapes = content.get("shapes")
     if not isinstance(shapes, list) or not all(isinstance(drawn, dict) for drawn in shapes):
         raise InputError("no list of shapes; expected a file written by labelme; correct it")
+    flat = [kind for drawn in shapes if (kind := str(drawn.get("shape_type", "polygon"))) not in DRAWN]
+    if len(flat) == 1:
+        raise InputError(f"a shape is a {flat[0]}, which has no area; {AREAS}")
+    if flat:
+        kinds_of = ", ".join(f"{number} of kind {kind}" for kind, number in Counter(flat).most_common())
+        raise InputError(f"{len(flat)} of {len(shapes)} shapes have no area ({kinds_of}); {AREAS}")
     for number, drawn in enumerate(shapes):
         label, group = drawn.get("label"), drawn.get("group_id")
         if label not in kinds:
@@ -101,14 +110,12 @@ def _mask(drawn: dict[str, Any], shape: tuple[int, int]) -> NDArray[np.bool_]:
             centre, rim = points
             circle = centre + np.hypot(*(rim - centre)) * np.stack([np.cos(CIRCLE), np.sin(CIRCLE)], 1)
             return outline([circle.clip(0, shape[::-1])], shape)
-        if kind == "mask":
-            return _stamp(drawn["mask"], points, shape)
+        return _stamp(drawn["mask"], points, shape)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise InputError(f"a {kind} can't be read ({error!r}); draw it again in labelme, or take it out; "
                          "correct the file") from None  # fmt: skip
-    raise InputError(f"a shape is a {kind}, which has no area; draw polygons, rectangles, circles or masks; correct it")
 
 
 def _stamp(text: str, points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:
