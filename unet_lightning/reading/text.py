@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,14 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
     try:
         reader = csv.DictReader(lines, delimiter=delimiter)
-        return list(reader.fieldnames or ()), list(reader)
+        return list(reader.fieldnames or ()), [{key: _plain(value) for key, value in row.items()} for row in reader]
     except csv.Error as error:
         raise InputError(f"{path} can't be read ({error}); save it as CSV UTF-8") from None
+
+
+def _plain(value: Any) -> Any:
+    """A cell without the apostrophe that keeps a spreadsheet from taking it for a formula."""
+    return value[1:] if isinstance(value, str) and re.match(r"'[=+\-@\t\r]", value) else value
 
 
 def read_json(path: Path) -> dict[str, Any]:
