@@ -44,6 +44,16 @@ def test_masks_with_a_suffix_are_one_finding_with_the_line_to_type(tmp_path, suf
     assert len(dataset.records) == 20
 
 
+def test_object_numbers_of_cellpose_in_masks_are_told_where_they_belong(tmp_path):
+    for k in range(4):
+        write(tmp_path / "images" / f"{k}.png", k)
+        write(tmp_path / "masks" / f"{k}_cp_masks.png", k)
+    assert "set data.suffix=_cp_masks and rename masks/ to instances/" in find(str(tmp_path), CLASSES).findings[0]
+    (tmp_path / "masks").rename(tmp_path / "instances")
+    dataset = find(str(tmp_path), CLASSES, suffix="_cp_masks")
+    assert [record.instances.name for record in dataset.records] == [f"{k}_cp_masks.png" for k in range(4)]
+
+
 def test_the_rest_is_still_named(tmp_path):
     for name in "abc":
         write(tmp_path / "images" / f"{name}.png")

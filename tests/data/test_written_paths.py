@@ -83,3 +83,13 @@ def test_names_with_accents_pair_however_they_are_stored(tmp_path):
         (tmp_path / kind).mkdir()
         cv2.imwrite(str(tmp_path / kind / unicodedata.normalize(form, "zäh.png")), PAIRS[0][0])
     assert [record.id for record in find(str(tmp_path), forms.CLASSES).records] == ["zäh"]
+
+
+def test_labelme_in_nested_folders(tmp_path):
+    for k, (mask, objects) in enumerate(PAIRS):
+        place = tmp_path / "images" / f"p{k}"
+        forms.images(place, [(mask, None)], ".")
+        forms.labelme_file(place / "0.json", "0.png", mask, objects)
+    found = find(str(tmp_path), forms.CLASSES)
+    assert [record.id for record in found.records] == ["p0/0", "p1/0", "p2/0"]
+    assert np.array_equal(found.read(found.records[2]).mask, PAIRS[2][0])

@@ -96,10 +96,11 @@ def _described(path: Path, classes: Sequence[str], channels: int | None, boxes: 
 def _encoded(path: Path, classes: Sequence[str], channels: int | None) -> DataSet:
     """The images of a table of run lengths, which lie in images/ or beside it."""
     folder = path.parent / "images"
-    images = files(folder, PICTURES) if folder.is_dir() else files(path.parent, PICTURES, deep=False)
+    images = files(folder if folder.is_dir() else path.parent, PICTURES, deep=False)
     records, findings, texts = run_length.find_images(path, images, classes)
     reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes), channels=channels)
-    return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+    notes = () if findings else tuple(unread(path.parent, images.values()))
+    return DataSet(tuple(records), tuple(classes), reading, tuple(findings), notes=notes)
 
 
 def read_manifest(table: Path) -> Pairs:

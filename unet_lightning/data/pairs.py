@@ -130,7 +130,9 @@ def _lonely(images: Mapping[str, Path], labels: Mapping[str, Path], place: str) 
     if end := common_suffix(without, alone):
         meant = sorted(name for name in alone if name.endswith(end) and name.removesuffix(end) in without)
         shown = some([labels[name] for name in meant])
-        findings.append(f"{shown}: named like images with {end} at the end; set {override(end)}")
+        numbers = end in OBJECT_NUMBERS and place == "masks"
+        more = " and rename masks/ to instances/, as they hold object numbers" * numbers
+        findings.append(f"{shown}: named like images with {end} at the end; set {override(end)}{more}")
         without, alone = without - {name.removesuffix(end) for name in meant}, alone - set(meant)
     for paths, other in (([images[k] for k in sorted(without)], place), ([labels[k] for k in sorted(alone)], "images")):
         if paths:

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from unet_lightning.reading.endings import IMAGES, ends_in
 from unet_lightning.reading.names import walk
 
 MOST = 5
+LOOKED_AT = 200_000  # files: a folder may hold much else
 
 
 def unread(folder: Path, seen: Iterable[Path]) -> list[str]:
@@ -18,7 +20,7 @@ def unread(folder: Path, seen: Iterable[Path]) -> list[str]:
     whole = set(seen)
     parents = {folder, *(parent for path in whole for parent in path.parents)}
     counts: Counter[str] = Counter()
-    for path in walk(folder):
+    for path in islice(walk(folder), LOOKED_AT):
         if ends_in(path, IMAGES) and path not in whole and not whole.intersection(path.parents):
             below = path.relative_to(folder).parents
             highest = next((part for part in reversed(below) if folder / part not in parents), path.parent)
