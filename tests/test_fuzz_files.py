@@ -5,6 +5,7 @@ import os
 from collections import Counter
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -25,15 +26,7 @@ COLOR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], 2)
 
 
 def nifti(path):
-    import nibabel
-
     nibabel.save(nibabel.Nifti1Image(np.stack([DEEP.astype(np.int16)] * 3, 2), np.eye(4)), path)
-
-
-def zarr_array(path):
-    import zarr
-
-    zarr.create_array(path, data=COLOR, chunks=(10, 10, 3), dimension_names=("y", "x", "c"))
 
 
 PICTURES = {
@@ -92,9 +85,10 @@ def outcome(read, path):
     try:
         return read(path)
     except InputError as error:
-        assert path.stem in str(error)
-        assert len(str(error).splitlines()) == 1
-        return None
+        message = str(error)
+    assert path.stem in message
+    assert len(message.splitlines()) == 1
+    return None
 
 
 @pytest.mark.parametrize("read", [trained, predicted])

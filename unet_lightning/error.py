@@ -1,11 +1,27 @@
 """InputError: what is wrong, and here is how to mend it. Interrupted: stopped on request."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+# also what turns the direction of text, and halves of characters that no output can hold
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Text whose control characters, which a terminal would obey, are written out; line ends and tabs stay.
+
+    >>> print(printable("cell\x1b[2J"))
+    cell\x1b[2J
+    """
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class InputError(ValueError):
     """What came, what was expected, and the override that mends it. The command line prints it and exits with 2."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class Interrupted(SystemExit):
@@ -14,6 +30,16 @@ class Interrupted(SystemExit):
     def __init__(self, signum: int) -> None:
         super().__init__(128 + signum)
         self.signum = signum
+
+
+def some(names: Sequence[object]) -> str:
+    """One name, or how many there are and the first three.
+
+    >>> some(["a.png"]), some([1, 2, 3, 4])
+    ('a.png', '4 files (1, 2, 3, …)')
+    """
+    shown = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
+    return shown if len(names) == 1 else f"{len(names)} files ({shown})"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

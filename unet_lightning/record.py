@@ -44,7 +44,8 @@ class Record:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Records, the names of their classes (class 0 first), how one is read, and what was already found to be wrong.
+    """Records, the names of their classes (class 0 first), how one is read, what was already found to be wrong, and
+    notes on what was understood in a way that may not be meant.
 
     palette: RGB of every class as its publisher draws them, or empty. background: whether class 0 is background, which
     scores of the foreground leave out.
@@ -56,6 +57,7 @@ class DataSet:
     findings: tuple[str, ...] = ()
     palette: tuple[Color, ...] = ()
     background: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def colors(self) -> tuple[Color, ...]:

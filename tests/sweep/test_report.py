@@ -94,7 +94,7 @@ def test_a_partial_sweep_says_what_is_missing_and_why(sweep):
     main([str(sweep)])
     text, page = ((sweep / f"sweep.{kind}").read_text() for kind in ("md", "html"))
     assert "24 trials: 1 failed, 19 finished, 1 running, 3 waiting." in text
-    assert f"| {trials[2].name} | failed | OutOfMemoryError: <big> |" in text
+    assert f"| {trials[2].name} | failed | OutOfMemoryError: \\<big\\> |" in text
     assert "OutOfMemoryError: &lt;big&gt;" in page
     assert "| loss | ce |" in text
     assert "0.0200 ±" in text

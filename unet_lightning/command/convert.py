@@ -9,6 +9,7 @@ from unet_lightning.config.compose import compose
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.convert import convert
 from unet_lightning.pipeline.find import find_dataset
+from unet_lightning.pipeline.findings import grouped
 
 HELP = """Write a data set as the plain layout that data=folder reads: manifest.csv, images/, masks/, instances/.
 
@@ -39,7 +40,10 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--scale {options.scale}: expected a number above 0, such as 0.5")
     plain = resolve(compose(overrides))
     dataset = find_dataset(plain)
-    findings = list(dataset.findings) or convert(dataset, options.output, plain["data"]["num_workers"], options.scale)
+    known = grouped((text, ()) for text in dataset.findings)
+    findings = known or convert(dataset, options.output, plain["data"]["num_workers"], options.scale)
+    for note in dataset.notes:
+        print(f"warning: {note}", file=sys.stderr)
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)
     if not findings:

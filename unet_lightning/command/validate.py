@@ -8,7 +8,7 @@ from typing import Any
 from unet_lightning.command.arguments import parse, parser
 from unet_lightning.config.check import resolve
 from unet_lightning.config.compose import compose
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, printable
 from unet_lightning.pipeline.validate import validate
 
 HELP = """Check a data set without training on it.
@@ -47,4 +47,4 @@ def text(found: Mapping[str, Any]) -> str:
     lines += [f"warning   {line}" for line in found["warnings"]]
     lines += [f"error     {line}" for line in found["errors"]]
     counts = f"{len(found['errors'])} errors, {len(found['warnings'])} warnings"
-    return "\n".join([*lines, f"{found['status']}: {counts}" + f" in {found.get('seconds', 0)} s"])
+    return "\n".join([*map(printable, lines), f"{found['status']}: {counts}" + f" in {found.get('seconds', 0)} s"])

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Literal
 
-from unet_lightning.data.layout import find_root
+from unet_lightning.data.layout import files_by_name, find_root
 from unet_lightning.error import InputError
 from unet_lightning.reading import run_length
 from unet_lightning.reading.image import read_image
 from unet_lightning.reading.label import read_label
+from unet_lightning.reading.names import is_hidden
 from unet_lightning.reading.objects import Object, boxed, smallest_last, to_objects_sample
 from unet_lightning.reading.text import TextBlock
 from unet_lightning.record import DataSet, Record
@@ -20,17 +21,17 @@ SOURCE = "download stage1_train.zip and stage1_train_labels.csv of BBBC038 from 
 def find(root: str | None, classes: Sequence[str], labels: Literal["masks", "table"]) -> DataSet:
     """Every image of stage1_train with its nuclei. No split of them is published."""
     folder = find_root(root, "stage1_train", SOURCE)
-    names = sorted(path.name for path in (folder / "stage1_train").iterdir() if path.is_dir())
+    below = sorted(path for path in (folder / "stage1_train").iterdir() if not is_hidden(path.name))
+    names = [path.name for path in below if path.is_dir()]
     places = {name: folder / "stage1_train" / name for name in names}
     images = {name: place / "images" / f"{name}.png" for name, place in places.items()}
     if labels == "table":
         records, findings, texts = run_length.find_images(folder / "stage1_train_labels.csv", images, classes)
         reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes))
         return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
-    findings = [f"{place} has no masks; add them" for place in places.values() if not any(place.glob("masks/*.png"))]
-    whole = [
-        Record(name, images[name], parts=tuple(sorted(place.glob("masks/*.png")))) for name, place in places.items()
-    ]
+    masks = {name: files_by_name(place / "masks", "*.png") for name, place in places.items()}
+    findings = [f"{places[name]} has no masks; add them" for name, found in masks.items() if not found]
+    whole = [Record(name, images[name], parts=tuple(masks[name].values())) for name in names]
     return DataSet(tuple(whole), tuple(classes), partial(read, classes=len(classes)), tuple(findings))
 
 

@@ -1,6 +1,6 @@
 """A user's own images: `images/` beside `masks/` or `instances/`, or a manifest, with labels of any form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,14 +8,17 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from unet_lightning.data.layout import expand_slices
-from unet_lightning.data.pairs import files, pair
+from unet_lightning.data.pairs import Pairs, files, pair
+from unet_lightning.data.unread import unread
 from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
 from unet_lightning.reading import class_masks, coco, geojson, labelme, run_length
 from unet_lightning.reading.axes import check_axes
 from unet_lightning.reading.endings import PICTURES
+from unet_lightning.reading.names import locate, said, with_slashes
 from unet_lightning.reading.sample import read_files
 from unet_lightning.reading.text import TextBlock, read_table
+from unet_lightning.reading.undrawn import Boxes, undrawn, with_boxes
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -34,14 +37,18 @@ def find(
     channels: Literal[1, 3] | None = None,
     variable: str | None = None,
     axes: str | None = None,
+    suffix: str | None = None,
+    boxes: Boxes | None = None,
 ) -> DataSet:
     """The records below `root`.
 
     A manifest (its path relative to `root`; `manifest.csv` and `annotations.json` are found by themselves) is a CSV
     with the columns image, mask and/or instances, and optionally id, split, group, kind, its paths relative to it; or a
     COCO file; or a CSV with the columns ImageId, EncodedPixels. Without one, `images/`, `masks/` and `instances/` are
-    paired by file name without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder for each
-    class, and labelme's JSON or GeoJSON may lie beside the images. A volume gives a record a slice.
+    paired by the path below them without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder
+    for each class, and labelme's JSON or GeoJSON may lie beside the images. `suffix` is what labels have behind the
+    names of their images; with it they may lie among them. `boxes` is what becomes of objects of a COCO file that have
+    a box and no outline. A volume gives a record a slice.
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
@@ -52,14 +59,17 @@ def find(
     if manifest and table is None:
         raise InputError(f"data.manifest={manifest}: no such file in {folder}")
     if table is not None and table.suffix.lower() == ".json":
-        return _described(table, classes, channels, axes)
+        return _described(table, classes, {"channels": channels, "axes": axes}, boxes)
     columns = [] if table is None else read_table(table)[0]
     if table is not None and set(columns) >= set(run_length.COLUMNS):
-        return _encoded(table, classes, channels, axes)
-    records, findings = sliced(*(pair(folder, classes) if table is None else read_manifest(table)))
+        return _encoded(table, classes, {"channels": channels, "axes": axes})
+    found = pair(folder, classes, suffix or "") if table is None else read_manifest(table)
+    records, broken = sliced(found.records)
     form: dict[str, Any] = {"channels": channels, "variable": variable, "axes": axes}
     reading = partial(read, encoding=encoding, classes=tuple(classes), **form)
-    return DataSet(records, tuple(classes), reading, findings)
+    findings = (*found.findings, *broken)
+    notes = (*found.notes, *(() if findings else unread(folder, found.seen)))
+    return DataSet(records, tuple(classes), reading, findings, notes=notes)
 
 
 def read(
@@ -80,27 +90,31 @@ def read(
     return read_files(record, encoding, channels, variable, axes)
 
 
-def _described(path: Path, classes: Sequence[str], channels: int | None, axes: str | None) -> DataSet:
+def _described(path: Path, classes: Sequence[str], form: Mapping[str, Any], boxes: Boxes | None) -> DataSet:
     """The images of a COCO file; its categories are named in data.classes."""
-    description = coco.read_description(path)
+    description = with_boxes(coco.read_description(path), boxes)
     ids = description.class_ids(classes, strict=True)
-    records, findings, texts = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
-    form: dict[str, Any] = {"classes": len(classes), "channels": channels, "axes": axes}
-    reading = partial(coco.read, texts=TextBlock(texts), class_ids=ids, **form)
-    return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+    found = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
+    texts = TextBlock(found.texts)
+    reading = partial(coco.read, texts=texts, class_ids=ids, classes=len(classes), **form)
+    unused, told = undrawn(description, ids)
+    findings = (*found.findings, *unused)
+    images = [record.image for record in found.records]
+    notes = (*found.notes, *told, *(() if findings else unread(path.parent, images)))
+    return DataSet(tuple(found.records), tuple(classes), reading, findings, notes=notes)
 
 
-def _encoded(path: Path, classes: Sequence[str], channels: int | None, axes: str | None) -> DataSet:
+def _encoded(path: Path, classes: Sequence[str], form: Mapping[str, Any]) -> DataSet:
     """The images of a table of run lengths, which lie in images/ or beside it."""
     folder = path.parent / "images"
-    images = files(folder if folder.is_dir() else path.parent, PICTURES)
+    images = files(folder if folder.is_dir() else path.parent, PICTURES, deep=False)
     records, findings, texts = run_length.find_images(path, images, classes)
-    form: dict[str, Any] = {"classes": len(classes), "channels": channels, "axes": axes}
-    reading = partial(run_length.read, texts=TextBlock(texts), **form)
-    return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+    reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes), **form)
+    notes = () if findings else tuple(unread(path.parent, images.values()))
+    return DataSet(tuple(records), tuple(classes), reading, tuple(findings), notes=notes)
 
 
-def read_manifest(table: Path) -> tuple[list[Record], list[str]]:
+def read_manifest(table: Path) -> Pairs:
     """The rows of a manifest CSV as records, and a finding for every row that can't be one."""
     columns, rows = read_table(table)
     if "image" not in columns or not {"mask", "instances"} & set(columns):
@@ -111,17 +125,23 @@ def read_manifest(table: Path) -> tuple[list[Record], list[str]]:
         for k, row in enumerate(rows, 2)
         if not Path(row["image"] or "").name or any("\0" in str(value) for value in row.values())
     ]
-    return [_record(row, table.parent) for row in rows if not findings], findings
+    if findings:
+        return Pairs(findings=findings)
+    names = [row[column] for row in rows for column in ("image", "mask", "instances") if row.get(column)]
+    exact, guessed = locate(names, [table.parent])
+    places = {name: table.parent / with_slashes(name) for name in names} | exact | guessed
+    records = [_record(row, places) for row in rows]
+    return Pairs(records, notes=said(table, guessed), seen=[path for record in records for path in record.files])
 
 
-def _record(row: dict[str, str], base: Path) -> Record:
-    mask, instances = (base / row[name] if row.get(name) else None for name in ("mask", "instances"))
+def _record(row: dict[str, str], places: Mapping[str, Path]) -> Record:
+    mask, instances = (places[row[name]] if row.get(name) else None for name in ("mask", "instances"))
     split, group, kind = (row.get(name) or "" for name in ("split", "group", "kind"))
-    name = row.get("id") or str(Path(row["image"]).with_suffix(""))
-    return Record(name, base / row["image"], mask, instances, group, split, kind)
+    name = row.get("id") or str(Path(with_slashes(row["image"])).with_suffix(""))
+    return Record(name, places[row["image"]], mask, instances, group, split, kind)
 
 
-def sliced(records: Sequence[Record], findings: Sequence[str]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+def sliced(records: Sequence[Record]) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """Records with every volume as its slices, and a finding for each volume that can't be opened."""
     found: list[Record] = []
     broken: list[str] = []
@@ -130,4 +150,4 @@ def sliced(records: Sequence[Record], findings: Sequence[str]) -> tuple[tuple[Re
             found += expand_slices(record)
         except InputError as error:
             broken.append(str(error))
-    return tuple(found), (*findings, *broken)
+    return tuple(found), tuple(broken)

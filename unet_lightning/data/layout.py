@@ -5,13 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, some
 from unet_lightning.reading.endings import NIFTI, ends_in
+from unet_lightning.reading.names import is_hidden
 from unet_lightning.reading.nifti import check_place, slices
 from unet_lightning.record import Record
 
 Item = TypeVar("Item")
 BLOCKS = 10
+SPLIT_NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+
+
+def split_of(name: str) -> str:
+    """The split that a folder of this name holds, in any case of letters; '' for another name.
+
+    >>> split_of("Valid"), split_of("images")
+    ('val', '')
+    """
+    return next((split for split, names in SPLIT_NAMES.items() if name.lower() in names), "")
 
 
 def find_root(root: str | None, sign: str, source: str, below: Sequence[str] = ()) -> Path:
@@ -31,11 +42,14 @@ def find_root(root: str | None, sign: str, source: str, below: Sequence[str] = (
 def pair_names(
     images: dict[str, Path], labels: dict[str, Path], where: tuple[str, str], needed: bool = True
 ) -> tuple[list[str], list[str]]:
-    """Names in both in their order, and a finding for each label without an image and, if needed, the reverse."""
-    findings = [f"{labels[k]} has no image {k} in {where[0]}; add it" for k in sorted(labels.keys() - images.keys())]
-    if needed:
-        missing = sorted(images.keys() - labels.keys())
-        findings += [f"{images[k]} has no label {k} in {where[1]}; add it" for k in missing]
+    """Names in both in their order, and a finding for labels without an image and, if needed, the reverse."""
+    lonely = [labels[k] for k in sorted(labels.keys() - images.keys())]
+    missing = [images[k] for k in sorted(images.keys() - labels.keys()) if needed]
+    findings = [
+        f"{some(paths)} {'has' if len(paths) == 1 else 'have'} no {what} of that name in {place}; add it"
+        for paths, what, place in ((lonely, "image", where[0]), (missing, "label", where[1]))
+        if paths
+    ]
     return sorted(images.keys() & labels.keys()), findings
 
 
@@ -43,7 +57,7 @@ def files_by_name(folder: Path, pattern: str, ending: str = "") -> dict[str, Pat
     """Files of a pattern by their names below the folder, without `ending` or, by default, without their suffix."""
     found = {}
     for path in sorted(folder.glob(pattern)):
-        if not path.name.startswith("."):
+        if not is_hidden(path.name):
             name = path.relative_to(folder).as_posix()
             found[name.removesuffix(ending) if ending else name.removesuffix(path.suffix)] = path
     return found

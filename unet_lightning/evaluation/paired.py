@@ -11,6 +11,7 @@ from scipy.stats import wilcoxon
 from unet_lightning.error import InputError, nearest
 from unet_lightning.evaluation.interval import interval, weighted_mean
 from unet_lightning.metric.names import SCORE_NAMES
+from unet_lightning.page.escape import escape_markdown
 from unet_lightning.page.number import format_number
 from unet_lightning.page.table import Table
 
@@ -100,5 +101,5 @@ def markdown(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
         for row in rows
     ]
     columns = ["score", "pair", "images", "groups", "difference", "95 % interval", "Wilcoxon p", "p after Holm"]
-    note = "; ".join(f"{letter} = {name}" for name, letter in letters.items())
+    note = "; ".join(f"{letter} = {escape_markdown(name)}" for name, letter in letters.items())
     return Table("Comparison on the same images", columns, texts, note).markdown()

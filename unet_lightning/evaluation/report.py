@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from unet_lightning.evaluation.score import PARTITION, THRESHOLDS
 from unet_lightning.metric.names import COUNT_NAMES, COUNTS_NOTE, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES
+from unet_lightning.page.escape import code_span, escape_markdown
 from unet_lightning.page.html import describe_values, embed_picture, histogram, html, matrix
 from unet_lightning.page.number import format_interval, format_number
 from unet_lightning.page.picture import encode_png
@@ -38,11 +39,12 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
     parts = tables(results)
     title = f"{results['images']} images of the {results['protocol']['split']} split"
     made_with = describe_values({**results["protocol"], **results["provenance"]})
-    lines = [f"# {title}", "", f"`{results['provenance']['command']}`", "", *(part.markdown() for part in parts)]
+    lines = [f"# {title}", "", code_span(results["provenance"]["command"]), "", *(part.markdown() for part in parts)]
     lines += ["## Lowest foreground Dice", "", "Input, label, prediction, error", ""]
     for k, one in enumerate(gallery, 1):
         write_atomic(folder / "pictures" / f"worst{k}.png", encode_png(one.picture))
-        lines += [f"![{one.caption}](pictures/worst{k}.png)", "", one.caption, ""]
+        caption = escape_markdown(one.caption)
+        lines += [f"![{caption}](pictures/worst{k}.png)", "", caption, ""]
     protocol_table = Table("Protocol", ["", ""], made_with)
     write_atomic(folder / "report.md", "\n".join([*lines, protocol_table.markdown()]))
     text = html(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from unet_lightning.page.escape import escape_markdown
+
 
 @dataclass(frozen=True)
 class Table:
@@ -20,10 +22,10 @@ class Table:
 
 
 def markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table.
+    """The lines of a table; nothing in its cells is markup.
 
     >>> markdown_rows(["loss", "Dice"], [["ce", "0.9"]])
     ['| loss | Dice |', '|---|---|', '| ce | 0.9 |']
     """
-    head = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    return head + [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
+    head = [f"| {' | '.join(map(escape_markdown, columns))} |", "|---" * len(columns) + "|"]
+    return head + [f"| {' | '.join(map(escape_markdown, row))} |" for row in rows]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
+from unet_lightning.pipeline.findings import grouped
 from unet_lightning.pipeline.layout import file_names, readme, write_array, write_manifest
 from unet_lightning.pipeline.parallel import map_records
 from unet_lightning.pipeline.resize import resized
@@ -42,7 +43,8 @@ def convert(dataset: DataSet, folder: Path, workers: int, scale: float = 1) -> l
         names = file_names([record.id for record in dataset.records])
         work = partial(write, dataset=dataset, names=names, folder=unfinished)
         written = list(map_records(work, dataset.records, workers, "writing"))
-        findings = [one.finding for one in written if one.finding]
+        pairs = zip(written, dataset.records, strict=True)
+        findings = grouped((one.finding, record.files) for one, record in pairs if one.finding)
         if not findings:
             write_manifest(unfinished, dataset, [one.files for one in written])
             ignore = stored_ignore(dataset) if any(one.ignores for one in written) else None

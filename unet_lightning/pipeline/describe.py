@@ -1,5 +1,6 @@
 """What a data set holds, in a line each."""
 
+from unet_lightning.error import printable
 from unet_lightning.pipeline.statistics import Statistics
 from unet_lightning.record import SPLITS, DataSet, split_hash
 
@@ -15,7 +16,7 @@ def describe_data(dataset: DataSet, statistics: Statistics) -> dict[str, str]:
         "data": ", ".join(f"{len(dataset.split(name))} {name}" for name in SPLITS)
         + f" images (split {split_hash(dataset.records)}), {sizes}, "
         + f"{statistics.channels} channels of {statistics.dtype}",
-        "classes": ", ".join(f"{name} {100 * pixels / total:.2f} %" for name, pixels in shares)
+        "classes": ", ".join(f"{printable(name)} {100 * pixels / total:.2f} %" for name, pixels in shares)
         + f"; background only: {100 * statistics.empty_share:.0f} % of the training images",
         "objects": f"{number} in training, {smallest} to {largest} pixels, median {median}",
         "values": "1st to 99th percentile " + ", ".join(f"{low:.4g} to {high:.4g}" for low, high in spans),

@@ -8,7 +8,7 @@ from typing import Any
 
 from unet_lightning.config.check import SHARED, SPLITTING
 from unet_lightning.config.instantiate import instantiate
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, printable
 from unet_lightning.record import DataSet, Record, assign_splits
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,9 @@ def find_dataset(plain: Mapping[str, Any]) -> DataSet:
     found: DataSet = instantiate(source)
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
-    findings = list(found.findings)
+    findings, notes = [printable(line) for line in found.findings], tuple(map(printable, found.notes))
+    for note in notes:
+        log.info(f"note      {note}")
     for what, names in (("data.classes", found.classes), ("ids of records", [r.id for r in found.records])):
         twice = [name for name, number in Counter(names).items() if number > 1]
         if twice:
@@ -30,8 +32,9 @@ def find_dataset(plain: Mapping[str, Any]) -> DataSet:
         records = assign_splits(found.records, plain["seed"], **splitting)
         log.info(f"split     {describe_split(found.records, **splitting)}, written to split.csv")
     except InputError as error:
-        findings.append(str(error))
-    return replace(found, records=records, findings=tuple(findings), background=plain["data"]["background"])
+        findings += [] if findings else [str(error)]  # few records are what comes of files without a partner
+    background = plain["data"]["background"]
+    return replace(found, records=records, findings=tuple(findings), background=background, notes=notes)
 
 
 def describe_split(records: Sequence[Record], fold: int | None, folds: int, train_images: int | None) -> str:

@@ -1,15 +1,17 @@
 """One look at every record before training: whatever is wrong anywhere is said at once."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.cache.entry import Entry, Summary
 from unet_lightning.pipeline.cache.store import Store
+from unet_lightning.pipeline.findings import grouped
 from unet_lightning.pipeline.parallel import map_records
 from unet_lightning.pipeline.statistics import Statistics, statistics
 from unet_lightning.record import Record
@@ -44,20 +46,21 @@ def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], 
     Records are read in up to `workers` processes. The store keeps what was read, as far as it keeps anything.
     """
     dataset = store.dataset
-    findings = [*dataset.findings, *(() if dataset.findings else split_findings(dataset.records))]
+    known = dataset.findings or split_findings(dataset.records)
+    found: list[tuple[str, tuple[Path, ...]]] = [(text, ()) for text in known]
     summaries: dict[Record, Summary] = {}
     looks = map_records(partial(inspect_record, store), dataset.records, workers, "reading")
-    for record, found in zip(dataset.records, looks, strict=True):
-        store.adopt(record, found.entry, found.key, found.complaint)
-        if found.summary is None:
-            findings.append(found.finding)
+    for record, look in zip(dataset.records, looks, strict=True):
+        store.adopt(record, look.entry, look.key, look.complaint)
+        if look.summary is None:
+            found.append((look.finding, record.files))
         else:
-            summaries[record] = found.summary
-    findings += [*channel_findings(summaries), *content_findings(summaries)]
+            summaries[record] = look.summary
+    findings = [*grouped(found), *channel_findings(summaries), *content_findings(summaries)]
     training = [summary.counts for record, summary in summaries.items() if record.split == "train"]
-    if training and not np.any(training):
+    if training and not np.any(training) and not findings:
         findings.append("no pixel of the training split counts; correct data.ignore or the labels")
-    return summaries, list(dict.fromkeys(findings))  # a broken volume is found with each of its slices
+    return summaries, findings
 
 
 def inspect_record(store: Store, record: Record) -> Inspection:
@@ -80,9 +83,15 @@ def split_findings(records: tuple[Record, ...]) -> Iterator[str]:
     for record in records:
         if record.group:
             sides[record.group].add(record.split)
-    for group, splits in sides.items():
-        if len(splits) > 1:
-            yield f"group {group!r} is in {' and '.join(sorted(splits))}; keep each group in one split of the manifest"
+    torn = [f"{group!r} is in {' and '.join(sorted(splits))}" for group, splits in sides.items() if len(splits) > 1]
+    if torn:
+        yield f"group {listed(torn)}; keep each group in one split of the manifest"
+
+
+def listed(names: Sequence[str]) -> str:
+    """A name, or three of them and how many there are."""
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return shown if len(names) == 1 else f"{shown} ({len(names)} in all)"
 
 
 def channel_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
@@ -104,7 +113,11 @@ def content_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
     for record, summary in summaries.items():
         if summary.moments[1].any():
             contents[summary.content].append(record)
-    for records in contents.values():
-        if len({record.split for record in records}) > 1:
-            names = " and ".join(f"{record.image} ({record.split})" for record in records[:3])
-            yield f"{names} are the same picture; keep it in one split, or give both one group in the manifest"
+    copies = [
+        " and ".join(f"{record.image} ({record.split})" for record in records[:3])
+        for records in contents.values()
+        if len({record.split for record in records}) > 1
+    ]
+    if copies:
+        remedy = "keep it in one split, or give both one group in the manifest"
+        yield f"{listed(copies)} are the same picture; {remedy}"

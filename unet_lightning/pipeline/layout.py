@@ -11,6 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from unet_lightning.config.quote import quote
+from unet_lightning.page.escape import escape_markdown
 from unet_lightning.page.picture import encode_png
 from unet_lightning.record import DataSet
 from unet_lightning.runtime.files import write_table
@@ -56,10 +57,10 @@ def write_manifest(folder: Path, dataset: DataSet, files: Sequence[tuple[str, st
 
 def readme(dataset: DataSet, folder: Path, ignore: int | None, scale: float = 1) -> str:
     """What lies in the folder, and in its last line how to train on it."""
-    values = [f"- {k}: {name}" for k, name in enumerate(dataset.classes)]
+    values = [f"- {k}: {escape_markdown(name)}" for k, name in enumerate(dataset.classes)]
     values += [] if ignore is None else [f"- {ignore}: ignored"]
     lines = [
-        f"# {folder.name}\n",
+        f"# {escape_markdown(folder.name)}\n",
         f"{len(dataset.records)} images in the layout of unet-lightning's `data=folder`.",
         *([f"Their sides are {scale:g} times those of the originals."] if scale != 1 else []),
         "The terms of the data set they come from go on applying.\n",

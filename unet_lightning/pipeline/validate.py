@@ -40,10 +40,10 @@ def validate(plain: Mapping[str, Any], picture: Path) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "split_hash": split_hash(dataset.records),
         "errors": errors,
-        "warnings": list(warnings(dataset, summaries, plain["data"]["crop"])),
+        "warnings": [*dataset.notes, *warnings(dataset, summaries, plain["data"]["crop"])],
     }
     training = [summaries[record] for record in dataset.split("train") if record in summaries]
-    if len({summary.shape[2] for summary in training}) == 1:
+    if len({summary.shape[2] for summary in training}) == 1 and not dataset.findings:
         numbers = statistics(training)
         found |= {"statistics": numbers.to_dict(), "description": describe_data(dataset, numbers)}
     if summaries:
@@ -53,8 +53,9 @@ def validate(plain: Mapping[str, Any], picture: Path) -> dict[str, Any]:
 
 
 def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int) -> Iterator[str]:
-    """What training accepts and may not be meant."""
-    for name in SPLITS:
+    """What training accepts and may not be meant; nothing that comes of records which are missing or can't be read."""
+    whole = not dataset.findings and len(summaries) == len(dataset.records)
+    for name in SPLITS if whole else ():
         counts = [summary.counts for record, summary in summaries.items() if record.split == name]
         if not counts:
             yield f"no picture in the split {name!r}"

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError, nearest
 from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.names import locate, relative, said, with_slashes
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
 from unet_lightning.reading.text import TextBlock, read_json
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
 
+KEPT = ("id", "category_id", "segmentation", "iscrowd", "bbox", "keypoints")
 BACKGROUND = ("_background_", "background", "__background__")
 
 
@@ -64,7 +66,7 @@ def read_description(path: Path) -> Description:
         categories = dict(sorted((category["id"], str(category["name"])) for category in content["categories"]))
         annotations: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
-            kept = {key: annotation.get(key) for key in ("id", "category_id", "segmentation", "iscrowd")}
+            kept = {key: annotation.get(key) for key in KEPT}
             annotations[annotation["image_id"]].append(kept)
         unknown = {a["category_id"] for found in annotations.values() for a in found} - categories.keys()
     except (KeyError, TypeError, AttributeError) as error:
@@ -76,23 +78,34 @@ def read_description(path: Path) -> Description:
     return Description(path, images, annotations, categories)
 
 
-def find_images(
-    description: Description, folders: Sequence[Path], prefix: str, split: str
-) -> tuple[list[Record], list[str], dict[str, str]]:
-    """A record for each image of a file, a finding for each that lies in none of the folders, and texts for `read`."""
-    records, findings, texts = [], [], {}
+@dataclass(frozen=True)
+class Found:
+    """A record for each image of a file, findings and notes, and by the records' ids texts for `read`."""
+
+    records: list[Record] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def find_images(description: Description, folders: Sequence[Path], prefix: str, split: str) -> Found:
+    """The images of a file in the folders, each by its path there, and a finding for each that lies in none of them."""
+    names = {number: str(entry["file_name"]) for number, entry in description.images.items()}
+    exact, guessed = locate(names.values(), folders)
+    found, paths = Found(notes=said(description.path, guessed)), exact | guessed
     for number, entry in description.images.items():
-        name = str(entry["file_name"])
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path is None:
-            findings.append(
+        name = names[number]
+        if name not in paths:
+            found.findings.append(
                 f"{description.path} names {name}, which is not in {folders[0]}; add it, or take it out of the file"
             )
             continue
-        record = Record(f"{prefix}{Path(name).with_suffix('')}", path, description.path, split=split)
-        records.append(record)
-        texts[record.id] = json.dumps({**entry, "annotations": description.annotations.get(number, [])})
-    return records, findings, texts
+        plain = with_slashes(name) if name in exact else relative(paths[name], folders)
+        record = Record(f"{prefix}{Path(plain).with_suffix('')}", paths[name], description.path, split=split)
+        found.records.append(record)
+        drawn = [{key: one[key] for key in KEPT[:4]} for one in description.annotations.get(number, [])]
+        found.texts[record.id] = json.dumps({**entry, "annotations": drawn})
+    return found
 
 
 def has_objects(text: str, class_ids: Mapping[Any, int]) -> bool:
@@ -137,7 +150,10 @@ def _objects(
 
 
 def decode(segmentation: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H, W) of a list of polygons x, y, x, y, …, or of run lengths down the columns, compressed or not."""
+    """(H, W) of a list of polygons x, y, x, y, …, or of run lengths down the columns, compressed or not.
+
+    An empty list is an object without an outline, and no pixel.
+    """
     if isinstance(segmentation, list):
         return outline([_corners(polygon) for polygon in segmentation], shape)
     if not isinstance(segmentation, dict) or not {"counts", "size"} <= segmentation.keys():

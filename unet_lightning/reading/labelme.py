@@ -1,6 +1,7 @@
 """labelme's description files: a JSON a picture, with polygons, rectangles, circles and masks by name."""
 
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -12,25 +13,44 @@ from PIL import Image
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.names import locate, said
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, to_objects_sample
 from unet_lightning.reading.text import read_json
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
 
 BACKGROUND, IGNORE = "_background_", "__ignore__"  # labelme's own words
+DRAWN = ("polygon", "rectangle", "circle", "mask")
+AREAS = "draw polygons, rectangles, circles or masks; correct it"
 CIRCLE = np.linspace(0, 2 * np.pi, 90, endpoint=False)
 
 
-def image_of(path: Path) -> Path:
-    """The picture a JSON names; InputError where it names none or one that isn't there."""
+def image_name(path: Path) -> str:
+    """The picture a JSON names, as a path beside it; InputError where it names none."""
     name = read_json(path).get("imagePath")
     if not isinstance(name, str) or not name:
         raise InputError(f"{path} has no imagePath; expected a file written by labelme; correct it")
-    image = path.parent / name.replace("\\", "/")
-    beside = next((p for p in (image, path.parent / image.name) if p.is_file()), None)
-    if beside is None:
-        raise InputError(f"{path} names {name}, which is not there; add the picture, or correct imagePath")
-    return beside
+    return name
+
+
+def find_images(paths: Sequence[Path]) -> tuple[dict[Path, Path], list[str], list[str]]:
+    """The pictures that JSON files of one folder name, by the JSON; and findings and notes."""
+    names: dict[Path, str] = {}
+    findings = []
+    for path in paths:
+        try:
+            names[path] = image_name(path)
+        except InputError as error:
+            findings.append(str(error))
+    folder = paths[0].parent
+    exact, guessed = locate(names.values(), [folder])
+    found = exact | guessed
+    findings += [
+        f"{path} names {name}, which is not there; add the picture, or correct imagePath"
+        for path, name in names.items()
+        if name not in found
+    ]
+    return {path: found[name] for path, name in names.items() if name in found}, findings, said(folder, guessed)
 
 
 def read(record: Record, classes: Sequence[str], channels: int | None, axes: str | None = None) -> Sample:
@@ -58,6 +78,12 @@ def _objects(content: dict[str, Any], classes: Sequence[str], shape: tuple[int, 
     shapes = content.get("shapes")
     if not isinstance(shapes, list) or not all(isinstance(drawn, dict) for drawn in shapes):
         raise InputError("no list of shapes; expected a file written by labelme; correct it")
+    flat = [kind for drawn in shapes if (kind := str(drawn.get("shape_type", "polygon"))) not in DRAWN]
+    if len(flat) == 1:
+        raise InputError(f"a shape is a {flat[0]}, which has no area; {AREAS}")
+    if flat:
+        kinds_of = ", ".join(f"{number} of kind {kind}" for kind, number in Counter(flat).most_common())
+        raise InputError(f"{len(flat)} of {len(shapes)} shapes have no area ({kinds_of}); {AREAS}")
     for number, drawn in enumerate(shapes):
         label, group = drawn.get("label"), drawn.get("group_id")
         if label not in kinds:
@@ -84,14 +110,12 @@ def _mask(drawn: dict[str, Any], shape: tuple[int, int]) -> NDArray[np.bool_]:
             centre, rim = points
             circle = centre + np.hypot(*(rim - centre)) * np.stack([np.cos(CIRCLE), np.sin(CIRCLE)], 1)
             return outline([circle.clip(0, shape[::-1])], shape)
-        if kind == "mask":
-            return _stamp(drawn["mask"], points, shape)
+        return _stamp(drawn["mask"], points, shape)
     except InputError:
         raise
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise InputError(f"a {kind} can't be read ({error!r}); draw it again in labelme, or take it out; "
                          "correct the file") from None  # fmt: skip
-    raise InputError(f"a shape is a {kind}, which has no area; draw polygons, rectangles, circles or masks; correct it")
 
 
 def _stamp(text: str, points: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.bool_]:

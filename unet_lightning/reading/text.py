@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import missing
 from unet_lightning.reading.guard import check_file
+
+DELIMITERS = ",;\t"  # where they are equally many the first
 
 
 class TextBlock:
@@ -33,10 +36,13 @@ def read_list(path: Path) -> list[str]:
 
 
 def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns and rows of a CSV file (UTF-8, comma)."""
+    """The columns and rows of a CSV file (UTF-8), parted by whichever of comma, semicolon and tab its head has most."""
+    lines = _text(path, "CSV UTF-8").splitlines(keepends=True)
+    delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
     try:
-        reader = csv.DictReader(_text(path, "CSV UTF-8").splitlines(keepends=True))
-        columns, rows = list(reader.fieldnames or ()), list(reader)
+        reader = csv.DictReader(lines, delimiter=delimiter)
+        columns = list(reader.fieldnames or ())
+        rows = [{key: _plain(value) for key, value in row.items()} for row in reader]
     except csv.Error as error:
         raise InputError(f"{path} can't be read ({error}); save it as CSV UTF-8") from None
     for number, row in enumerate(rows, 2):
@@ -54,6 +60,11 @@ def parse_json(path: Path) -> Any:
         return json.loads(_text(path, "JSON in UTF-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}); copy the file again from its source") from None
+
+
+def _plain(value: Any) -> Any:
+    """A cell without the apostrophe that keeps a spreadsheet from taking it for a formula."""
+    return value[1:] if isinstance(value, str) and re.match(r"'[=+\-@\t\r]", value) else value
 
 
 def read_json(path: Path) -> dict[str, Any]:

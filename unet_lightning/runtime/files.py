@@ -52,11 +52,14 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Replace a CSV file; its columns are the keys of the rows in order of appearance."""
+    """Replace a CSV file; its columns are the keys of the rows in order of appearance.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it, which `read_table` takes away.
+    """
     text = StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     write_atomic(path, text.getvalue())
 
 
@@ -67,6 +70,16 @@ def read_results(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _cell(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def _nulls(value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from unet_lightning.config.overrides import steers
@@ -48,17 +49,17 @@ def count_statuses(statuses: Sequence[str]) -> str:
 
 def print_table(trials: list[Trial], folder: Path) -> None:
     """How every trial ended, and why it failed."""
-    table = Table(title=str(folder))
+    table = Table(title=escape(str(folder)))
     for name in ("trial", "status", "val Dice", "why"):
         table.add_column(name, overflow="fold", justify="right" if name == "val Dice" else "left")
     for trial in trials:
         found = trial.results
         reason = str(found.get("error", "")).splitlines()[:1]
         shown = format_number(validation_score(found)) if trial.status == "finished" else ""
-        table.add_row(trial.folder.name, trial.status, shown, *reason)
+        table.add_row(*map(escape, (trial.folder.name, trial.status, shown, *reason)))
     console = Console()
     console.print(table)
     statuses = [trial.status for trial in trials]
     hint = "; the same command with retry=failed repeats what failed" if "failed" in statuses else ""
     console.print(f"{count_statuses(statuses)}{hint}", soft_wrap=True)
-    console.print(f"unet-lightning sweep-report {folder}", soft_wrap=True)
+    console.print(f"unet-lightning sweep-report {folder}", soft_wrap=True, markup=False)

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from unet_lightning.metric.names import COUNT_NAMES, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES, class_scores
+from unet_lightning.page.escape import code_span, escape_markdown
 from unet_lightning.page.number import format_number
 from unet_lightning.page.picture import ERROR_LEGEND, encode_png, panel
 from unet_lightning.page.table import markdown_rows
@@ -48,7 +50,7 @@ def write_report(folder: Path, results: dict[str, Any], run: Run) -> None:
     results["status"] = "finished"
     write_json(folder / RESULTS, results)
     print_table(results)
-    Console().print(f"report  {folder / 'report.md'}", soft_wrap=True)
+    Console().print(f"report  {folder / 'report.md'}", soft_wrap=True, markup=False)
 
 
 def scored_split(results: dict[str, Any]) -> str:
@@ -79,7 +81,7 @@ def print_table(results: dict[str, Any]) -> None:
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for row in rows(results):
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
     if "objects" in found:
         console.print(objects_line(found["objects"]), soft_wrap=True)
@@ -116,14 +118,19 @@ def markdown(results: dict[str, Any]) -> str:
     """report.md."""
     split = scored_split(results)
     found = results[split]
-    lines = ["# Report", "", f"`{shlex.join(['python', 'train.py', *results['overrides']])}`", ""]
+    lines = ["# Report", "", code_span(shlex.join(["python", "train.py", *results["overrides"]])), ""]
     lines += markdown_rows([f"{split}, {found['images']} images", *COLUMNS], rows(results))
     lines += ["", f"Pixel accuracy {format_number(found['pooled']['pixel_accuracy']['mean'])}. {RULE}"]
     lines += [objects_line(found["objects"])] if "objects" in found else []
     absent = {name: int(number) for name, number in found["image_mean"]["absent"].items() if number}
-    lines += [f"Absent from images: {absent or 'no class'}.", "", "Input, label, prediction, error"]
+    lines += [
+        f"Absent from images: {escape_markdown(str(absent or 'no class'))}.",
+        "",
+        "Input, label, prediction, error",
+    ]
     lines += [f"({ERROR_LEGEND}):", ""]
     for picture in results["pictures"]:
-        lines += [f"![{picture['caption']}]({picture['file']})", "", picture["caption"], ""]
+        caption = escape_markdown(picture["caption"])
+        lines += [f"![{caption}]({picture['file']})", "", caption, ""]
     lines += markdown_rows(["", ""], [[name, str(results[name])] for name in FACTS])
     return "\n".join(lines) + "\n"
