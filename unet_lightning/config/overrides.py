@@ -4,11 +4,10 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
-from hydra.errors import HydraException
 
 from unet_lightning.config.groups import groups
+from unet_lightning.config.quote import line_to_type, read
 from unet_lightning.config.schema import Config
 from unet_lightning.error import InputError, nearest
 
@@ -27,12 +26,30 @@ def check_overrides(overrides: list[str], *folders: Path, keys: Collection[str] 
     keys: those known beside the schema's.
     """
     known = groups(*folders)
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except HydraException as error:
-        raise InputError(f"{str(error).splitlines()[0]}; quote values with brackets or spaces: 'key=[a,b]'") from None
-    for override in parsed:
+    for line in overrides:
+        override = read(line)
+        if override is None:
+            raise InputError(unreadable(line))
         _check_override(override, known, keys)
+
+
+def check_repeated(overrides: list[str]) -> None:
+    """Refuse a key that is given twice: only one of its values could count."""
+    given: dict[str, str] = {}
+    for line in overrides:
+        key, equals, _ = line.partition("=")
+        key = key.lstrip("+")
+        if equals and key in given:
+            raise InputError(f"{key} is given twice, {given[key]} and {line}; leave one of them out")
+        given[key] = line
+
+
+def unreadable(line: str) -> str:
+    """What to type in the place of an override that Hydra's grammar has no room for."""
+    key, equals, _ = line.partition("=")
+    if not equals or not re.fullmatch(r"[+~]{0,2}[\w./@-]+", key, re.ASCII) or read(f"{key}=x") is None:
+        return f"{line!r} is no override; expected key=value, such as seed=1"
+    return f"{line}: the value holds characters that need quotes; type {line_to_type(line)}"
 
 
 def _check_override(override: Override, known: dict[str, list[str]], more: Collection[str]) -> None:
