@@ -13,6 +13,7 @@ PATHS = (  # keys whose value is a path, or several, which may hold any characte
     *("run", "data.root", "data.manifest", "data.cache_dir", "data.sequences"),
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
 )
+LISTS = ("data.sequences",)  # of them those that take several
 
 
 def quote(value: object) -> str:
@@ -32,7 +33,7 @@ def quote(value: object) -> str:
 def quote_paths(overrides: Iterable[str]) -> list[str]:
     """Overrides whose paths Hydra can read, whatever characters they hold; the others as they are.
 
-    What is quoted already, lists, sweeps, null and interpolations keep their meaning.
+    What is quoted already, lists of sequences, sweeps, null and interpolations keep their meaning.
 
     >>> quote_paths(["data.root=/it's (1)", "run=2024", "data.root=/a,/b", "seed=(1)"])
     ["data.root='/it\\\\'s (1)'", "run='2024'", 'data.root=/a,/b', 'seed=(1)']
@@ -59,14 +60,15 @@ def _quote_path(override: str) -> str:
     key, equals, value = override.partition("=")
     if not equals or key.lstrip("+") not in PATHS:
         return override
-    parsed = read(override)
+    parsed, several = read(override), key.lstrip("+") in LISTS
     if parsed is None:
-        return f"{key}={quote(value) if _exists(value) else _quote_items(value)}"
+        one = _exists(value) or (value.startswith("[") and not several)
+        return f"{key}={quote(value) if one else _quote_items(value)}"
     if value[:1] in ("'", '"') or "${" in value or parsed.is_sweep_override():
         meant = not (parsed.is_sweep_override() and _exists(value))
     else:
         found = parsed.value()
-        meant = found is None or isinstance(found, list) or found == value
+        meant = found is None or found == value or (several and isinstance(found, list))
     return override if meant else f"{key}={quote(value)}"
 
 

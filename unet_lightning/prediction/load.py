@@ -9,8 +9,9 @@ from unet_lightning.config.check import check_prediction, resolve_plain
 from unet_lightning.config.overlay import compose_over_checkpoint
 from unet_lightning.error import InputError
 from unet_lightning.prediction.checkpoint import load_model
+from unet_lightning.prediction.identity import check_plain
 from unet_lightning.prediction.predictor import Predictor, log
-from unet_lightning.prediction.trust import check_plain, check_targets
+from unet_lightning.prediction.trust import check_targets
 
 
 def load(
