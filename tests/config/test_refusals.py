@@ -5,7 +5,7 @@ import shlex
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from tests.small import config, write_untrained
+from tests.small import TRIAL, config, write_untrained
 from unet_lightning.command.arguments import parse, parser
 from unet_lightning.config.check import check
 from unet_lightning.config.compose import compose
@@ -13,6 +13,7 @@ from unet_lightning.config.overrides import check_overrides, check_repeated
 from unet_lightning.config.quote import quote_paths
 from unet_lightning.error import InputError, shown
 from unet_lightning.prediction.load import load
+from unet_lightning.training.build import build
 
 NAMES = ["中文", "ä ö", "a (1)", "it's", "a;b", "~x", "#1", "[x]", "a=b", "$(x)", "a!b", '"q"x', "1e3", "true", "a "]
 
@@ -154,3 +155,17 @@ def test_a_value_is_shown_in_a_line():
     assert shown("a\nb\x1b[0m") == r"a\nb\x1b[0m"
     assert len(shown(list(range(1000)))) == 80
     assert shown(10**5000) == "a int too large to show"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("data.ridge", 500, "data.ridge=500: the largest object is"),
+        ("trainer.accumulate_grad_batches", 2, "trainer.accumulate_grad_batches=2: an epoch has 1 batches"),
+    ],
+)
+def test_what_the_data_leave_no_room_for_is_refused(key, value, words):
+    wrong = changed(config(*TRIAL), key, value)  # 3 training images, 2 crops of each, 16 in a batch
+    check(wrong)
+    with pytest.raises(InputError, match=words):
+        build(wrong)

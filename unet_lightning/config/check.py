@@ -1,6 +1,7 @@
 """Every value of a config held against the signature of the part that takes it, before anything is built."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -59,7 +60,7 @@ def check(plain: Mapping[str, Any]) -> None:
         )
         found += tile_findings(plain["tile"]) + [finding for holds, finding in rules if not holds]
     if found:
-        raise InputError("\n".join(dict.fromkeys(found)))
+        raise InputError("\n".join(first_of_each(found)))
 
 
 def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None:
@@ -78,7 +79,7 @@ def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None
         found += [line.removeprefix(".") for line in signature.findings(Scoring, scoring, "")]
         found += data_findings(plain, [assign_splits])
     if found:
-        raise InputError("\n".join(dict.fromkeys(found)))
+        raise InputError("\n".join(first_of_each(found)))
 
 
 def missing_findings(plain: Mapping[str, Any]) -> list[str]:
@@ -115,6 +116,26 @@ def tile_findings(tile: Any) -> list[str]:
     return [] if holds else [f"tile={shown(tile)}: expected 1 to {2**20}"]
 
 
+def first_of_each(found: Iterable[str]) -> list[str]:
+    """Sentences without those about a key, or what it holds, of which another speaks already."""
+    kept: dict[str, str] = {}
+    for line in found:
+        names = re.split(r"[=: ]", line, maxsplit=1)[0].split(".")
+        if not any(".".join(names[:k]) in kept for k in range(1, len(names) + 1)):
+            kept[".".join(names)] = line
+    return list(kept.values())
+
+
+def special_findings(node: Mapping[str, Any], key: str) -> list[str]:
+    """A sentence for every key that says how a part is built whose value can't say that."""
+    kinds = {"_target_": (str, "a class"), "_partial_": (bool, "true or false"), "_args_": (list, "a list")}
+    return [
+        f"{key}.{name}={shown(node[name])}: expected {what}"
+        for name, (kind, what) in kinds.items()
+        if name in node and not isinstance(node[name], kind)
+    ]
+
+
 def is_part(node: Any) -> bool:
     """Whether a config value names what is built of it."""
     return isinstance(node, Mapping) and isinstance(node.get("_target_"), str)
@@ -128,8 +149,8 @@ def findings(node: Any, key: str) -> list[str]:
         if isinstance(node, float) and not isfinite(node):
             return [f"{key}={node}: expected a finite number"]
         return [f"{key} is missing: set {key}=…"] if node == "???" else []
-    found = []
-    if "_target_" in node:
+    found = special_findings(node, key)
+    if "_target_" in node and not found:
         arguments = {k: v for k, v in node.items() if not str(k).startswith("_") and v != "???"}
         if arguments.get("precision") == "auto":  # ours, not Lightning's
             del arguments["precision"]

@@ -15,7 +15,7 @@ from unet_lightning.config.overrides import check_overrides
 from unet_lightning.config.plain import containers
 from unet_lightning.config.quote import quote_paths
 from unet_lightning.config.schema import Loading, Sampling, fields_of
-from unet_lightning.error import InputError, nearest
+from unet_lightning.error import InputError, nearest, shown
 
 TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
 PREDICTION = ("tile", "tta", "postprocess", "trainer.accelerator", "trainer.precision")
@@ -55,7 +55,7 @@ def compose_over_checkpoint(
 def check_used(overrides: Sequence[str], verb: str) -> None:
     """InputError for an override that is no plain key=value, or whose key was fixed by training or isn't used."""
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        key, line = override.key_or_group, override.input_line
+        key, line = override.key_or_group, shown(override.input_line, 200)
         if key.split(".")[0].split("@")[0] in TRAINED:
             raise InputError(f"{line}: training fixed {key}; leave it out, or train with it")
         if override.is_sweep_override() or override.is_delete() or "@" in key:
@@ -73,13 +73,14 @@ def _pipeline(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _set(config: DictConfig, override: Override, value: Any) -> None:
     parent, _, name = override.key_or_group.rpartition(".")
+    line = shown(override.input_line, 200)
     try:
         node = OmegaConf.select(config, parent) if parent else config
         if not OmegaConf.is_dict(node):
-            raise InputError(f"{override.input_line}: the checkpoint's config has no {parent}")
+            raise InputError(f"{line}: the checkpoint's config has no {parent}")
         if name not in node and not override.is_add():
             names = [str(key) for key in node]
-            raise InputError(f"{override.input_line}: {override.key_or_group} is not a key; {nearest(name, names)}")
+            raise InputError(f"{line}: {override.key_or_group} is not a key; {nearest(name, names)}")
         node[name] = value
     except OmegaConfBaseException as error:
-        raise InputError(f"{override.input_line}: {explain(error)}") from None
+        raise InputError(f"{line}: {explain(error)}") from None
