@@ -4,8 +4,12 @@ import os
 from copy import deepcopy
 from functools import cache
 
+import torch
+
 from unet_lightning.config.check import resolve
 from unet_lightning.config.compose import compose
+from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
+from unet_lightning.training.build import build
 from unet_lightning.training.run import CommandLine
 from unet_lightning.training.run import train as train_config
 
@@ -38,3 +42,16 @@ def _config(overrides, _):
 def train(folder, *overrides):
     """Train SMALL with some overrides; what results.json holds."""
     return train_config(config(*SMALL, *overrides), folder, CommandLine(list(overrides)))
+
+
+def untrained():
+    """What the checkpoint of TRIAL holds before its first step."""
+    task = build(config(*TRIAL)).task
+    return {"state_dict": dict(task.state_dict()), CHECKPOINT_KEY: task.identity}
+
+
+def write_untrained(path):
+    """The path of a checkpoint in a run's folder, loadable and untrained."""
+    path.parent.mkdir(parents=True)
+    torch.save(untrained(), path)
+    return path

@@ -1,4 +1,4 @@
-"""Files of every format, damaged at random: read as they were, or refused by one line; 100 here, 2,000 by `make fuzz`."""
+"""Damaged files of every format: read as they were, or refused by one line; 100 here, 2,000 by `make fuzz`."""
 
 import json
 import os

@@ -47,3 +47,13 @@ def nearest(name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value in a line: without what would break it or steer a terminal, and cut where it is long."""
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # a number of too many digits, a list in itself
+        text = f"a {type(value).__name__} too large to show"
+    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -159,7 +159,7 @@ def test_a_page_escapes_what_it_is_given():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("split=tst", "split=tst: no image"),
+        ("split=tst", "split=tst: input should be 'test' or 'val'"),
         ("tolerance=-1", "tolerance=-1"),
         ("splt=val", "did you mean 'split'"),
         ("model.depth=1", "training fixed"),

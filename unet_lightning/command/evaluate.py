@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     rules.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT")
     rules.add_argument("--output", type=Path, metavar="DIR", help="where the report goes")
     options, overrides = parse(rules, arguments)
-    predictor = load(*options.checkpoints, overrides=overrides, trust=options.trust, extra="evaluate")
+    predictor = load(*options.checkpoints, overrides=overrides, trust=options.trust, verb="evaluate")
     command = shlex.join(["unet-lightning", "evaluate", *arguments])
     folder = options.output or predictor.models[0].path.parent.parent / "evaluation" / predictor.config["split"]
     if options.output is None:

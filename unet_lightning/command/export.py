@@ -24,7 +24,9 @@ def main(arguments: list[str]) -> int:
     rules.add_argument("--to", choices=["onnx"], required=True, help="the format")
     rules.add_argument("--output", type=Path, metavar="DIR", help="where it goes; onnx/ beside the checkpoints")
     options, overrides = parse(rules, arguments)
-    predictor = load(options.checkpoint, overrides=[*overrides, "trainer.accelerator=cpu"], trust=options.trust)
+    predictor = load(
+        options.checkpoint, overrides=overrides, trust=options.trust, verb="export", fixed=["trainer.accelerator=cpu"]
+    )
     folder = options.output or Path(options.checkpoint).parent.parent / "onnx"
     difference = export(predictor, folder)
     log.info(

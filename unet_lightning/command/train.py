@@ -11,13 +11,15 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from unet_lightning.command.arguments import refuse
 from unet_lightning.command.help import help_text
 from unet_lightning.config import names as names  # its resolvers, in the processes that run trials too
 from unet_lightning.config.explain import explain
 from unet_lightning.config.groups import CONF
-from unet_lightning.config.overrides import check_overrides, steers
+from unet_lightning.config.overrides import check_overrides, check_repeated, steers
+from unet_lightning.config.quote import quote_paths
 from unet_lightning.config.schema import register
 from unet_lightning.error import InputError, Interrupted
 from unet_lightning.runtime.launch import external_launch, rank
@@ -38,11 +40,14 @@ def main(arguments: list[str]) -> int:
     register_sweeper(Tpe)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     try:
-        check_overrides([a for a in arguments if _is_override(a)], *_preset_folders(arguments))
+        typed = quote_paths([a for a in arguments if _is_override(a)])
+        check_repeated(typed)
+        check_overrides(typed, *_preset_folders(arguments))
+        sys.argv[1:] = [a for a in arguments if not _is_override(a)] + typed
         if external_launch():
             _join(arguments)
         _compose_and_train()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise InputError(explain(error)) from None
     except OSError as error:  # before the run has a folder that can be written
         where = error.filename or "outputs"
@@ -81,6 +86,8 @@ def _compose_and_train(config: DictConfig) -> float:
     try:
         if made.mode == RunMode.MULTIRUN:  # the sweep has checked it
             return run_trial(plain_config(config), folder, typed)
+        if idle := [override for override in made.overrides.task if steers(override)]:
+            raise InputError(f"{idle[0]}: it says how a sweep is run; put -m before the overrides, or leave it out")
         return validation_score(train(resolve(config), folder, typed))
     except InputError as error:
         if rank() == 0:
@@ -100,6 +107,20 @@ def _preset_folders(arguments: list[str]) -> list[Path]:
     found, _ = flags.parse_known_args(arguments)
     given = [found.config_dir] if found.config_dir else []
     name = found.config_name.removesuffix(".yaml")
-    presets = [OmegaConf.load(path) for folder in given if (path := folder / f"{name}.yaml").is_file()]
+    presets = [_load(path) for folder in given if (path := folder / f"{name}.yaml").is_file()]
     searched = [str(place) for one in presets for place in OmegaConf.select(one, "hydra.searchpath") or ()]
     return given + [Path(place.removeprefix("file://")) for place in searched if place.startswith("file://")]
+
+
+def _load(path: Path) -> DictConfig:
+    """A preset; InputError where it holds no keys."""
+    try:
+        found = OmegaConf.load(path)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is no text of YAML ({error}); write it as key: value") from None
+    if not isinstance(found, DictConfig):
+        raise InputError(f"{path} holds no keys; write it as key: value")
+    for key in ("defaults", "hydra.searchpath"):
+        if not OmegaConf.is_list(OmegaConf.select(found, key, default=OmegaConf.create([]))):
+            raise InputError(f"{path}: {key} is no list; write it as [A, B]")
+    return found

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     options, overrides = parse(rules, arguments)
     if any(override.startswith(("postprocess", "split")) for override in overrides):
         raise InputError("tune chooses postprocess itself, on the validation split; leave postprocess= and split= out")
-    predictor = load(options.checkpoint, overrides=[*overrides, "split=val"], trust=options.trust, extra="evaluate")
+    predictor = load(options.checkpoint, overrides=overrides, trust=options.trust, verb="tune", fixed=["split=val"])
     tried = tune(predictor)
     best = max(score for score, _ in tried)
     score, choice = next((score, node) for score, node in tried if score >= best - ENOUGH)

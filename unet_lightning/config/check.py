@@ -1,68 +1,157 @@
 """Every value of a config held against the signature of the part that takes it, before anything is built."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning.config import signature
+from unet_lightning.config.explain import explain
 from unet_lightning.config.instantiate import locate
+from unet_lightning.config.overrides import STEERING
 from unet_lightning.config.plain import plain_config
-from unet_lightning.config.schema import Loading, Sampling
-from unet_lightning.error import InputError
+from unet_lightning.config.ranges import trainer_findings
+from unet_lightning.config.schema import Config, Loading, Machine, Sampling, Scoring, fields_of
+from unet_lightning.error import InputError, shown
 from unet_lightning.record import assign_splits
 
 SPLITTING = tuple(p.name for p in inspect.signature(assign_splits).parameters.values() if p.kind is p.KEYWORD_ONLY)
 OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of data that belong to no data set
-    Sampling: tuple(field.name for field in fields(Sampling)),
-    Loading: tuple(field.name for field in fields(Loading)),
+    Sampling: fields_of(Sampling),
+    Loading: fields_of(Loading),
     assign_splits: SPLITTING,
 }
+KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
+VALUES = ("run", "resume", "seed", "tile", "compile", "ema", "tags")  # the other keys are parts
 SHARED = (*(name for names in OPTIONS.values() for name in names), "background")
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
     """A composed config as plain containers, checked: what everything else is handed. InputError as `check` raises."""
-    plain = plain_config(config)
+    plain = resolve_plain(config)
     check(plain)
     return plain
 
 
+def resolve_plain(config: DictConfig) -> dict[str, Any]:
+    """A composed config as plain containers; InputError for an interpolation that leads nowhere."""
+    try:
+        return plain_config(config)
+    except OmegaConfBaseException as error:
+        raise InputError(explain(error)) from None
+
+
 def check(plain: Mapping[str, Any]) -> None:
     """InputError with every key of the config that its part doesn't know, whose value is out of range, or missing."""
-    found = []
-    for target, names in OPTIONS.items():
-        found += signature.findings(target, {name: plain["data"][name] for name in names}, "data")
-    found += findings({k: v for k, v in plain["data"].items() if k not in SHARED}, "data")
-    for key, node in plain.items():
-        if key != "data":
-            found += findings(node, key)
-    background, ema, resume, seed = plain["data"]["background"], plain["ema"], plain["resume"], plain["seed"]
-    rules = (
-        (0 <= seed < 2**32, f"seed={seed}: expected 0 to {2**32 - 1}"),
-        (isinstance(background, bool), f"data.background={background}: expected true or false"),
-        (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
-        (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
-    )
-    found += tile_findings(plain["tile"]) + [finding for holds, finding in rules if not holds]
+    found = missing_findings(plain)
+    if not found:
+        found = data_findings(plain) + trainer_findings(plain["trainer"])
+        for key, node in plain.items():
+            if key != "data":
+                found += findings(node, key)
+        ema, resume = plain["ema"], plain["resume"]
+        rules = (
+            (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
+            (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
+        )
+        found += tile_findings(plain["tile"]) + [finding for holds, finding in rules if not holds]
     if found:
-        raise InputError("\n".join(dict.fromkeys(found)))
+        raise InputError("\n".join(first_of_each(found)))
+
+
+def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    """InputError for what is wrong with the keys that a checkpoint predicts by, and is scored by where it is.
+
+    overrides: those typed; of the trainer's keys these alone are checked, as training may have used others.
+    """
+    found = tile_findings(plain["tile"])
+    for key in ("postprocess", "tta"):
+        found += findings(plain[key], key) if is_part(plain[key]) else [f"{key}={shown(plain[key])}: expected a part"]
+    typed = {override.partition("=")[0].lstrip("+") for override in overrides}
+    trainer = {name: plain["trainer"][name] for name in fields_of(Machine) if f"trainer.{name}" in typed}
+    found += signature.findings(Machine, trainer, "trainer")
+    if "split" in plain:
+        scoring = {name: plain[name] for name in fields_of(Scoring)}
+        found += [line.removeprefix(".") for line in signature.findings(Scoring, scoring, "")]
+        found += data_findings(plain, [assign_splits])
+    if found:
+        raise InputError("\n".join(first_of_each(found)))
+
+
+def missing_findings(plain: Mapping[str, Any]) -> list[str]:
+    """A sentence for every key that a run needs and the config lacks, or that holds no part where one belongs."""
+    found = [f"{key} is missing: leave ~{key} out" for key in KEYS if key not in plain]
+    for key in (key for key in KEYS if key in plain and key not in VALUES):
+        if not is_part(plain[key]):
+            found.append(f"{key}={shown(plain[key])}: expected a part; choose one of conf/{key} by {key}=NAME")
+    return found
+
+
+def data_findings(plain: Mapping[str, Any], options: Iterable[Callable[..., Any]] = OPTIONS) -> list[str]:
+    """A sentence for everything that is wrong with the keys that find, divide, sample and read a data set.
+
+    options: what takes those keys of data that belong to no data set; all of them, or those that a verb uses.
+    """
+    data, found = plain["data"], []
+    for target in options:
+        names = OPTIONS[target]
+        found += [f"data.{name} is missing: leave ~data.{name} out" for name in names if name not in data]
+        found += signature.findings(target, {name: data[name] for name in names if name in data}, "data")
+    found += findings({k: v for k, v in data.items() if k not in SHARED}, "data")
+    if not isinstance(data.get("background"), bool):
+        found.append(f"data.background={shown(data.get('background'))}: expected true or false")
+    seed = plain["seed"]
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        found.append(f"seed={shown(seed)}: expected 0 to {2**32 - 1}")
+    return found
 
 
 def tile_findings(tile: Any) -> list[str]:
     """A sentence for a tile whose side is no whole number of pixels, or out of range."""
-    return [] if isinstance(tile, int) and 1 <= tile <= 2**20 else [f"tile={tile}: expected 1 to {2**20}"]
+    holds = type(tile) is int and 1 <= tile <= 2**20
+    return [] if holds else [f"tile={shown(tile)}: expected 1 to {2**20}"]
+
+
+def first_of_each(found: Iterable[str]) -> list[str]:
+    """Sentences without those about a key, or what it holds, of which another speaks already."""
+    kept: dict[str, str] = {}
+    for line in found:
+        names = re.split(r"[=: ]", line, maxsplit=1)[0].split(".")
+        if not any(".".join(names[:k]) in kept for k in range(1, len(names) + 1)):
+            kept[".".join(names)] = line
+    return list(kept.values())
+
+
+def special_findings(node: Mapping[str, Any], key: str) -> list[str]:
+    """A sentence for every key that says how a part is built whose value can't say that."""
+    kinds = {"_target_": (str, "a class"), "_partial_": (bool, "true or false"), "_args_": (list, "a list")}
+    return [
+        f"{key}.{name}={shown(node[name])}: expected {what}"
+        for name, (kind, what) in kinds.items()
+        if name in node and not isinstance(node[name], kind)
+    ]
+
+
+def is_part(node: Any) -> bool:
+    """Whether a config value names what is built of it."""
+    return isinstance(node, Mapping) and isinstance(node.get("_target_"), str)
 
 
 def findings(node: Any, key: str) -> list[str]:
     """A sentence for everything that the parts below a node don't know, or whose value is wrong."""
     if not isinstance(node, Mapping):
+        if isinstance(node, list):
+            return [line for k, child in enumerate(node) for line in findings(child, f"{key}.{k}")]
+        if isinstance(node, float) and not isfinite(node):
+            return [f"{key}={node}: expected a finite number"]
         return [f"{key} is missing: set {key}=…"] if node == "???" else []
-    found = []
-    if "_target_" in node:
-        arguments = {k: v for k, v in node.items() if not k.startswith("_") and v != "???"}
+    found = special_findings(node, key)
+    if "_target_" in node and not found:
+        arguments = {k: v for k, v in node.items() if not str(k).startswith("_") and v != "???"}
         if arguments.get("precision") == "auto":  # ours, not Lightning's
             del arguments["precision"]
         found += signature.findings(locate(node["_target_"], key), arguments, key)

@@ -10,13 +10,14 @@ from unet_lightning.config import names as names  # its resolvers
 from unet_lightning.config.explain import explain
 from unet_lightning.config.groups import CONF
 from unet_lightning.config.overrides import check_overrides
+from unet_lightning.config.quote import quote_paths
 from unet_lightning.config.schema import register
 from unet_lightning.error import InputError
 
 
 def compose(overrides: list[str] | None = None, name: str = "train") -> DictConfig:
     """The config that `python train.py OVERRIDES` would run; InputError where it would refuse."""
-    overrides = overrides or []
+    overrides = quote_paths(overrides or [])
     register()
     check_overrides(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):

@@ -4,14 +4,20 @@ import re
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError  # type: ignore[import-untyped]
 
-from unet_lightning.error import nearest
+from unet_lightning.error import InputError, nearest
 
 EXTRAS = {"hydra/launcher/joblib": "launch", "hydra/launcher/submitit_slurm": "launch", "hydra/launcher/ray": "ray"}
 
 
 def explain(error: BaseException) -> str:
-    """A sentence or two for what Hydra or OmegaConf found wrong with an override."""
+    """A sentence or two for what Hydra, OmegaConf or YAML found wrong with an override or a preset."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: {error.problem}; correct the YAML"
+    if ours := _raised_by_ours(error):
+        return str(ours)
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         parent, key = cause.parent_node, str(cause.full_key)
@@ -28,3 +34,10 @@ def explain(error: BaseException) -> str:
     if message.startswith("Ambiguous value"):
         message += "; to try several values, put -m before the overrides"
     return message
+
+
+def _raised_by_ours(error: BaseException | None) -> InputError | None:
+    """The InputError of a resolver of ours, which OmegaConf wraps, perhaps more than once."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__cause__ or error.__context__
+    return error

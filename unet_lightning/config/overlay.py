@@ -1,42 +1,68 @@
 """A checkpoint's config with overrides composed over it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning.config.compose import compose
+from unet_lightning.config.explain import explain
 from unet_lightning.config.groups import CONF, groups
 from unet_lightning.config.overrides import check_overrides
 from unet_lightning.config.plain import containers
-from unet_lightning.error import InputError, nearest
+from unet_lightning.config.quote import quote_paths
+from unet_lightning.config.schema import Loading, Sampling, fields_of
+from unet_lightning.error import InputError, nearest, shown
 
 TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
+PREDICTION = ("tile", "tta", "postprocess", "trainer.accelerator", "trainer.precision")
+USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
+    "predict": PREDICTION,
+    "export": ("tile", "postprocess"),
+    "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
+    "tune": ("tile", "tta", "trainer.accelerator", "trainer.precision", "data", "seed"),
+}
+UNUSED = {*fields_of(Sampling), *fields_of(Loading)} - {"ridge"}  # keys of data
 
 
-def compose_over_checkpoint(plain: Mapping[str, Any], overrides: list[str], extra: str = "") -> DictConfig:
-    """A checkpoint's config with overrides composed over it; InputError where they would change what was trained.
+def compose_over_checkpoint(
+    plain: Mapping[str, Any], overrides: Sequence[str], verb: str = "predict", fixed: Sequence[str] = ()
+) -> DictConfig:
+    """A checkpoint's config with overrides composed over it; InputError for those that `verb` doesn't use, or that
+    would change what was trained.
 
-    extra: a yaml of conf/ with the keys that a verb adds.
+    fixed: overrides of the verb itself.
     """
-    added = OmegaConf.load(CONF / f"{extra}.yaml") if extra else OmegaConf.create()
-    defaults = {key: node for key, node in containers(compose(), resolve=False).items() if key not in plain}
-    config = OmegaConf.create({**defaults, **plain, **containers(added, resolve=False)})
-    check_overrides(overrides, keys=[str(key) for key in added])
-    for override in OverridesParser.create().parse_overrides(overrides):
+    scores = "data" in USED[verb]
+    added = containers(OmegaConf.load(CONF / "evaluate.yaml")) if scores else {}
+    config = OmegaConf.create({**plain, **added})
+    typed = quote_paths(overrides)
+    check_overrides(typed, keys=list(added))
+    check_used(typed, verb)
+    for override in OverridesParser.create().parse_overrides([*typed, *fixed]):
         key, value = override.key_or_group, override.value()
-        if key.split(".")[0].split("@")[0] in TRAINED:
-            raise InputError(f"{override.input_line}: training fixed {key}; leave it out, or train with it")
-        if override.is_sweep_override() or override.is_delete() or "@" in key:
-            raise InputError(f"{override.input_line}: expected key=value")
         if key in groups():
             chosen = compose([f"{key}={value}"])[key]
             config[key] = containers(chosen, resolve=False) | _pipeline(plain, key)
         else:
             _set(config, override, value)
     return config
+
+
+def check_used(overrides: Sequence[str], verb: str) -> None:
+    """InputError for an override that is no plain key=value, or whose key was fixed by training or isn't used."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, line = override.key_or_group, shown(override.input_line, 200)
+        if key.split(".")[0].split("@")[0] in TRAINED:
+            raise InputError(f"{line}: training fixed {key}; leave it out, or train with it")
+        if override.is_sweep_override() or override.is_delete() or "@" in key:
+            raise InputError(f"{line}: expected key=value")
+        known = any(f"{key}.".startswith(f"{used}.") for used in USED[verb])
+        if not known or (key.startswith("data.") and key.split(".")[1] in UNUSED):
+            raise InputError(f"{line}: {verb} doesn't use {key}; it uses {', '.join(USED[verb])}")
 
 
 def _pipeline(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -47,10 +73,14 @@ def _pipeline(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _set(config: DictConfig, override: Override, value: Any) -> None:
     parent, _, name = override.key_or_group.rpartition(".")
-    node = OmegaConf.select(config, parent) if parent else config
-    if not OmegaConf.is_dict(node):
-        raise InputError(f"{override.input_line}: the checkpoint's config has no {parent}")
-    if name not in node and not override.is_add():
-        names = [str(key) for key in node]
-        raise InputError(f"{override.input_line}: {override.key_or_group} is not a key; {nearest(name, names)}")
-    node[name] = value
+    line = shown(override.input_line, 200)
+    try:
+        node = OmegaConf.select(config, parent) if parent else config
+        if not OmegaConf.is_dict(node):
+            raise InputError(f"{line}: the checkpoint's config has no {parent}")
+        if name not in node and not override.is_add():
+            names = [str(key) for key in node]
+            raise InputError(f"{line}: {override.key_or_group} is not a key; {nearest(name, names)}")
+        node[name] = value
+    except OmegaConfBaseException as error:
+        raise InputError(f"{line}: {explain(error)}") from None

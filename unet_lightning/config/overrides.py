@@ -4,13 +4,12 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
-from hydra.errors import HydraException
 
 from unet_lightning.config.groups import groups
+from unet_lightning.config.quote import line_to_type, read
 from unet_lightning.config.schema import Config
-from unet_lightning.error import InputError, nearest
+from unet_lightning.error import InputError, nearest, shown
 
 STEERING = ("launch", "search", "retry")  # keys that steer a sweep and change nothing in a trial
 
@@ -27,26 +26,44 @@ def check_overrides(overrides: list[str], *folders: Path, keys: Collection[str] 
     keys: those known beside the schema's.
     """
     known = groups(*folders)
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except HydraException as error:
-        raise InputError(f"{str(error).splitlines()[0]}; quote values with brackets or spaces: 'key=[a,b]'") from None
-    for override in parsed:
+    for line in overrides:
+        override = read(line)
+        if override is None:
+            raise InputError(unreadable(line))
         _check_override(override, known, keys)
 
 
+def check_repeated(overrides: list[str]) -> None:
+    """Refuse a key that is given twice: only one of its values could count."""
+    given: dict[str, str] = {}
+    for line in overrides:
+        key, equals, _ = line.partition("=")
+        key = key.lstrip("+")
+        if equals and key in given:
+            raise InputError(f"{key} is given twice, {given[key]} and {line}; leave one of them out")
+        given[key] = line
+
+
+def unreadable(line: str) -> str:
+    """What to type in the place of an override that Hydra's grammar has no room for."""
+    key, equals, _ = line.partition("=")
+    if not equals or not re.fullmatch(r"[+~]{0,2}[\w./@-]+", key, re.ASCII) or read(f"{key}=x") is None:
+        return f"{shown(line)!r} is no override; expected key=value, such as seed=1"
+    return f"{shown(line)}: the value holds characters that need quotes; type {line_to_type(line)}"
+
+
 def _check_override(override: Override, known: dict[str, list[str]], more: Collection[str]) -> None:
-    key = override.key_or_group
+    key, line = override.key_or_group, shown(override.input_line, 200)
     if key == "hydra" or key.startswith(("hydra.", "hydra/")):
         return
     top = key.split(".")[0].split("/")[0].split("@")[0]
     keys = known.keys() | Config.__dataclass_fields__.keys() | set(more)
     if top not in keys:
-        raise InputError(f"{override.input_line}: {top} is not a key; {nearest(top, keys)}")
+        raise InputError(f"{line}: {top} is not a key; {nearest(top, keys)}")
     if key == "callback" and override.package is None:
         name = override.value()
-        line = f"+callback@trainer.callbacks.{name}={name}"
-        raise InputError(f"{override.input_line}: a run has several callbacks; add one by {line}")
+        added = f"+callback@trainer.callbacks.{name}={name}"
+        raise InputError(f"{line}: a run has several callbacks; add one by {added}")
     if key not in known or override.is_delete():
         return
     if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
@@ -58,7 +75,7 @@ def _check_override(override: Override, known: dict[str, list[str]], more: Colle
         names = [override.value()]  # type: ignore[list-item]
     for name in names:
         if not isinstance(name, str):
-            shown = ",".join(map(str, name)) if isinstance(name, list) else str(name)
-            raise InputError(f"{override.input_line}: {key} takes one name; to try several: -m {key}={shown}")
+            values = shown(",".join(map(str, name)) if isinstance(name, list) else name)
+            raise InputError(f"{line}: {key} takes one name; to try several: -m {key}={values}")
         if name not in known[key]:
-            raise InputError(f"{key}={name}: no such {key}; {nearest(name, known[key])}")
+            raise InputError(f"{key}={shown(name)}: no such {key}; {nearest(name, known[key])}")

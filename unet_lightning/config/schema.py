@@ -1,15 +1,17 @@
 """The schema of conf/train.yaml: types and ranges, no values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-Positive = Annotated[int, Ge(1)]
-Count = Annotated[int, Ge(0)]
+Positive = Annotated[int, Ge(1), Le(2**20)]
+Side = Annotated[int, Ge(1), Le(2**14)]  # pixels of what is held in memory many times
+Width = Annotated[int, Ge(0), Le(2**10)]  # pixels; work and memory grow with its square
+Processes = Annotated[int, Ge(0), Le(2**10)]
 
 
 class Retry(Enum):
@@ -58,22 +60,45 @@ class Sampling:
     processes together.
     """
 
-    crop: Positive
+    crop: Side
     crops_per_image: Positive
     foreground: Annotated[float, Ge(0), Le(1)]
-    ridge: Count
-    batch_size: Positive
+    ridge: Width
+    batch_size: Annotated[int, Ge(1), Le(2**16)]
 
 
 @dataclass(frozen=True)
 class Loading:
     """How records are read: by `num_workers` processes, kept in memory up to `cache_gb` GiB, else in `cache_dir`."""
 
-    num_workers: Count
-    cache_gb: Annotated[float, Ge(0)]
+    num_workers: Processes
+    cache_gb: Annotated[float, Ge(0), Le(2**20)]
     cache_dir: str | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a checkpoint predicts, and in which precision."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What `evaluate` adds: which split, the tolerance of borders in pixels, bootstrap samples, pictures shown."""
+
+    split: Literal["test", "val"]
+    tolerance: Annotated[float, Ge(0), Le(2**10)]
+    resamples: Annotated[int, Ge(100), Le(10**6)]
+    worst: Annotated[int, Ge(0), Le(2**10)]
 
 
 def register() -> None:
     """Make the schema known to Hydra under the name conf/train.yaml refers to."""
     ConfigStore.instance().store(name="schema", node=Config)
+
+
+def fields_of(part: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(field.name for field in fields(part))

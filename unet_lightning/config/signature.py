@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from torch import nn
 
-from unet_lightning.error import nearest
+from unet_lightning.error import nearest, shown
 
 
 def findings(target: Callable[..., Any], arguments: Mapping[str, Any], key: str) -> list[str]:
@@ -29,7 +29,7 @@ def findings(target: Callable[..., Any], arguments: Mapping[str, Any], key: str)
         elif not _is_built(value):
             problem = _mismatch(hints.get(name, Any), value)
             if problem:
-                found.append(f"{key}.{name}={value}: {problem}")
+                found.append(f"{key}.{name}={shown(value)}: {problem}")
     return found
 
 

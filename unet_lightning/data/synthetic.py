@@ -7,20 +7,21 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from unet_lightning.label import LabelEncoding
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample, renumbered, to_sample
 
-Positive = Annotated[int, Ge(1)]
-Count = Annotated[int, Ge(0)]
+Number = Annotated[int, Ge(1), Le(10**6)]
+Side = Annotated[int, Ge(1), Le(2**14)]  # a picture is held in memory whole
+Count = Annotated[int, Ge(0), Le(10**6)]
 Share = Annotated[float, Ge(0)]
 
 
 def find(
-    classes: Sequence[str], number: Positive, height: Positive, width: Positive, cells: Count, noise: Share, seed: int
+    classes: Sequence[str], number: Number, height: Side, width: Side, cells: Count, noise: Share, seed: int
 ) -> DataSet:
     """`number` pictures of (height, width), each with about `cells` cells; nothing is written to disk."""
     records = tuple(Record(f"synthetic-{k:05d}", Path(f"synthetic-{k:05d}")) for k in range(number))

@@ -18,7 +18,7 @@ from unet_lightning.model.encoder import Encoder
 from unet_lightning.model.geometry import Convolution, Geometry
 from unet_lightning.model.parts import MakeFusion, MakeUpsample
 
-Positive = Annotated[int, Ge(1)]
+Channels = Annotated[int, Ge(1), Le(2**13)]
 Depth = Annotated[int, Ge(1), Le(8)]
 Share = Annotated[float, Ge(0), Le(1)]
 
@@ -72,13 +72,13 @@ class UNet(nn.Module):
 
 
 def build_unet(
-    in_channels: Positive,
-    classes: Positive,
+    in_channels: Channels,
+    classes: Annotated[int, Ge(1), Le(256)],
     upsample: MakeUpsample,
     fusion: MakeFusion,
     depth: Depth,
-    base_channels: Positive,
-    max_channels: Positive,
+    base_channels: Channels,
+    max_channels: Channels,
     convolution: Convolution,
     norm: Norm,
     dropout: Share,

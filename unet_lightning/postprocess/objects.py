@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from unet_lightning.postprocess.labelling import BandLabeller, row_bands
 
 Pixels = Annotated[int, Ge(0)]
+Width = Annotated[int, Ge(0), Le(2**10)]  # work and memory grow with its square
 Pieces = tuple[NDArray[np.int64], NDArray[np.uint8]]  # areas and classes (N + 1,), of number 0 first
 
 
@@ -22,7 +23,7 @@ class Objects(ABC):
     whether class masks are made from the objects too, so that what was left out or filled counts there.
     """
 
-    def __init__(self, min_size: Pixels, fill_holes: bool, keep_largest: bool, ridge: Pixels, masks: bool) -> None:
+    def __init__(self, min_size: Pixels, fill_holes: bool, keep_largest: bool, ridge: Width, masks: bool) -> None:
         self.min_size, self.fill_holes, self.keep_largest = min_size, fill_holes, keep_largest
         self.ridge, self.masks = ridge, masks
 

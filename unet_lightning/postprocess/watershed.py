@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label  # type: ignore[attr-defined]
 
 from unet_lightning.postprocess.labelling import row_bands
-from unet_lightning.postprocess.objects import Objects, Pieces, Pixels
+from unet_lightning.postprocess.objects import Objects, Pieces, Pixels, Width
 
 
 class Watershed(Objects):
@@ -23,7 +23,7 @@ class Watershed(Objects):
         min_size: Pixels,
         fill_holes: bool,
         keep_largest: bool,
-        ridge: Pixels,
+        ridge: Width,
         masks: bool,
     ) -> None:
         super().__init__(min_size, fill_holes, keep_largest, ridge, masks)

@@ -5,21 +5,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.config.check import findings, tile_findings
+from unet_lightning.config.check import check_prediction, resolve_plain
 from unet_lightning.config.overlay import compose_over_checkpoint
-from unet_lightning.config.plain import plain_config
 from unet_lightning.error import InputError
 from unet_lightning.prediction.checkpoint import load_model
+from unet_lightning.prediction.identity import check_plain
 from unet_lightning.prediction.predictor import Predictor, log
-from unet_lightning.prediction.trust import check_plain, check_targets
+from unet_lightning.prediction.trust import check_targets
 
 
 def load(
-    *checkpoints: str | Path, overrides: Sequence[str] = (), trust: Sequence[str] = (), extra: str = ""
+    *checkpoints: str | Path,
+    overrides: Sequence[str] = (),
+    trust: Sequence[str] = (),
+    verb: str = "predict",
+    fixed: Sequence[str] = (),
 ) -> Predictor:
     """Checkpoints, several of them an ensemble, ready to predict; InputError where they don't belong together.
 
-    overrides: as on the command line, composed over the first one's config. What `unet-lightning tune` chose lies
+    overrides: as on the command line of `verb`, composed over the first one's config, and before those that are `fixed`
+    by the verb. What `unet-lightning tune` chose lies
     beside a checkpoint and is used unless postprocess is overridden. trust: packages whose classes may be built.
     """
     models = [load_model(checkpoint, trust) for checkpoint in checkpoints]
@@ -39,23 +44,20 @@ def load(
         log.info(
             "a norm looks at the whole tile: half-overlapping tiles are blended, and tile= changes the result a little"
         )
-    config = plain_config(compose_over_checkpoint(plain, list(overrides), extra))
-    for key in ("postprocess", "tta", "data")[: 3 if extra else 2]:
+    config = resolve_plain(compose_over_checkpoint(plain, overrides, verb, fixed))
+    for key in ("postprocess", "tta", "data")[: 3 if "split" in config else 2]:
         check_targets(config[key], key, trust)
-    found = [line for key in ("postprocess", "tta") for line in findings(config[key], key)]
-    found += tile_findings(config["tile"])
-    if found:
-        raise InputError("\n".join(found))
+    check_prediction(config, overrides)
     return Predictor(models, config)
 
 
 def _read_tuned(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["postprocess"]
-    except (ValueError, KeyError, TypeError):
+        found = dict(json.loads(path.read_text(encoding="utf-8"))["postprocess"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
     check_plain(found, "postprocess")
-    return dict(found)
+    return found
 
 
 def tuned_path(checkpoint: Path) -> Path:

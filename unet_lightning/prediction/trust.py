@@ -20,16 +20,7 @@ KINDS: dict[str, type] = {  # what the part of a key must be, or its function mu
     "data": DataSet,
 }
 TRUSTED = ("unet_lightning.", "torch.nn.")
-
-
-def check_plain(node: Any, key: str) -> None:
-    """InputError for an interpolation anywhere below a node: resolving one can call functions."""
-    if isinstance(node, str) and "${" in node:
-        raise InputError(f"{key}={node} in the checkpoint is no plain value; train it again")
-    inner = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list | tuple) else ()
-    for name, child in inner:
-        check_plain(name, key)
-        check_plain(child, f"{key}.{name}")
+LARGEST = 4096  # number that a class of torch.nn is given: some build that many layers
 
 
 def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
@@ -50,6 +41,14 @@ def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
             f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn"
             f"{f' for {key}' if key in KINDS else ''}; if you know and trust its package, say --trust PACKAGE"
         )
+    if str(target).startswith("torch.nn.") and (large := _largest([*node.values()])) > LARGEST:
+        raise InputError(f"{key} in the checkpoint gives {target} the number {large}; expected {LARGEST} at most")
+
+
+def _largest(values: list[Any]) -> int:
+    """The largest whole number among values and the lists they hold."""
+    inner = [_largest(list(value)) for value in values if isinstance(value, list | tuple)]
+    return max([abs(value) for value in values if isinstance(value, int)] + inner, default=0)
 
 
 def _may_be_built(target: Any, key: str, trusted: tuple[str, ...]) -> bool:

@@ -20,6 +20,7 @@ from unet_lightning.prediction.checkpoint import FORMAT
 from unet_lightning.record import split_hash
 from unet_lightning.runtime.device import choose_precision
 from unet_lightning.runtime.machine import versions
+from unet_lightning.training.limits import check_limits
 from unet_lightning.training.task import Inference, Objective, SegmentationTask
 from unet_lightning.training.trainer import build_trainer
 
@@ -41,6 +42,7 @@ class Run:
 def build(config: Mapping[str, Any], folder: Path | None = None) -> Run:
     """Data module → network → task → trainer, each checked before the next is built; config: plain and checked."""
     data = build_data_module(config)
+    check_limits(config, data)
     network = instantiate(config["model"], in_channels=data.statistics.channels, classes=len(data.dataset.classes))
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)

@@ -1,0 +1,95 @@
+"""Wrong overrides of every verb, drawn at random: each is refused in one line, and nothing breaks or hangs.
+
+30 cases here; `make fuzz` tries 500.
+"""
+
+import os
+import random
+from collections import Counter
+
+import pytest
+
+from tests.small import TRIAL, write_untrained
+from tests.test_fuzz_checkpoints import limited
+from unet_lightning.command.arguments import parse, parser
+from unet_lightning.config.check import resolve
+from unet_lightning.config.compose import compose
+from unet_lightning.config.overlay import USED
+from unet_lightning.config.plain import flat
+from unet_lightning.error import InputError
+from unet_lightning.prediction.load import load
+from unet_lightning.training.build import build
+
+CASES = max(1, int(os.environ.get("UNET_LIGHTNING_FUZZ", "120")) // 4)
+LONGEST = 60  # seconds that a case may take
+VERBS = ("train", "validate", *USED)
+WRONG = [  # of no key: neither its type nor its range
+    *(
+        "-inf",
+        "nan",
+        "-1000000",
+        "1000000000000000000000000",
+        "[[1,2],[3]]",
+        "{a:{b:1}}",
+        "'a\nb'",
+        "{_target_:os.system}",
+    ),
+    *("${nope}", "${oc.env:NOPE}", "[", "a(b", "中文(", "choice(1,2)", "1,2", "range(1,3)", "-1e400", "[nan]", "???"),
+]
+
+
+def wrong(keys, draw):
+    """An override that no verb can mean."""
+    key = draw.choice(keys)
+    name = key.replace("a", "aa", 1) if "a" in key else f"{key}x"
+    return draw.choice(
+        [
+            *[f"{key}={draw.choice(WRONG)}"] * 6,
+            *(f"~{key}", f"{name}=1", f"+{name}=1", f"{key}.deeper=1", f"{key}@x=1", f"{key}=", f"++{key}=[{key}]"),
+        ]
+    )
+
+
+def take(verb, override, checkpoint):
+    """What a verb does with an override before it reads a data set; train also builds its parts."""
+    _, typed = parse(parser(verb, ""), [override])
+    if verb in USED:
+        load(checkpoint, overrides=typed, verb=verb, fixed=["split=val"] if verb == "tune" else [])
+    else:
+        plain = resolve(compose([*TRIAL, *typed]))
+        if verb == "train":
+            build(plain)
+
+
+def outcome(verb, override, checkpoint):
+    """How an override was taken, and what was said."""
+    try:
+        with limited(LONGEST):
+            take(verb, override, checkpoint)
+        return "accepted", ""
+    except InputError as error:
+        return ("refused" if len(str(error)) < 1000 and "\n" not in str(error) else "long"), str(error)
+    except TimeoutError:
+        return "hang", ""
+    except Exception as error:
+        return "traceback", f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.timeout(7200)
+def test_a_wrong_override_is_refused_in_a_line(tmp_path):
+    checkpoint = write_untrained(tmp_path / "checkpoints" / "best.ckpt")
+    keys = sorted(flat(resolve(compose(TRIAL))))
+    counts, bad = Counter(), []
+    for case in range(CASES):
+        draw = random.Random(case)
+        verb, override = draw.choice(VERBS), wrong(keys, draw)
+        how, words = outcome(verb, override, checkpoint)
+        counts[how] += 1
+        if how in ("traceback", "hang", "long"):
+            bad.append(f"{verb} {override}: {how}: {words[:300]}")
+        if how == "accepted" and os.environ.get("UNET_LIGHTNING_FUZZ_ACCEPTED"):
+            print("accepted", verb, override)
+    print(dict(counts))
+    assert not bad, "\n".join(bad)
+    assert counts["refused"] > 0.6 * CASES
