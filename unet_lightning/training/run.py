@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from unet_lightning.error import Interrupted
 from unet_lightning.runtime.distributed import leaving_group
 from unet_lightning.runtime.files import RESULTS, write_json
 from unet_lightning.runtime.launch import external_launch, rank
+from unet_lightning.runtime.lock import hold
 from unet_lightning.runtime.memory import reset_peak
 from unet_lightning.runtime.signals import SignalGuard
 from unet_lightning.runtime.slurm import requeue
@@ -42,10 +44,10 @@ def train(config: Mapping[str, Any], folder: Path, typed: CommandLine | None = N
 
     config: plain and checked, as `config.check.resolve` gives it. Writes into `folder`: checkpoints/, TensorBoard
     events, split.csv, results.json, report.md and pictures/. Returns what results.json holds. InputError for data that
-    can't be trained on, and for what breaks from outside.
+    can't be trained on, for what breaks from outside, and where another process trains in `folder`.
     """
     quieten()
-    with SignalGuard() as signals:
+    with SignalGuard() as signals, nullcontext() if rank() else hold(folder):
         start = prepare_folder(folder, config)
         if start.results is not None:
             return start.results
