@@ -20,7 +20,7 @@ OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of
     Loading: tuple(field.name for field in fields(Loading)),
     assign_splits: SPLITTING,
 }
-SHARED = (*(name for names in OPTIONS.values() for name in names), "background")
+SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -39,10 +39,12 @@ def check(plain: Mapping[str, Any]) -> None:
     for key, node in plain.items():
         if key != "data":
             found += findings(node, key)
+    changed = plain["data"].get("changed", "refuse")  # a run of before has none
     background, ema, resume, seed = plain["data"]["background"], plain["ema"], plain["resume"], plain["seed"]
     rules = (
         (0 <= seed < 2**32, f"seed={seed}: expected 0 to {2**32 - 1}"),
         (isinstance(background, bool), f"data.background={background}: expected true or false"),
+        (changed in ("refuse", "accept"), f"data.changed={changed}: expected refuse or accept"),
         (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
         (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
     )

@@ -13,7 +13,7 @@ from unet_lightning.runtime.files import write_atomic
 
 NOT_HASHED = (  # say where and how, not what: a run may go on with others
     *("run", "resume", "tags", "trainer.enable_progress_bar"),
-    *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir"),
+    *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir", "data.changed"),
 )
 
 

@@ -53,6 +53,7 @@ def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], 
             findings.append(found.finding)
         else:
             summaries[record] = found.summary
+            store.contents[record.id] = (found.summary.content.hex(), found.summary.label.hex())
     findings += [*channel_findings(summaries), *content_findings(summaries)]
     training = [summary.counts for record, summary in summaries.items() if record.split == "train"]
     if training and not np.any(training):

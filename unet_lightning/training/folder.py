@@ -13,10 +13,9 @@ from typing import Any
 import torch
 
 from unet_lightning.callback.resume import EVENTS, POINTS
-from unet_lightning.config.plain import NOT_HASHED, flat, read_config, write_config
+from unet_lightning.config.plain import NOT_HASHED, config_hash, flat, read_config, write_config
 from unet_lightning.error import InputError
-from unet_lightning.record import DataSet
-from unet_lightning.runtime.files import read_results, write_table
+from unet_lightning.runtime.files import read_results
 from unet_lightning.runtime.launch import rank
 
 log = logging.getLogger(__name__)
@@ -69,6 +68,10 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> Ru
     results = read_results(folder)
     finished = results.get("status") == "finished"
     changed = differences(before, plain)
+    trained = results.get("config_hash", None if changed else config_hash(plain))  # `before` may be of a refused start
+    if finished and trained == config_hash(plain):
+        log.info(f"{folder} is finished: nothing to do (a larger trainer.max_epochs extends it)")
+        return RunStart(results=results)
     longer = finished and all(key in LENGTHS and _raised(*values) for key, values in changed.items())
     if changed and not longer:
         lines = [f"  {key}: {old} there, {new} now" for key, (old, new) in changed.items()]
@@ -78,11 +81,8 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> Ru
             + "\nchoose another name: run=…"
             + ("" if finished else "; trainer.max_epochs can be raised once the run is finished")
         )
-    if finished and not changed:
-        log.info(f"{folder} is finished: nothing to do (a larger trainer.max_epochs extends it)")
-        return RunStart(results=results)
     checkpoint = newest_checkpoint(folder)
-    if checkpoint is None and changed:
+    if checkpoint is None and finished:
         raise InputError(f"{folder} can't be extended: its checkpoints are gone; choose another name: run=…")
     if checkpoint and changed:
         told = ", ".join(f"{key} from {old} to {new}" for key, (old, new) in changed.items())
@@ -141,9 +141,3 @@ def truncate_events(folder: Path, checkpoint: Path | None) -> None:
                 time.sleep(0.05)
         else:
             path.unlink()
-
-
-def write_split(folder: Path, dataset: DataSet) -> None:
-    """split.csv: which record was on which side."""
-    rows = [{"id": r.id, "split": r.split, "group": r.group, "kind": r.kind} for r in dataset.records]
-    write_table(folder / "split.csv", rows)

@@ -21,7 +21,8 @@ from unet_lightning.runtime.signals import SignalGuard
 from unet_lightning.runtime.slurm import requeue
 from unet_lightning.training.build import Run, build
 from unet_lightning.training.failure import explained
-from unet_lightning.training.folder import last_point, prepare_folder, resume_hint, write_split
+from unet_lightning.training.folder import last_point, prepare_folder, resume_hint
+from unet_lightning.training.known_data import KnownData, read_known, write_known
 from unet_lightning.training.quiet import quieten
 from unet_lightning.training.ranks import start_ranks
 from unet_lightning.training.report import describe_run, write_report
@@ -69,7 +70,7 @@ def _train(
 ) -> dict[str, Any]:
     started = time.time()
     reset_peak()
-    run = _begin(config, folder, signals)
+    run = _begin(config, folder, read_known(folder) if checkpoint else None, signals)
     run.trainer.fit(run.task, run.data, ckpt_path=checkpoint, weights_only=True)
     results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
     if run.trainer.is_global_zero:
@@ -78,15 +79,15 @@ def _train(
     return results
 
 
-def _begin(config: Mapping[str, Any], folder: Path, signals: SignalGuard) -> Run:
+def _begin(config: Mapping[str, Any], folder: Path, known: KnownData | None, signals: SignalGuard) -> Run:
     """Build all parts, and say in the folder and on the terminal what is about to be trained."""
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config["seed"], workers=True, verbose=False)
-    run = build(config, folder)
+    run = build(config, folder, known)
     if run.resume:
         run.resume.signals = signals
     if run.trainer.is_global_zero:
-        write_split(folder, run.data.dataset)
+        write_known(folder, run.data.dataset.records, run.data.store.contents, known)
         write_json(folder / RESULTS, {"status": "running"})
         log.info(describe_run(run.data, run.task, run.trainer.precision))
     return run

@@ -1,6 +1,7 @@
 """What is kept of a record: its sample, and what is measured once on the whole of it."""
 
 import hashlib
+import zlib
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,7 +19,8 @@ PLACES = 4096
 class Summary:
     """What the statistics are made of.
 
-    shape: (H, W, C) and dtype of the image. content: a hash of its pixels. counts: (K,) counting pixels of each class.
+    shape: (H, W, C) and dtype of the image. content: a hash of its pixels. label: checksums
+    of its mask, of what is valid, and of its instances. counts: (K,) counting pixels of each class.
     moments: (4, C) mean, std, 1st and 99th percentile of each channel. areas: (N,) pixels of each instance, or
     of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found.
     """
@@ -26,6 +28,7 @@ class Summary:
     shape: tuple[int, ...]
     dtype: str
     content: bytes
+    label: bytes
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     areas: NDArray[np.int64]
@@ -36,7 +39,7 @@ class Summary:
 class Entry:
     """Nothing but arrays, so that memory and disk keep it alike.
 
-    image, mask, valid, instances as in a sample. content, counts, moments, areas, thumbnail as in a summary.
+    image, mask, valid, instances as in a sample. content, label, counts, moments, areas, thumbnail as in a summary.
     value_range: (2,) smallest and largest value of the image. places: flat positions of the pixels of class 1, then of
     class 2 and so on, each thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
     """
@@ -45,6 +48,7 @@ class Entry:
     mask: NDArray[np.uint8]
     valid: NDArray[np.bool_]
     content: NDArray[np.uint8]
+    label: NDArray[np.uint32]
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     areas: NDArray[np.int64]
@@ -63,7 +67,8 @@ class Entry:
     def summary(self) -> Summary:
         """Small copies: nothing in it holds on to memory or to a file."""
         numbers = self.counts.copy(), self.moments.copy(), self.areas.copy(), self.thumbnail.copy()
-        return Summary(self.image.shape, self.image.dtype.name, self.content.tobytes(), *numbers)
+        content, label = self.content.tobytes(), self.label.tobytes()
+        return Summary(self.image.shape, self.image.dtype.name, content, label, *numbers)
 
     @property
     def foreground(self) -> list[NDArray[np.int64]]:
@@ -95,6 +100,7 @@ def measure(sample: Sample, classes: int) -> Entry:
         sample.mask,
         sample.valid,
         content=_content(image),
+        label=_label(sample),
         counts=np.bincount(sample.mask[sample.valid], minlength=classes),
         moments=np.stack([mean, std, *percentiles]),
         areas=areas(sample),
@@ -120,3 +126,10 @@ def _content(image: NDArray[Any]) -> NDArray[np.uint8]:
     digest = hashlib.blake2b(repr((image.shape, image.dtype.str)).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
     return np.frombuffer(digest.digest(), np.uint8)
+
+
+def _label(sample: Sample) -> NDArray[np.uint32]:
+    """(3,) checksums that differ where mask, validity or instances do; 0 for instances that are absent."""
+    parts = (sample.mask, sample.valid, sample.instances)
+    sums = [0 if part is None else zlib.crc32(np.ascontiguousarray(part).data) for part in parts]
+    return np.array(sums, np.uint32)

@@ -34,6 +34,7 @@ class Store:
         self.folder = Path(cache_dir) if cache_dir else None
         self.disk: RecordCache | None = None
         self.kept: dict[Record, Entry] = {}
+        self.contents: dict[str, tuple[str, str]] = {}  # of each id that was inspected: hashes of image and label
         self.pieces: dict[Record, NDArray[np.int32]] = {}
         self.rows: dict[Record, int] = {}
         self.affines = torch.zeros(0)
