@@ -16,6 +16,7 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.normalize.base import Normalize, normalize_image
 from unet_lightning.prediction.trust import check_plain, check_targets
+from unet_lightning.runtime.seal import is_whole
 
 UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, OSError, EOFError)
 CHECKPOINT_KEY = "unet_lightning"  # what a checkpoint says of itself
@@ -55,6 +56,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """What a checkpoint holds; nothing is unpickled but tensors and plain containers."""
     try:
         _refuse_bomb(Path(path))
+        if not is_whole(Path(path)):
+            raise InputError(
+                f"{path}: not what was written: cut off, or a byte of it has changed; use a copy, or train it again"
+            )
         content = torch.load(path, map_location="cpu", weights_only=True)
         identity, state = content[CHECKPOINT_KEY], content["state_dict"]
         if not isinstance(identity["config"], Mapping) or not isinstance(state, Mapping):

@@ -17,11 +17,23 @@ from unet_lightning.config.plain import NOT_HASHED, config_hash, flat, read_conf
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import read_results
 from unet_lightning.runtime.launch import rank
+from unet_lightning.runtime.seal import is_whole
 
 log = logging.getLogger(__name__)
 LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
 DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
 CONFIG = Path("config", "config.yaml")
+BEST = Path("checkpoints", "best.ckpt")
+UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    pickle.UnpicklingError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,8 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> Ru
             + ("" if finished else "; trainer.max_epochs can be raised once the run is finished")
         )
     checkpoint = newest_checkpoint(folder)
+    if checkpoint:
+        check_best(folder)
     if checkpoint is None and finished:
         raise InputError(f"{folder} can't be extended: its checkpoints are gone; choose another name: run=…")
     if checkpoint and changed:
@@ -118,14 +132,28 @@ def newest_checkpoint(folder: Path) -> Path | None:
     """The last checkpoint that can be read; broken ones are said and set aside."""
     for path in sorted(folder.glob(POINTS), reverse=True):
         try:
+            if not is_whole(path):
+                raise OSError("it isn't what was written: cut off, or a byte of it has changed")
             torch.load(path, map_location="cpu", weights_only=True)
             return path
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError) as error:
+        except UNREADABLE as error:
             reason = (str(error) or "it is empty").splitlines()[0]
-            log.warning(f"{path} can't be read ({reason}); going on from the one before")
+            others = any(other < path for other in folder.glob(POINTS))
+            then = "going on from the one before" if others else "no other is left: beginning anew"
+            log.warning(f"{path} can't be read ({reason}); {then}")
             if rank() == 0:
                 path.replace(path.with_suffix(".broken"))
     return None
+
+
+def check_best(folder: Path) -> None:
+    """InputError where the best checkpoint so far isn't what was written."""
+    path = folder / BEST
+    if path.is_file() and not is_whole(path):
+        raise InputError(
+            f"{path} isn't what was written: cut off, or a byte of it has changed; put a copy of it back, or begin "
+            "another run: run=…"
+        )
 
 
 def truncate_events(folder: Path, checkpoint: Path | None) -> None:
