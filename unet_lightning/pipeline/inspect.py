@@ -25,6 +25,7 @@ class Inspection:
     finding: str = ""
     entry: Entry | None = None
     key: str | None = None
+    sound: bool = False
     complaint: str = ""
 
 
@@ -48,7 +49,7 @@ def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], 
     summaries: dict[Record, Summary] = {}
     looks = map_records(partial(inspect_record, store), dataset.records, workers, "reading")
     for record, found in zip(dataset.records, looks, strict=True):
-        store.adopt(record, found.entry, found.key, found.complaint)
+        store.adopt(record, found.entry, found.key, found.sound, found.complaint)
         if found.summary is None:
             findings.append(found.finding)
         else:
@@ -69,7 +70,9 @@ def inspect_record(store: Store, record: Record) -> Inspection:
         return Inspection(None, str(error))
     if store.disk is None:
         return Inspection(entry.summary, entry=entry if store.free else None)
-    return Inspection(entry.summary, key=store.disk.keys.get(record), complaint=store.disk.complaint)
+    disk = store.disk
+    sound = disk.is_sound(record, "entry")
+    return Inspection(entry.summary, key=disk.keys.get(record), sound=sound, complaint=disk.complaint)
 
 
 def split_findings(records: tuple[Record, ...]) -> Iterator[str]:

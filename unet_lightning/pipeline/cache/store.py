@@ -65,12 +65,14 @@ class Store:
             self.kept[record] = entry
         return entry
 
-    def adopt(self, record: Record, entry: Entry | None, key: str | None, complaint: str) -> None:
-        """Take over what another process found: an entry for memory, or what it is called on disk."""
+    def adopt(self, record: Record, entry: Entry | None, key: str | None, sound: bool, complaint: str) -> None:
+        """Take over what another process found: an entry for memory, or its name on disk, and that it is sound."""
         if entry is not None:
             self.keep(record, entry)
         if self.disk and key:
             self.disk.keys[record] = key
+            if sound:
+                self.disk.know_sound(record, "entry")
         if self.disk and complaint and not self.warned:
             self.warned, self.disk.complaint = True, complaint
             log.warning(
