@@ -1,10 +1,8 @@
 """What a run's folder says when a run starts in it: begin, go on, extend, nothing left to do, or another config."""
 
 import logging
-import os
 import pickle
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,13 @@ from typing import Any
 
 import torch
 
-from unet_lightning.callback.resume import EVENTS, POINTS
+from unet_lightning.callback.resume import POINTS
 from unet_lightning.config.plain import NOT_HASHED, config_hash, flat, read_config, write_config
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import read_results
 from unet_lightning.runtime.launch import rank
 from unet_lightning.runtime.seal import is_whole
+from unet_lightning.training.events import truncate_events
 
 log = logging.getLogger(__name__)
 LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
@@ -154,18 +153,3 @@ def check_best(folder: Path) -> None:
             f"{path} isn't what was written: cut off, or a byte of it has changed; put a copy of it back, or begin "
             "another run: run=…"
         )
-
-
-def truncate_events(folder: Path, checkpoint: Path | None) -> None:
-    """Cut off what TensorBoard was told after the checkpoint: it will be told again."""
-    events: dict[str, int] = {}
-    if checkpoint:
-        callbacks = torch.load(checkpoint, map_location="cpu", weights_only=True)["callbacks"]
-        events = next((state["events"] for name, state in callbacks.items() if name.startswith("Resume")), {})
-    for path in folder.glob(EVENTS):
-        if path.name in events:
-            os.truncate(path, events[path.name])
-            while int(time.time()) <= int(path.name.split(".")[3]):  # files are read in the order of their seconds
-                time.sleep(0.05)
-        else:
-            path.unlink()

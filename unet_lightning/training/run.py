@@ -68,13 +68,13 @@ def train(config: Mapping[str, Any], folder: Path, typed: CommandLine | None = N
 def _train(
     config: Mapping[str, Any], folder: Path, checkpoint: Path | None, signals: SignalGuard, typed: CommandLine
 ) -> dict[str, Any]:
-    started = time.time()
+    started = time.monotonic()
     reset_peak()
     run = _begin(config, folder, read_known(folder) if checkpoint else None, signals)
     run.trainer.fit(run.task, run.data, ckpt_path=checkpoint, weights_only=True)
     results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
     if run.trainer.is_global_zero:
-        results["seconds"] = round(run.resume.seconds if run.resume else time.time() - started, 1)
+        results["seconds"] = round(run.resume.seconds if run.resume else time.monotonic() - started, 1)
         write_report(folder, results, run)
     return results
 
