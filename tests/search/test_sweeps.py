@@ -268,3 +268,12 @@ def test_a_sweep_or_a_trial_that_another_process_runs_is_left_to_it(sweep, tmp_p
     with another_process(tmp_path / "trial"):
         assert math.isnan(run_trial(config(*TRIAL), tmp_path / "trial", CommandLine()))
         assert [path.name for path in (tmp_path / "trial").iterdir()] == [LOCK]
+
+
+def test_a_study_that_is_not_one_is_named_in_one_line(sweep, tmp_path, capsys):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "search.db").write_bytes(bytes(range(256)) * 64)
+    assert sweep("search=tpe", "loss=ce,dice") == 2
+    told = capsys.readouterr().err
+    assert "sweep/search.db: not what Optuna writes (" in told
+    assert len(told.strip().splitlines()) == 1

@@ -18,6 +18,7 @@ from unet_lightning.config import names as names  # its resolvers, in the proces
 from unet_lightning.config.explain import explain
 from unet_lightning.config.groups import CONF
 from unet_lightning.config.overrides import check_overrides, steers
+from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.config.schema import register
 from unet_lightning.error import InputError, Interrupted
 from unet_lightning.runtime.launch import external_launch, rank
@@ -100,6 +101,13 @@ def _preset_folders(arguments: list[str]) -> list[Path]:
     found, _ = flags.parse_known_args(arguments)
     given = [found.config_dir] if found.config_dir else []
     name = found.config_name.removesuffix(".yaml")
-    presets = [OmegaConf.load(path) for folder in given if (path := folder / f"{name}.yaml").is_file()]
+    presets = [_read_preset(path) for folder in given if (path := folder / f"{name}.yaml").is_file()]
     searched = [str(place) for one in presets for place in OmegaConf.select(one, "hydra.searchpath") or ()]
     return given + [Path(place.removeprefix("file://")) for place in searched if place.startswith("file://")]
+
+
+def _read_preset(path: Path) -> DictConfig:
+    try:
+        return load_mapping(path)
+    except ValueError as error:
+        raise InputError(f"{path}: not a preset ({error}); expected keys and values as in conf/train.yaml") from None

@@ -51,11 +51,13 @@ def load(
 
 def _read_tuned(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["postprocess"]
-    except (ValueError, KeyError, TypeError):
+        found = dict(json.loads(path.read_text(encoding="utf-8"))["postprocess"])
+        check_plain(found, "postprocess")
+    except InputError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
-    check_plain(found, "postprocess")
-    return dict(found)
+    return found
 
 
 def tuned_path(checkpoint: Path) -> Path:
