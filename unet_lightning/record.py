@@ -137,6 +137,18 @@ def _moved(records: Sequence[Record], side: Mapping[str, str], keep: str) -> tup
     return tuple(r if keep and r.split == keep else replace(r, split=side[r.group or r.id]) for r in records)
 
 
+def keep_splits(
+    records: Sequence[Record], before: Mapping[str, str], published: Mapping[str, str]
+) -> tuple[Record, ...]:
+    """Every record whose id is in `before` on the side it had there, so that none that was trained on is ever tested.
+
+    A new record joins its group; else it is where it was published, or in the training split.
+    """
+    groups = {r.group: before[r.id] for r in records if r.group and r.id in before}
+    sides = (before.get(r.id) or groups.get(r.group) or published.get(r.id) or "train" for r in records)
+    return tuple(replace(r, split=side) for r, side in zip(records, sides, strict=True))
+
+
 def split_hash(records: Sequence[Record]) -> str:
     """12 hex digits that change when any image changes sides."""
     return _digest("\n".join(sorted(f"{r.split}/{r.id}" for r in records)))[:12]

@@ -1,6 +1,7 @@
 """Sweeps as typed: basic in this process, joblib in others, Optuna; what breaks, what is skipped, what is repeated."""
 
 import json
+import math
 import shutil
 import sys
 
@@ -8,16 +9,19 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from tests.small import TRIAL
+from tests.runtime.test_lock import another_process
+from tests.small import TRIAL, config
 from tests.test_cli import run as command_line
 from unet_lightning.cli import train as train_command
 from unet_lightning.config.quote import quote
 from unet_lightning.data import synthetic
 from unet_lightning.error import InputError
+from unet_lightning.runtime.lock import LOCK
 from unet_lightning.runtime.slurm import wait_for_queue
 from unet_lightning.search.grid import Grid
 from unet_lightning.sweep.plan import is_due
-from unet_lightning.sweep.trial import DIED, Trial
+from unet_lightning.sweep.trial import DIED, Trial, run_trial
+from unet_lightning.training.run import CommandLine
 
 SMALL = [*TRIAL, "hydra.sweep.dir=sweep"]
 BROKEN = "data._target_=tests.search.test_sweeps.find"  # a trial breaks where the noise is 0.3
@@ -254,3 +258,22 @@ def test_jobs_of_slurm_where_there_is_no_slurm_are_refused_with_what_to_do(tmp_p
         wait_for_queue(tmp_path)
     shutil.rmtree(tmp_path / ".submitit")  # the remedy
     wait_for_queue(tmp_path)
+
+
+def test_a_sweep_or_a_trial_that_another_process_runs_is_left_to_it(sweep, tmp_path, capsys):
+    with another_process(tmp_path / "sweep"):
+        assert sweep("fusion=concat,add") == 2
+        assert "sweep is in use by process" in capsys.readouterr().err
+        assert [path.name for path in (tmp_path / "sweep").iterdir()] == [LOCK]
+    with another_process(tmp_path / "trial"):
+        assert math.isnan(run_trial(config(*TRIAL), tmp_path / "trial", CommandLine()))
+        assert [path.name for path in (tmp_path / "trial").iterdir()] == [LOCK]
+
+
+def test_a_study_that_is_not_one_is_named_in_one_line(sweep, tmp_path, capsys):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "search.db").write_bytes(bytes(range(256)) * 64)
+    assert sweep("search=tpe", "loss=ce,dice") == 2
+    told = capsys.readouterr().err
+    assert "sweep/search.db: not what Optuna writes (" in told
+    assert len(told.strip().splitlines()) == 1

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.runtime.test_lock import another_process
 from tests.small import SMALL, config, train
 from unet_lightning.config.compose import compose
 from unet_lightning.error import InputError
@@ -16,6 +17,7 @@ from unet_lightning.page.picture import panel
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.prediction.load import load
 from unet_lightning.runtime.device import choose_precision
+from unet_lightning.runtime.lock import LOCK
 from unet_lightning.training import report
 from unet_lightning.training.build import build
 from unet_lightning.training.run import train as train_run
@@ -347,3 +349,11 @@ def test_a_run_that_ends_before_its_first_validation_keeps_its_last_step(tmp_pat
     stored = torch.load(results["checkpoint"], weights_only=True)
     assert stored["global_step"] == 2
     assert load(results["checkpoint"]).predict(np.zeros((40, 40, 1), np.uint8)).shape == (40, 40)
+
+
+def test_a_run_that_another_process_trains_is_left_alone(tmp_path):
+    (tmp_path / "results.json").write_text('{"status": "running"}')
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    with another_process(tmp_path), pytest.raises(InputError, match="is in use by process"):
+        train(tmp_path)
+    assert before == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if path.name != LOCK}

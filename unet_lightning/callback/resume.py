@@ -1,6 +1,7 @@
 """Writes from time to time all that is needed to go on as if nothing had happened."""
 
 import time
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from unet_lightning.runtime.signals import SignalGuard
 EVENTS = "events.out.tfevents.*"
 POINTS = "checkpoints/step-*.ckpt"
 KEPT = 2
+BLOCK = 2**20
 
 
 class Resume(Checkpoint):
@@ -30,7 +32,7 @@ class Resume(Checkpoint):
         self.signals = SignalGuard()
         self.step = 0  # of the last point
         self.written = self.started = time.monotonic()
-        self.events: dict[str, int] = {}  # bytes of each event file that belong to the last point
+        self.events: dict[str, list[int]] = {}  # of each event file at the last point: its bytes, and their CRC-32
 
     @property
     def seconds(self) -> float:
@@ -96,18 +98,33 @@ class Resume(Checkpoint):
             loops = checkpoint["loops"]["fit_loop"]
             loops["epoch_loop.val_loop.batch_progress"]["total"] |= {"ready": 1, "started": 1}
 
+    def _grown(self, path: Path) -> list[int]:
+        """The bytes of an event file and their sum; what was summed before isn't read again."""
+        before, found = self.events.get(path.name, [0, 0])
+        size = path.stat().st_size
+        return [size, sum_of(path, before, size, found)]
+
     def _write(self, trainer: L.Trainer) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         folder = Path(trainer.default_root_dir)
         if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
             trainer.logger.experiment.flush()
-            self.events = {path.name: path.stat().st_size for path in folder.glob(EVENTS)}
+            self.events = {path.name: self._grown(path) for path in folder.glob(EVENTS)}
         trainer.save_checkpoint(folder / "checkpoints" / f"step-{trainer.global_step:08d}.ckpt")
         self.step, self.written = trainer.global_step, time.monotonic()
         if trainer.is_global_zero:
             for old in sorted(folder.glob(POINTS))[:-KEPT]:
                 old.unlink()
+
+
+def sum_of(path: Path, start: int, end: int, found: int = 0) -> int:
+    """The CRC-32 of some bytes of a file, going on from that of what lies before them."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (block := file.read(min(BLOCK, end - start))):
+            found, start = zlib.crc32(block, found), start + len(block)
+    return found
 
 
 def _moved(value: Any, before: str, now: str) -> Any:

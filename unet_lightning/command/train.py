@@ -20,6 +20,7 @@ from unet_lightning.config.explain import explain
 from unet_lightning.config.groups import CONF
 from unet_lightning.config.overrides import check_overrides, check_repeated, steers
 from unet_lightning.config.quote import quote_paths
+from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.config.schema import register
 from unet_lightning.error import InputError, Interrupted
 from unet_lightning.runtime.launch import external_launch, rank
@@ -115,11 +116,9 @@ def _preset_folders(arguments: list[str]) -> list[Path]:
 def _load(path: Path) -> DictConfig:
     """A preset; InputError where it holds no keys."""
     try:
-        found = OmegaConf.load(path)
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no text of YAML ({error}); write it as key: value") from None
-    if not isinstance(found, DictConfig):
-        raise InputError(f"{path} holds no keys; write it as key: value")
+        found = load_mapping(path)
+    except ValueError as error:
+        raise InputError(f"{path}: not a preset ({error}); expected keys and values as in conf/train.yaml") from None
     for key in ("defaults", "hydra.searchpath"):
         if not OmegaConf.is_list(OmegaConf.select(found, key, default=OmegaConf.create([]))):
             raise InputError(f"{path}: {key} is no list; write it as [A, B]")

@@ -27,7 +27,7 @@ OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of
 }
 KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
 VALUES = ("run", "resume", "seed", "tile", "compile", "ema", "tags")  # the other keys are parts
-SHARED = (*(name for names in OPTIONS.values() for name in names), "background")
+SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -54,7 +54,9 @@ def check(plain: Mapping[str, Any]) -> None:
             if key != "data":
                 found += findings(node, key)
         ema, resume = plain["ema"], plain["resume"]
+        changed = plain["data"].get("changed", "refuse")  # a run of before has none
         rules = (
+            (changed in ("refuse", "accept"), f"data.changed={changed}: expected refuse or accept"),
             (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
             (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
         )

@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from unet_lightning.config.overrides import STEERING
+from unet_lightning.config.safe_yaml import load_mapping
+from unet_lightning.error import InputError
 from unet_lightning.runtime.files import write_atomic
 
 NOT_HASHED = (  # say where and how, not what: a run may go on with others
     *("run", "resume", "tags", "trainer.enable_progress_bar"),
-    *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir"),
+    *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir", "data.changed"),
 )
+
+WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 
 
 def plain_config(config: DictConfig) -> dict[str, Any]:
@@ -51,5 +56,12 @@ def write_config(plain: Mapping[str, Any], path: Path) -> None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """What `write_config` wrote."""
-    return plain_config(OmegaConf.load(path))  # type: ignore[arg-type]
+    """What `write_config` wrote; InputError for anything else."""
+    try:
+        plain = plain_config(load_mapping(path))
+        if WRITTEN - plain.keys():
+            raise ValueError("it lacks keys")
+    except (ValueError, OmegaConfBaseException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not the config of a run ({reason}); put it back, or begin another: run=…") from None
+    return plain

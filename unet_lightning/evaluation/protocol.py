@@ -66,7 +66,7 @@ def read_evaluation(path: Path) -> dict[str, Any]:
         if file.is_file():
             try:
                 found = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError:
+            except (OSError, ValueError, RecursionError):
                 found = None
             if not isinstance(found, dict) or not isinstance(found.get("per_image"), list):
                 raise InputError(f"{file}: not what `unet-lightning evaluate` writes; evaluate again")

@@ -11,9 +11,12 @@ from unet_lightning.pipeline.data_module import DataModule
 from unet_lightning.pipeline.find import find_dataset
 
 
-def build_data_module(plain: Mapping[str, Any]) -> DataModule:
-    """The data module of a plain config, every record read once. InputError with everything that is wrong with them."""
-    dataset = find_dataset(plain)
+def build_data_module(plain: Mapping[str, Any], before: Mapping[str, str] | None = None) -> DataModule:
+    """The data module of a plain config, every record read once. InputError with everything that is wrong with them.
+
+    before: the split of each id in a run that goes on.
+    """
+    dataset = find_dataset(plain, before)
     transforms = Transforms(**{key: instantiate(plain[key]) for key in ("normalize", "augment", "weight")})
     sampling = Sampling(**{name: plain["data"][name] for name in OPTIONS[Sampling]})
     loading = Loading(**{name: plain["data"][name] for name in OPTIONS[Loading]})

@@ -9,13 +9,16 @@ from typing import Any
 from unet_lightning.config.check import SHARED, SPLITTING
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError, printable
-from unet_lightning.record import DataSet, Record, assign_splits
+from unet_lightning.record import DataSet, Record, assign_splits, keep_splits
 
 log = logging.getLogger(__name__)
 
 
-def find_dataset(plain: Mapping[str, Any]) -> DataSet:
-    """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings."""
+def find_dataset(plain: Mapping[str, Any], before: Mapping[str, str] | None = None) -> DataSet:
+    """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings.
+
+    before: the split of each id in a run that goes on, which stays what it was.
+    """
     source = {key: value for key, value in plain["data"].items() if key not in SHARED}
     found: DataSet = instantiate(source)
     if not 2 <= len(found.classes) <= 256:
@@ -30,6 +33,8 @@ def find_dataset(plain: Mapping[str, Any]) -> DataSet:
     records, splitting = found.records, {key: plain["data"][key] for key in SPLITTING}
     try:
         records = assign_splits(found.records, plain["seed"], **splitting)
+        if before is not None:
+            records = keep_splits(records, before, {record.id: record.split for record in found.records})
         log.info(f"split     {describe_split(found.records, **splitting)}, written to split.csv")
     except InputError as error:
         findings += [] if findings else [str(error)]  # few records are what comes of files without a partner

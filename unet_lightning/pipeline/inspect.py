@@ -27,6 +27,7 @@ class Inspection:
     finding: str = ""
     entry: Entry | None = None
     key: str | None = None
+    sound: bool = False
     complaint: str = ""
 
 
@@ -51,11 +52,12 @@ def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], 
     summaries: dict[Record, Summary] = {}
     looks = map_records(partial(inspect_record, store), dataset.records, workers, "reading")
     for record, look in zip(dataset.records, looks, strict=True):
-        store.adopt(record, look.entry, look.key, look.complaint)
+        store.adopt(record, look.entry, look.key, look.sound, look.complaint)
         if look.summary is None:
             found.append((look.finding, record.files))
         else:
             summaries[record] = look.summary
+            store.contents[record.id] = (look.summary.content.hex(), look.summary.label.hex())
     findings = [*grouped(found), *channel_findings(summaries), *content_findings(summaries)]
     training = [summary.counts for record, summary in summaries.items() if record.split == "train"]
     if training and not np.any(training) and not findings:
@@ -71,7 +73,9 @@ def inspect_record(store: Store, record: Record) -> Inspection:
         return Inspection(None, str(error))
     if store.disk is None:
         return Inspection(entry.summary, entry=entry if store.free else None)
-    return Inspection(entry.summary, key=store.disk.keys.get(record), complaint=store.disk.complaint)
+    disk = store.disk
+    sound = disk.is_sound(record, "entry")
+    return Inspection(entry.summary, key=disk.keys.get(record), sound=sound, complaint=disk.complaint)
 
 
 def split_findings(records: tuple[Record, ...]) -> Iterator[str]:

@@ -54,9 +54,11 @@ def load(
 def _read_tuned(path: Path) -> dict[str, Any]:
     try:
         found = dict(json.loads(path.read_text(encoding="utf-8"))["postprocess"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        check_plain(found, "postprocess")
+    except InputError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
-    check_plain(found, "postprocess")
     return found
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,15 @@ from math import isnan
 from pathlib import Path
 from typing import IO, Any
 
+log = logging.getLogger(__name__)
 RESULTS = "results.json"
+SHAPES: dict[str, Any] = {  # of what is read from it
+    **dict.fromkeys(("status", "config_hash", "error"), str),
+    **dict.fromkeys(("choices", "memory", "val", "test"), dict),
+    **dict.fromkeys(("seconds", "parameters"), int | float),
+    "overrides": list,
+}
+_said: set[Path] = set()
 
 
 @contextmanager
@@ -64,12 +73,31 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """results.json of a run's folder; empty where there is none or it can't be read."""
+    """results.json of a run's folder; empty where there is none, or not what a run writes, which is said."""
+    path = folder / RESULTS
     try:
-        found = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if _are_results(found):
+            return dict(found)
+    except FileNotFoundError:
         return {}
-    return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, RecursionError):
+        pass
+    if path not in _said:
+        _said.add(path)
+        log.warning(f"{path}: not what a run writes; it counts as absent: start the same command again to replace it")
+    return {}
+
+
+def _are_results(found: Any) -> bool:
+    """Whether everything that is read from results.json has its type, or is absent."""
+    if not isinstance(found, dict):
+        return False
+    known = {key: found[key] for key in SHAPES if found.get(key) is not None}
+    if not all(isinstance(value, SHAPES[key]) for key, value in known.items()):
+        return False
+    memory = [value for value in known.get("memory", {}).values() if value is not None]
+    return all(isinstance(line, str) for line in known.get("overrides", ())) and all(isinstance(n, int) for n in memory)
 
 
 def _cell(value: Any) -> Any:

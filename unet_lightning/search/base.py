@@ -21,6 +21,7 @@ from unet_lightning.config.plain import config_hash
 from unet_lightning.config.quote import quote
 from unet_lightning.config.schema import Retry
 from unet_lightning.error import InputError
+from unet_lightning.runtime.lock import hold
 from unet_lightning.runtime.slurm import wait_for_queue
 from unet_lightning.sweep.plan import is_due, print_table, write_plan
 from unet_lightning.sweep.trial import DIED, Trial
@@ -61,6 +62,11 @@ class Search(Sweeper, ABC):
         """Run what is missing, print how every trial ended, and exit: 0 if all are finished, else 1."""
         configure_log(self.common.hydra.hydra_logging, self.common.hydra.verbose)
         check_machine(self.common)
+        with hold(self.folder):
+            self._search(arguments)
+        sys.exit(any(trial.status != "finished" for trial in self.trials.values()))
+
+    def _search(self, arguments: list[str]) -> None:
         wait_for_queue(self.folder)
         grids = [self.grid(more, arguments) for more in self.common.search.get("grids") or [{}]]
         self.swept = varied(grids)
@@ -69,7 +75,6 @@ class Search(Sweeper, ABC):
         finally:
             if self.trials:
                 print_table(list(self.trials.values()), self.folder)
-        sys.exit(any(trial.status != "finished" for trial in self.trials.values()))
 
     def grid(self, more: Mapping[str, Any], arguments: list[str]) -> list[Override]:
         """The overrides of one grid: the preset's, those of this grid alone, and, before both, what was typed."""

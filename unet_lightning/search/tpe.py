@@ -50,10 +50,16 @@ class Tpe(Search):
             raise InputError("search=tpe needs Optuna: pip install 'unet-lightning[search]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.folder.mkdir(parents=True, exist_ok=True)
-        study = optuna.create_study(
-            storage=f"sqlite:///{self.folder}/search.db", study_name="search", direction="maximize", load_if_exists=True
-        )
-        seed = self.common.search.seed + len(study.trials)  # another start makes other random proposals
+        try:
+            storage = f"sqlite:///{self.folder}/search.db"
+            study = optuna.create_study(storage=storage, study_name="search", direction="maximize", load_if_exists=True)
+            seed = self.common.search.seed + len(study.trials)  # another start makes other random proposals
+        except Exception as error:  # of Optuna, SQLAlchemy or SQLite
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{self.folder}/search.db: not what Optuna writes ({reason}); delete it to search anew "
+                "(finished trials are not run again), or choose another name: run=…"
+            ) from None
         study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=self.common.search.at_once > 1)
         return study
 

@@ -32,7 +32,17 @@ def is_due(trial: Trial, retry: bool) -> bool:
 def read_plan(folder: Path) -> dict[str, list[str]]:
     """The overrides of each trial by its folder's name; empty where no sweep began."""
     path = folder / PLAN
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(line, str) for lines in found.values() for line in list(lines)):
+            raise TypeError("no overrides")
+        return {name: list(lines) for name, lines in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        raise InputError(
+            f"{path}: not what a sweep writes; delete it (the trials stay), and start the same sweep again"
+        ) from None
 
 
 def write_plan(folder: Path, trials: list[Trial]) -> None:

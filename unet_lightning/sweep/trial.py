@@ -13,6 +13,8 @@ from unet_lightning.config.overrides import steers
 from unet_lightning.config.plain import config_hash, read_config
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import RESULTS, read_results, write_json
+from unet_lightning.runtime.lock import hold
+from unet_lightning.runtime.parent import end_with_parent
 
 if TYPE_CHECKING:
     from unet_lightning.training.run import CommandLine
@@ -60,7 +62,7 @@ def foreground_score(results: Mapping[str, Any], split: str, name: str) -> float
     """The pooled score of the foreground on a split, as results.json has it; nan where there is none."""
     try:
         return float(results[split]["pooled"][name]["foreground"])
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return nan
 
 
@@ -73,8 +75,18 @@ def run_trial(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> 
     """Train one trial and return its score; a failure goes to its log and results.json, and returns nan.
 
     A trial whose results.json says `running` was started again by its launcher because its process died, and fails
-    without another attempt, unless a queue put it back.
+    without another attempt, unless a queue put it back. What another process trains is left to it.
     """
+    end_with_parent()
+    try:
+        with hold(folder):
+            return _run_held(config, folder, typed)
+    except InputError as error:
+        log.error(str(error))
+        return nan
+
+
+def _run_held(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> float:
     from unet_lightning.training.run import train
 
     trial = Trial(tuple(typed.overrides), folder, config_hash(config), config)

@@ -20,6 +20,7 @@ from unet_lightning.prediction.checkpoint import FORMAT
 from unet_lightning.record import split_hash
 from unet_lightning.runtime.device import choose_precision
 from unet_lightning.runtime.machine import versions
+from unet_lightning.training.known_data import KnownData
 from unet_lightning.training.limits import check_limits
 from unet_lightning.training.task import Inference, Objective, SegmentationTask
 from unet_lightning.training.trainer import build_trainer
@@ -39,9 +40,14 @@ class Run:
         return next((c for c in self.trainer.callbacks if isinstance(c, Resume)), None)  # type: ignore[attr-defined]
 
 
-def build(config: Mapping[str, Any], folder: Path | None = None) -> Run:
-    """Data module → network → task → trainer, each checked before the next is built; config: plain and checked."""
-    data = build_data_module(config)
+def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownData | None = None) -> Run:
+    """Data module → network → task → trainer, each checked before the next is built; config: plain and checked.
+
+    known: the data that a run which goes on began with; its split is kept, and InputError says what is not as it was.
+    """
+    data = build_data_module(config, known.splits if known else None)
+    if known:
+        known.check(data.dataset.records, data.store.contents, config["data"].get("changed", "refuse"))
     check_limits(config, data)
     network = instantiate(config["model"], in_channels=data.statistics.channels, classes=len(data.dataset.classes))
     data.fit_geometry(network.geometry)

@@ -1,10 +1,8 @@
 """What a run's folder says when a run starts in it: begin, go on, extend, nothing left to do, or another config."""
 
 import logging
-import os
 import pickle
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +10,29 @@ from typing import Any
 
 import torch
 
-from unet_lightning.callback.resume import EVENTS, POINTS
-from unet_lightning.config.plain import NOT_HASHED, flat, read_config, write_config
+from unet_lightning.callback.resume import POINTS
+from unet_lightning.config.plain import NOT_HASHED, config_hash, flat, read_config, write_config
 from unet_lightning.error import InputError
-from unet_lightning.record import DataSet
-from unet_lightning.runtime.files import read_results, write_table
+from unet_lightning.runtime.files import read_results
 from unet_lightning.runtime.launch import rank
+from unet_lightning.runtime.seal import is_whole
+from unet_lightning.training.events import truncate_events
 
 log = logging.getLogger(__name__)
 LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
 DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
 CONFIG = Path("config", "config.yaml")
+BEST = Path("checkpoints", "best.ckpt")
+UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    pickle.UnpicklingError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,10 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> Ru
     results = read_results(folder)
     finished = results.get("status") == "finished"
     changed = differences(before, plain)
+    trained = results.get("config_hash", None if changed else config_hash(plain))  # `before` may be of a refused start
+    if finished and trained == config_hash(plain):
+        log.info(f"{folder} is finished: nothing to do (a larger trainer.max_epochs extends it)")
+        return RunStart(results=results)
     longer = finished and all(key in LENGTHS and _raised(*values) for key, values in changed.items())
     if changed and not longer:
         lines = [f"  {key}: {old} there, {new} now" for key, (old, new) in changed.items()]
@@ -78,11 +92,10 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> Ru
             + "\nchoose another name: run=…"
             + ("" if finished else "; trainer.max_epochs can be raised once the run is finished")
         )
-    if finished and not changed:
-        log.info(f"{folder} is finished: nothing to do (a larger trainer.max_epochs extends it)")
-        return RunStart(results=results)
     checkpoint = newest_checkpoint(folder)
-    if checkpoint is None and changed:
+    if checkpoint:
+        check_best(folder)
+    if checkpoint is None and finished:
         raise InputError(f"{folder} can't be extended: its checkpoints are gone; choose another name: run=…")
     if checkpoint and changed:
         told = ", ".join(f"{key} from {old} to {new}" for key, (old, new) in changed.items())
@@ -118,32 +131,25 @@ def newest_checkpoint(folder: Path) -> Path | None:
     """The last checkpoint that can be read; broken ones are said and set aside."""
     for path in sorted(folder.glob(POINTS), reverse=True):
         try:
+            if not is_whole(path):
+                raise OSError("it isn't what was written: cut off, or a byte of it has changed")
             torch.load(path, map_location="cpu", weights_only=True)
             return path
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, KeyError) as error:
+        except UNREADABLE as error:
             reason = (str(error) or "it is empty").splitlines()[0]
-            log.warning(f"{path} can't be read ({reason}); going on from the one before")
+            others = any(other < path for other in folder.glob(POINTS))
+            then = "going on from the one before" if others else "no other is left: beginning anew"
+            log.warning(f"{path} can't be read ({reason}); {then}")
             if rank() == 0:
                 path.replace(path.with_suffix(".broken"))
     return None
 
 
-def truncate_events(folder: Path, checkpoint: Path | None) -> None:
-    """Cut off what TensorBoard was told after the checkpoint: it will be told again."""
-    events: dict[str, int] = {}
-    if checkpoint:
-        callbacks = torch.load(checkpoint, map_location="cpu", weights_only=True)["callbacks"]
-        events = next((state["events"] for name, state in callbacks.items() if name.startswith("Resume")), {})
-    for path in folder.glob(EVENTS):
-        if path.name in events:
-            os.truncate(path, events[path.name])
-            while int(time.time()) <= int(path.name.split(".")[3]):  # files are read in the order of their seconds
-                time.sleep(0.05)
-        else:
-            path.unlink()
-
-
-def write_split(folder: Path, dataset: DataSet) -> None:
-    """split.csv: which record was on which side."""
-    rows = [{"id": r.id, "split": r.split, "group": r.group, "kind": r.kind} for r in dataset.records]
-    write_table(folder / "split.csv", rows)
+def check_best(folder: Path) -> None:
+    """InputError where the best checkpoint so far isn't what was written."""
+    path = folder / BEST
+    if path.is_file() and not is_whole(path):
+        raise InputError(
+            f"{path} isn't what was written: cut off, or a byte of it has changed; put a copy of it back, or begin "
+            "another run: run=…"
+        )

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from unet_lightning.error import Interrupted
 from unet_lightning.runtime.distributed import leaving_group
 from unet_lightning.runtime.files import RESULTS, write_json
 from unet_lightning.runtime.launch import external_launch, rank
+from unet_lightning.runtime.lock import hold
 from unet_lightning.runtime.memory import reset_peak
 from unet_lightning.runtime.signals import SignalGuard
 from unet_lightning.runtime.slurm import requeue
 from unet_lightning.training.build import Run, build
 from unet_lightning.training.failure import explained
-from unet_lightning.training.folder import last_point, prepare_folder, resume_hint, write_split
+from unet_lightning.training.folder import last_point, prepare_folder, resume_hint
+from unet_lightning.training.known_data import KnownData, read_known, write_known
 from unet_lightning.training.quiet import quieten
 from unet_lightning.training.ranks import start_ranks
 from unet_lightning.training.report import describe_run, write_report
@@ -42,10 +45,10 @@ def train(config: Mapping[str, Any], folder: Path, typed: CommandLine | None = N
 
     config: plain and checked, as `config.check.resolve` gives it. Writes into `folder`: checkpoints/, TensorBoard
     events, split.csv, results.json, report.md and pictures/. Returns what results.json holds. InputError for data that
-    can't be trained on, and for what breaks from outside.
+    can't be trained on, for what breaks from outside, and where another process trains in `folder`.
     """
     quieten()
-    with SignalGuard() as signals:
+    with SignalGuard() as signals, nullcontext() if rank() else hold(folder):
         start = prepare_folder(folder, config)
         if start.results is not None:
             return start.results
@@ -65,26 +68,26 @@ def train(config: Mapping[str, Any], folder: Path, typed: CommandLine | None = N
 def _train(
     config: Mapping[str, Any], folder: Path, checkpoint: Path | None, signals: SignalGuard, typed: CommandLine
 ) -> dict[str, Any]:
-    started = time.time()
+    started = time.monotonic()
     reset_peak()
-    run = _begin(config, folder, signals)
+    run = _begin(config, folder, read_known(folder) if checkpoint else None, signals)
     run.trainer.fit(run.task, run.data, ckpt_path=checkpoint, weights_only=True)
     results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
     if run.trainer.is_global_zero:
-        results["seconds"] = round(run.resume.seconds if run.resume else time.time() - started, 1)
+        results["seconds"] = round(run.resume.seconds if run.resume else time.monotonic() - started, 1)
         write_report(folder, results, run)
     return results
 
 
-def _begin(config: Mapping[str, Any], folder: Path, signals: SignalGuard) -> Run:
+def _begin(config: Mapping[str, Any], folder: Path, known: KnownData | None, signals: SignalGuard) -> Run:
     """Build all parts, and say in the folder and on the terminal what is about to be trained."""
     torch.set_float32_matmul_precision("high")
     L.seed_everything(config["seed"], workers=True, verbose=False)
-    run = build(config, folder)
+    run = build(config, folder, known)
     if run.resume:
         run.resume.signals = signals
     if run.trainer.is_global_zero:
-        write_split(folder, run.data.dataset)
+        write_known(folder, run.data.dataset.records, run.data.store.contents, known)
         write_json(folder / RESULTS, {"status": "running"})
         log.info(describe_run(run.data, run.task, run.trainer.precision))
     return run

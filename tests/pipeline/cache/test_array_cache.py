@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unet_lightning.pipeline.cache import array_cache
 from unet_lightning.pipeline.cache.array_cache import ArrayCache
 
 ROOT = Path(__file__).parents[3]
@@ -47,6 +48,25 @@ def test_a_file_that_was_cut_off_is_no_entry(tmp_path):
         assert cache.load("abc") is None
     cache.save("abc", ARRAYS)
     assert path.read_bytes() == whole
+
+
+def test_a_flipped_byte_is_noticed_at_the_first_look_of_a_run(tmp_path):
+    ArrayCache(tmp_path).save("abc", ARRAYS)
+    (path,) = files(tmp_path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert ArrayCache(tmp_path).load("abc") is None
+    path.write_bytes(whole)
+    assert np.array_equal(ArrayCache(tmp_path).load("abc")["image"], ARRAYS["image"])
+
+
+def test_a_file_is_verified_once(tmp_path, monkeypatch):
+    ArrayCache(tmp_path).save("abc", ARRAYS)
+    cache, verified = ArrayCache(tmp_path), []
+    monkeypatch.setattr(array_cache, "_is_sound", lambda path: verified.append(path) or True)
+    assert cache.load("abc").keys() == cache.load("abc").keys() == ARRAYS.keys()
+    assert len(verified) == 1
 
 
 @pytest.mark.parametrize("when", ["numpy.save", "os.replace"])

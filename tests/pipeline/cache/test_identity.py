@@ -112,3 +112,12 @@ def test_every_process_finds_the_same(record):
             command, cwd=Path(__file__).parents[3], env=environment, capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == expected
+
+
+def test_a_file_from_the_future_is_settled_too(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(b"x")
+    assert record_identity("reader", Record("x", path)) is None
+    ahead = time.time() + 3600  # the clock was put back since
+    os.utime(path, (ahead, ahead))
+    assert record_identity("reader", Record("x", path)) is not None

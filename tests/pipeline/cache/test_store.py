@@ -14,7 +14,7 @@ from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
 from unet_lightning.normalize.image import ImageZScore
 from unet_lightning.pipeline.build import build_data_module
-from unet_lightning.pipeline.cache import identity
+from unet_lightning.pipeline.cache import array_cache, identity
 from unet_lightning.pipeline.cache.array_cache import ArrayCache
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.data_module import DataModule
@@ -234,3 +234,17 @@ def test_a_run_from_disk_scores_what_a_run_from_memory_scores(tmp_path):
     assert found[0]["val"] == found[1]["val"]
     assert found[0]["test"] == found[1]["test"]
     assert len(list((tmp_path / "cache").glob("??/*.npy"))) == 10
+
+
+def test_a_damaged_entry_on_disk_is_decoded_again_and_verified_in_the_process_that_inspects(root, monkeypatch):
+    expected = built(root)
+    record = expected.dataset.records[5]
+    [path] = root.parent.rglob(f"{expected.store.disk.keys[record]}-entry.npy")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 64
+    path.write_bytes(content)
+    again = built(root, workers=2)
+    assert np.array_equal(again.store[record].image, expected.store.dataset.read(record).image)
+    assert path.read_bytes() != content
+    monkeypatch.setattr(array_cache, "_is_sound", lambda path: 1 / 0)  # every entry has been looked at
+    assert len([again.store[record] for record in again.dataset.records]) == 70

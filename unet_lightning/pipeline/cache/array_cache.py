@@ -4,10 +4,11 @@ import os
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,23 @@ from numpy.typing import NDArray
 from unet_lightning.runtime.files import atomic
 
 FORGOTTEN = 3600  # seconds after which an unfinished file has no writer any more
+SUM = 4  # bytes at the end of a file: the CRC-32 of all before them
+BLOCK = 2**20
 
 
 class ArrayCache:
     """A file appears under its name only when it is whole, so that any number of processes may write and be killed.
 
-    Each is a standard .npy of one structured element. Whatever can't be read is no entry.
+    Each is a standard .npy of one structured element, and behind it a checksum that is verified when the file is first
+    looked at. Whatever can't be read is no entry.
+
+    sound: keys of the files that were verified or written by this process or by those that told it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.expanduser()
         self.unfinished = self.folder / "unfinished"
+        self.sound: set[str] = set()
         for path in self.unfinished.glob("*"):  # of processes that were killed
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > FORGOTTEN:
@@ -33,10 +40,16 @@ class ArrayCache:
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
         """The arrays of a key, read-only; their pixels are read where they are looked at. None where there are none."""
+        path = self._path(key)
         try:
-            stored = np.load(self._path(key), mmap_mode="r", allow_pickle=False)
+            if key not in self.sound and not _is_sound(path):
+                return None
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):  # absent, or cut off when the machine stopped
             return None
+        if stored.offset + stored.nbytes + SUM != path.stat().st_size:
+            return None
+        self.sound.add(key)
         return {name: np.asarray(stored[name])[0] for name in stored.dtype.names or ()}
 
     def save(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -50,7 +63,10 @@ class ArrayCache:
         handle, part = tempfile.mkstemp(".npy", dir=self.unfinished)
         os.close(handle)
         with atomic(path, Path(part), flush=False) as file:  # what the disk loses with its power is read again
-            np.save(file, element)
+            summed = _Summed(file)
+            np.save(summed, element)
+            file.write(summed.sum.to_bytes(SUM, "little"))
+        self.sound.add(key)
 
     @property
     def room(self) -> int:
@@ -60,3 +76,27 @@ class ArrayCache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npy"
+
+
+class _Summed:
+    """A file that is written, with the CRC-32 of what went into it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.sum = file, 0
+
+    def write(self, data: bytes) -> int:
+        self.sum = zlib.crc32(data, self.sum)
+        return self.file.write(data)
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a file ends with the checksum of all before it; read block by block, not mapped."""
+    found, block = 0, memoryview(bytearray(BLOCK))
+    with path.open("rb", buffering=0) as file:
+        left = os.fstat(file.fileno()).st_size - SUM
+        while left > 0:
+            number = file.readinto(block[: min(BLOCK, left)])
+            if not number:
+                return False
+            found, left = zlib.crc32(block[:number], found), left - number
+        return left == 0 and file.read(SUM) == found.to_bytes(SUM, "little")

@@ -1,6 +1,7 @@
 """What is kept of a record: its sample, and what is measured once on the whole of it."""
 
 import hashlib
+import zlib
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,7 +20,8 @@ class Summary:
     """What the statistics are made of.
 
     shape: (H, W, C) and dtype of the image. pixels: their number, without those that hold no data. content: a hash of
-    all of them. counts: (K,) counting pixels of each class.
+    all of them. label: checksums of its mask, of what is valid, and of its instances. counts: (K,) counting pixels of
+    each class.
     moments: (4, C) mean, std, 1st and 99th percentile of each channel. areas: (N,) pixels of each instance, or
     of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found. value_range: (2,)
     smallest and largest value of the image.
@@ -29,6 +31,7 @@ class Summary:
     pixels: int
     dtype: str
     content: bytes
+    label: bytes
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     areas: NDArray[np.int64]
@@ -40,7 +43,8 @@ class Summary:
 class Entry:
     """Nothing but arrays, so that memory and disk keep it alike.
 
-    image, mask, valid, instances, nodata as in a sample. content, counts, moments, areas, thumbnail as in a summary.
+    image, mask, valid, instances, nodata as in a sample. content, label, counts, moments, areas, thumbnail as in a
+    summary.
     value_range: (2,) smallest and largest value of the image. places: flat positions of the pixels of class 1, then of
     class 2 and so on, each thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
     """
@@ -49,6 +53,7 @@ class Entry:
     mask: NDArray[np.uint8]
     valid: NDArray[np.bool_]
     content: NDArray[np.uint8]
+    label: NDArray[np.uint32]
     counts: NDArray[np.int64]
     moments: NDArray[np.float64]
     areas: NDArray[np.int64]
@@ -73,6 +78,7 @@ class Entry:
             pixels,
             self.image.dtype.name,
             self.content.tobytes(),
+            self.label.tobytes(),
             counts=self.counts.copy(),
             moments=self.moments.copy(),
             areas=self.areas.copy(),
@@ -113,6 +119,7 @@ def measure(sample: Sample, classes: int) -> Entry:
         sample.mask,
         sample.valid,
         content=_content(image),
+        label=_label(sample),
         counts=np.bincount(sample.mask[sample.valid], minlength=classes),
         moments=np.stack([mean, std, *percentiles]),
         areas=areas(sample),
@@ -139,3 +146,10 @@ def _content(image: NDArray[Any]) -> NDArray[np.uint8]:
     digest = hashlib.blake2b(repr((image.shape, image.dtype.str)).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
     return np.frombuffer(digest.digest(), np.uint8)
+
+
+def _label(sample: Sample) -> NDArray[np.uint32]:
+    """(3,) checksums that differ where mask, validity or instances do; 0 for instances that are absent."""
+    parts = (sample.mask, sample.valid, sample.instances)
+    sums = [0 if part is None else zlib.crc32(np.ascontiguousarray(part).data) for part in parts]
+    return np.array(sums, np.uint32)

@@ -21,6 +21,14 @@ class RecordCache:
         self.keys: dict[Record, str] = {}
         self.complaint = ""
 
+    def is_sound(self, record: Record, what: str) -> bool:
+        """Whether what is kept of a record was verified or written in this run."""
+        return f"{self.keys.get(record)}-{what}" in self.cache.sound
+
+    def know_sound(self, record: Record, what: str) -> None:
+        """Take over from another process of this run that it is so."""
+        self.cache.sound.add(f"{self.keys[record]}-{what}")
+
     def load(self, record: Record, what: str) -> dict[str, NDArray[Any]] | None:
         """The arrays of a record that are called `what`, mapped into memory; None where there are none."""
         if record not in self.keys:

@@ -34,6 +34,7 @@ class Store:
         self.folder = Path(cache_dir) if cache_dir else None
         self.disk: RecordCache | None = None
         self.kept: dict[Record, Entry] = {}
+        self.contents: dict[str, tuple[str, str]] = {}  # of each id that was inspected: hashes of image and label
         self.pieces: dict[Record, NDArray[np.int32]] = {}
         self.rows: dict[Record, int] = {}
         self.affines = torch.zeros(0)
@@ -64,12 +65,14 @@ class Store:
             self.kept[record] = entry
         return entry
 
-    def adopt(self, record: Record, entry: Entry | None, key: str | None, complaint: str) -> None:
-        """Take over what another process found: an entry for memory, or what it is called on disk."""
+    def adopt(self, record: Record, entry: Entry | None, key: str | None, sound: bool, complaint: str) -> None:
+        """Take over what another process found: an entry for memory, or its name on disk, and that it is sound."""
         if entry is not None:
             self.keep(record, entry)
         if self.disk and key:
             self.disk.keys[record] = key
+            if sound:
+                self.disk.know_sound(record, "entry")
         if self.disk and complaint and not self.warned:
             self.warned, self.disk.complaint = True, complaint
             log.warning(

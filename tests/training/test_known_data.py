@@ -1,0 +1,116 @@
+"""A run that goes on finds the data it began with, or says what is not as it was."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.small import QUIET, TINY_NETWORK, config
+from unet_lightning.error import InputError
+from unet_lightning.record import Record, keep_splits
+from unet_lightning.training.known_data import KnownData, Seen, read_known, write_known
+from unet_lightning.training.run import train
+
+RECORDS = tuple(Record(name, f"{name}.png", split="test" if name == "e" else "train") for name in "abcde")
+CONTENTS = {name: (f"image {name}", f"label {name}") for name in "abcde"}
+
+
+@pytest.fixture
+def known(tmp_path):
+    write_known(tmp_path, RECORDS, CONTENTS, None)
+    return read_known(tmp_path)
+
+
+def without(*names, **more):
+    return {name: content for name, content in CONTENTS.items() if name not in names} | more
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (CONTENTS, ""),
+        (without(b=("other", "label b")), "1 changed (b)"),
+        (without(b=("image b", "other")), "1 changed (b)"),
+        (without("d"), "1 deleted (d)"),
+        (without(z=("image z", "label z")), "1 added (z)"),
+        (without("d", z=CONTENTS["d"]), "1 renamed (d to z)"),
+        (without("d", z=("image d", "other")), "1 added (z); 1 deleted (d)"),
+        (dict.fromkeys("abcde", ("x", "y")), "5 changed (a, b, c, …)"),
+    ],
+)
+def test_what_has_changed_is_counted_and_named(known, now, told):
+    assert known.changes(now) == told
+    records = [record for record in RECORDS if record.id in now]
+    if not told:
+        known.check(records, now, "refuse")
+        return
+    with pytest.raises(InputError, match=r"go on all the same by data\.changed=accept") as caught:
+        known.check(records, now, "refuse")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    known.check(records, now, "accept")
+
+
+def test_a_picture_that_was_trained_on_is_not_accepted_as_a_test_picture_under_any_name_at_any_time(tmp_path, known):
+    fewer = [record for record in RECORDS if record.id != "a"]
+    write_known(tmp_path, fewer, without("a"), known)  # the run goes on without it
+    later = read_known(tmp_path)
+    assert later.changes(without("a")) == ""
+    records = (*fewer, Record("z", "z.png", split="test"))
+    with pytest.raises(InputError, match="z: this run has trained on pictures that are now held out as 'z'"):
+        later.check(records, without("a", z=("image a", "another label")), "accept")
+
+
+def test_known_records_stay_on_their_side_and_new_ones_join_their_group():
+    before = {"a": "test", "b": "train", "c": "val"}
+    records = [Record(name, name, group=group, split="test") for name, group in ("a1", "b2", "c3", "d1", "e4", "f5")]
+    kept = keep_splits(records, before, {"e": "", "f": "val"})
+    assert [record.split for record in kept] == ["test", "train", "val", "test", "train", "val"]
+
+
+def test_a_run_of_before_has_no_hashes_and_a_file_of_another_kind_is_refused(tmp_path, known):
+    assert KnownData({"a": "train"}).changes({"a": ("x", "y")}) == ""
+    assert read_known(tmp_path / "nothing") is None
+    for name in ("split.csv", "content.csv"):
+        content = (tmp_path / name).read_bytes()
+        for broken in (b"\xff\xfe\x00", b"x,y\n1,2\n", b'id,split\na,"train\n'):
+            (tmp_path / name).write_bytes(broken)
+            with pytest.raises(InputError, match=f"{name}: not what a run wrote there; put it back, or begin another"):
+                read_known(tmp_path)
+        (tmp_path / name).write_bytes(content)
+    assert known.seen[0] == Seen("a", "train", "image a", "label a")
+
+
+def write_pair(root, name, corner):
+    mask = np.zeros((24, 20), np.uint8)
+    mask[corner : corner + 9, 4:12] = 1
+    for kind, pixels in (("images", mask * 90 + corner), ("masks", mask)):
+        (root / kind).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / kind / f"{name}.png"), pixels)
+
+
+def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_accepted(tmp_path):
+    for k in range(6):
+        write_pair(tmp_path / "set", f"p{k}", k)
+    options = ["data=folder", f"data.root={tmp_path / 'set'}", "data.crop=16", "data.crops_per_image=1"]
+    short = [*TINY_NETWORK, *QUIET, "trainer.limit_train_batches=1", "trainer.limit_test_batches=0"]
+
+    def go(*more):
+        return train(config(*options, *short, *more), tmp_path / "run")
+
+    def sides():
+        with (tmp_path / "run" / "split.csv").open() as file:
+            return {row["id"]: row["split"] for row in csv.DictReader(file)}
+
+    go("trainer.max_epochs=1")
+    before = sides()
+    (tmp_path / "set" / "masks" / "p2.png").write_bytes((tmp_path / "set" / "masks" / "p3.png").read_bytes())
+    for k in range(6, 13):
+        write_pair(tmp_path / "set", f"n{k}", k)
+    with pytest.raises(InputError, match=r"1 changed \(p2\); 7 added \(n10, n11, n12, …\)"):
+        go("trainer.max_epochs=2")
+    assert sides() == before
+    assert go("trainer.max_epochs=1")["epochs"] == 1
+    assert go("trainer.max_epochs=2", "data.changed=accept")["epochs"] == 2
+    assert sides() == before | {f"n{k}": "train" for k in range(6, 13)}
