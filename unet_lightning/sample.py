@@ -55,9 +55,12 @@ def to_sample(
     `encoding` turns into class ids. Of a data set with instances alone, every object is class 1; the stored number
     `encoding.ignore` is then no object and counts nowhere.
     """
-    label, nodata = instances if mask is None else mask, None
+    nodata = None
     if isinstance(image, np.ma.MaskedArray):
         image, nodata = image.data, np.asarray(np.ma.getmaskarray(image).any(2))
+    mask, unknown = _without_data(mask, encoding)
+    instances = None if instances is None else np.ma.getdata(instances)
+    label = instances if mask is None else mask
     if label is None:
         raise InputError("neither a mask nor instances; expected one label for every image; add it")
     if instances is not None and instances.ndim != 2:
@@ -78,9 +81,25 @@ def to_sample(
         ids = ((label > 0) & valid).astype(np.uint8)
     else:
         ids, valid = encoding.decode(mask)
+        ids, valid = ids * ~unknown, valid & ~unknown
     if nodata is not None:
         ids, valid = ids * ~nodata, valid & ~nodata
     return Sample(image, ids, valid, None if instances is None else renumbered(np.where(valid, instances, 0)), nodata)
+
+
+def _without_data(
+    mask: NDArray[Any] | None, encoding: LabelEncoding
+) -> tuple[NDArray[Any] | None, NDArray[np.bool_] | np.bool_]:
+    """A mask, and its pixels without data, (H, W): their number becomes one that the encoding knows.
+
+    A number that means something to the encoding, such as 0 for background, is no such pixel, whatever the file says.
+    """
+    if not isinstance(mask, np.ma.MaskedArray):
+        return mask, np.False_
+    known = [*encoding.table, *([] if encoding.ignore is None else [encoding.ignore])]
+    without = np.ma.getmaskarray(mask) & ~np.isin(mask.data, known)
+    unknown = np.asarray(without if encoding.threshold is None else np.zeros_like(without))
+    return np.where(unknown, np.int64(known[0]), mask.data), unknown
 
 
 def check_whole(label: NDArray[Any], name: str) -> None:

@@ -13,7 +13,7 @@ RANDOM = np.random.default_rng(0)
 IDS = RANDOM.integers(0, 4, (7, 5))
 
 
-@pytest.mark.parametrize("shape", [(1, 7, 5), (7, 5, 1), (7, 5)])
+@pytest.mark.parametrize("shape", [(1, 7, 5), (7, 5, 1), (7, 5), (1, 1, 7, 5)])
 @pytest.mark.parametrize("read", [read_image, read_label])
 def test_an_axis_of_length_one_is_left_out(tmp_path, shape, read):
     np.save(tmp_path / "a.npy", IDS.astype(np.uint8).reshape(shape))
@@ -118,3 +118,10 @@ def test_alpha_of_a_tiff_is_the_class_where_the_colour_is_constant(tmp_path):
     picture[..., 3] = np.where(IDS > 1, 255, 0)
     tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", extrasamples=["unassalpha"])
     assert np.array_equal(read_label(tmp_path / "a.tif"), picture[..., 3])
+
+
+@pytest.mark.parametrize("read", [read_image, read_label])
+def test_complex_numbers_are_refused(tmp_path, read):
+    tifffile.imwrite(tmp_path / "a.tif", IDS.astype(np.complex64))
+    with pytest.raises(InputError, match=r"a\.tif: numbers of type complex64"):
+        read(tmp_path / "a.tif")

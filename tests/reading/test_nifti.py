@@ -123,3 +123,22 @@ def test_a_label_turned_by_its_affine_beside_a_picture_without_one_is_refused(tm
     assert "a.nii is turned by its affine" in find(str(tmp_path), ["background", "cell"]).findings[0]
     save(tmp_path / "masks" / "a.nii", np.zeros((4, 3), np.uint8), np.eye(4))
     assert not find(str(tmp_path), ["background", "cell"]).findings
+
+
+def test_a_label_with_a_fourth_axis_of_length_one_is_the_same_label(tmp_path):
+    mask = (VOXELS % 5 == 0).astype(np.uint8)
+    dataset = pair(tmp_path, VOXELS[..., None], mask[..., None])
+    assert not dataset.findings
+    assert np.array_equal(dataset.read(dataset.records[1]).mask, mask[..., 1])
+    assert "another size" in pair(tmp_path, VOXELS, np.stack([mask, mask], -1)).findings[0]
+
+
+def test_volumes_of_colours_and_of_complex_numbers(tmp_path):
+    colors = np.zeros(VOXELS.shape, [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    colors["R"], colors["B"] = VOXELS, 255 - VOXELS
+    nibabel.save(nibabel.Nifti1Image(colors, np.eye(4)), tmp_path / "a.nii")
+    found = read_slice(tmp_path / "a.nii", 1)
+    assert np.array_equal(found, np.stack([VOXELS[..., 1], 0 * VOXELS[..., 1], 255 - VOXELS[..., 1]], -1))
+    nibabel.save(nibabel.Nifti1Image(VOXELS.astype(np.complex64), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(InputError, match=r"a\.nii: .* not of real numbers"):
+        read_slice(tmp_path / "a.nii", 1)

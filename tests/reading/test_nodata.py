@@ -95,3 +95,27 @@ def test_a_picture_without_any_data_is_refused(tmp_path):
     write(tmp_path / "a.tif", np.full((4, 4), -1, np.int16), "-1")
     with pytest.raises(InputError, match=r"a\.tif: no pixel holds data"):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(255, np.uint8), (-9999, np.float32)])
+def test_a_mask_with_pixels_without_data_counts_nowhere_there(tmp_path, value, dtype):
+    ids = RANDOM.integers(0, 2, WITHOUT.shape)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros(WITHOUT.shape, np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "masks" / "a.tif", np.where(WITHOUT, value, ids).astype(dtype), str(value))
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert np.array_equal(sample.valid, ~WITHOUT)
+    assert np.array_equal(sample.mask, ids * ~WITHOUT)
+    assert sample.nodata is None
+
+
+def test_a_class_of_a_mask_is_a_class_though_the_file_calls_it_no_data(tmp_path):
+    ids = RANDOM.integers(0, 2, WITHOUT.shape).astype(np.uint8)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros(WITHOUT.shape, np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "masks" / "a.tif", ids, "0")
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert sample.valid.all()
+    assert np.array_equal(sample.mask, ids)

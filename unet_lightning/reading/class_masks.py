@@ -26,7 +26,7 @@ def read(
     image = as_channels(read_image(record.image, record.page, axes), channels)
     mask = np.zeros(image.shape[:2], np.int32)
     for k, path in enumerate(record.parts, 1):
-        stored = read_label(path, False, record.page, variable)
+        stored = np.ma.getdata(read_label(path, False, record.page, variable))
         try:
             check_whole(stored, "mask")
             if stored.shape != mask.shape:

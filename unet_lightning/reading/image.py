@@ -41,6 +41,8 @@ def read_image(path: Path, page: int | None = None, axes: str | None = None) -> 
     `data.axes`, of arrays and stacks. A masked array where pixels have no data: these hold the mean of the others.
     """
     image = filled(path, _decode_image(path, page, axes))
+    if image.dtype.kind not in "buif":
+        raise InputError(f"{path}: numbers of type {image.dtype.name}; expected real ones; store them so")
     kind = image.dtype.newbyteorder("=") if image.dtype.name in KEPT else np.dtype(np.float32)
     if isinstance(image, np.ma.MaskedArray):
         return masked(np.ascontiguousarray(image.data, kind), np.asarray(np.ma.getmaskarray(image).any(2)))

@@ -34,14 +34,18 @@ def read_label(
 ) -> NDArray[Any]:
     """(H, W) stored numbers of a grey or palette picture (a palette's indices), 8 to 32 bit; (H, W, 3) of a colour one.
 
-    in_color: give the colours of a palette instead of its indices. page: of a TIFF stack or a volume. variable: the
-    array in a .mat file that holds several. classes: their number, of which an array may hold a channel each (one-hot).
-    axes: `data.axes`, of arrays and stacks.
+    A masked array where a TIFF has pixels without data. in_color: give the colours of a palette instead of its indices.
+    page: of a TIFF stack or a volume. variable: the array in a .mat file that holds several. classes: their number, of
+    which an array may hold a channel each (one-hot). axes: `data.axes`, of arrays and stacks.
     """
     kind = format_of(path)
     label = _decode_label(path, kind, in_color, page, variable, axes)
+    if label.dtype.kind not in "buif":
+        raise InputError(f"{path}: numbers of type {label.dtype.name}; expected class ids; store them so")
     if label.ndim == 3 and label.shape[2] == 1:
         label = label[..., 0]
+    if label.ndim == 3:
+        label = np.ma.getdata(label)
     if label.ndim == 3 and classes is not None and not in_color and kind in (*ARRAYS, "tiff"):
         label = from_one_hot(path, label, classes)
     if label.ndim != 2 and label.shape[2] != 3:
@@ -60,7 +64,7 @@ def _decode_label(
     data = read_bytes(path)
     if kind != "tiff":
         return decode_label(path, data, in_color)
-    return np.ma.getdata(decode_tiff(path, page, not in_color, axes))
+    return decode_tiff(path, page, not in_color, axes)
 
 
 def _whole(label: NDArray[Any]) -> NDArray[Any]:

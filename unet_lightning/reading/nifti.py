@@ -52,7 +52,8 @@ def volume_shape(path: Path) -> tuple[int | None, int, int, int]:
     """Slices (None for a single picture), rows, columns and channels, as slices are read. Reads the header alone."""
     volume = _open(path)
     height, width, depth = volume.turned_shape
-    return depth if len(volume.shape) > 2 else None, height, width, volume.shape[3] if len(volume.shape) > 3 else 1
+    bands = len(volume.proxy.dtype.names or ()) or (*volume.shape, 1, 1)[3]
+    return depth if len(volume.shape) > 2 else None, height, width, bands
 
 
 def check_place(image: Path | None, label: Path) -> None:
@@ -67,7 +68,7 @@ def check_place(image: Path | None, label: Path) -> None:
             raise InputError(f"{label} is turned by its affine, its image has none; store the label as PNG or TIFF")
         return
     one = _open(image)
-    if len(other.shape) > 3 or one.turned_shape != other.turned_shape:
+    if other.shape[3:] not in ((), (1,)) or one.turned_shape != other.turned_shape:
         raise InputError(f"{label} is of another size than {image}; make both of one size")
     corners = np.stack(np.meshgrid(*([0, n - 1] for n in one.turned_shape), [1], indexing="ij"), -1).reshape(-1, 4)
     apart = np.linalg.norm((corners @ (one.affine - other.affine).T)[:, :3], axis=1).max()
@@ -135,7 +136,9 @@ def _volume(path: Path, changed: int) -> tuple[NDArray[Any], Volume] | InputErro
     """A volume in the type it is stored in, mapped or decoded whole, and its header, or why not."""
     try:
         volume = _open(path)
-        return volume.proxy.get_unscaled(), volume
+        stored = volume.proxy.get_unscaled()
+        colors = stored.dtype.names  # of RGB volumes
+        return np.stack([stored[name] for name in colors], -1) if colors else stored, volume
     except InputError as error:
         return error
     except Exception as error:  # nibabel and gzip raise many kinds for a broken file
@@ -161,6 +164,8 @@ def _open(path: Path) -> Volume:
         image = _load(nibabel, path)
         if len(image.shape) not in (2, 3, 4) or 0 in image.shape:
             raise ValueError(f"a volume of {image.shape}")
+        if image.get_data_dtype().kind not in "buifV" or (image.get_data_dtype().names and len(image.shape) > 3):
+            raise ValueError(f"a volume of {image.get_data_dtype()}, not of real numbers or colours")
         proxy, header = image.dataobj, image.header
         stated = any(int(header[code]) > 0 for code in ("sform_code", "qform_code") if code in header)
         affine = image.affine if stated else np.diag([*(*header.get_zooms(), 1, 1)[:3], 1.0])

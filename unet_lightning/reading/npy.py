@@ -20,6 +20,8 @@ def read_npy(path: Path) -> NDArray[Any]:
         raise missing(path) from None
     except Exception as error:  # its header is parsed as Python, which raises many kinds
         raise broken(path, error) from None
+    while isinstance(found, np.ndarray) and found.ndim > 3 and found.shape[0] == 1:
+        found = found[0]
     if not isinstance(found, np.ndarray) or found.ndim not in (2, 3) or found.dtype.kind not in "buif":
         raise InputError(f"{path}: not rows and columns of numbers; store (H, W) or (H, W, C)")
     return found
