@@ -285,3 +285,14 @@ def test_pixels_without_data_of_a_stack_are_masked(tmp_path, monkeypatch, lazy):
     page = open_source(tmp_path / "s.tif", 1).page(1)[:, :]
     assert np.array_equal(np.ma.getmaskarray(page)[..., 0], pages[1] == -9999)
     assert np.array_equal(page.data[3:, :, 0], pages[1, 3:])
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "bands"), [((6, 5, 4), "u1", 1), ((6, 5, 4, 2), "i2", 2), ((6, 5, 4), "3u1", 3)]
+)
+def test_the_header_of_a_volume_tells_the_shape_of_its_slices(tmp_path, shape, dtype, bands):
+    kind = np.dtype([(name, "u1") for name in "RGB"]) if dtype == "3u1" else np.dtype(dtype)
+    nibabel.save(nibabel.Nifti1Image(np.zeros(shape, kind), turned((1, 0, 2), (1, -1, 1))), tmp_path / "a.nii")
+    source = open_source(tmp_path / "a.nii", bands)
+    assert source.shape == (4, 5, 6, bands)
+    assert source.page(3).shape == (5, 6, bands)

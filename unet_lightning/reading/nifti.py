@@ -52,7 +52,8 @@ def volume_shape(path: Path) -> tuple[int | None, int, int, int]:
     """Slices (None for a single picture), rows, columns and channels, as slices are read. Reads the header alone."""
     volume = _open(path)
     height, width, depth = volume.turned_shape
-    return depth if len(volume.shape) > 2 else None, height, width, volume.shape[3] if len(volume.shape) > 3 else 1
+    bands = len(volume.proxy.dtype.names or ()) or (*volume.shape, 1, 1)[3]
+    return depth if len(volume.shape) > 2 else None, height, width, bands
 
 
 def check_place(image: Path | None, label: Path) -> None:
