@@ -1,4 +1,4 @@
-"""A plain config to its data module."""
+"""Build the data module of a plain config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from unet_lightning.pipeline.find import find_dataset
 
 
 def build_data_module(plain: Mapping[str, Any]) -> DataModule:
-    """The data module of a plain config, every record read once. InputError with everything that is wrong with them."""
+    """The data module of a plain config. Reads every record once; InputError with all errors found in them."""
     dataset = find_dataset(plain)
     transforms = Transforms(**{key: instantiate(plain[key]) for key in ("normalize", "augment", "weight")})
     sampling = Sampling(**{name: plain["data"][name] for name in OPTIONS[Sampling]})

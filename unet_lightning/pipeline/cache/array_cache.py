@@ -1,4 +1,4 @@
-"""Named arrays on disk, one file for each key, read by mapping it into memory."""
+"""Named arrays on disk, one file for each key, memory-mapped when read."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from unet_lightning.runtime.files import atomic
 
-FORGOTTEN = 3600  # seconds after which an unfinished file has no writer any more
+FORGOTTEN = 3600  # seconds after which an unfinished file is considered abandoned
 
 
 class ArrayCache:
-    """A file appears under its name only when it is whole, so that any number of processes may write and be killed.
+    """A cache folder. A file gets its name only when it is complete, so that processes may be killed while they write.
 
-    Each is a standard .npy of one structured element. Whatever can't be read is no entry.
+    Each file is a standard .npy with one structured element. A file that can't be read counts as absent.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class ArrayCache:
                     path.unlink()
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays of a key, read-only; their pixels are read where they are looked at. None where there are none."""
+        """The arrays of a key, read-only and memory-mapped; None where the key is absent."""
         try:
             stored = np.load(self._path(key), mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):  # absent, or cut off when the machine stopped
@@ -49,7 +49,7 @@ class ArrayCache:
         self.unfinished.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(".npy", dir=self.unfinished)
         os.close(handle)
-        with atomic(path, Path(part), flush=False) as file:  # what the disk loses with its power is read again
+        with atomic(path, Path(part), flush=False) as file:  # what a power failure loses is computed again
             np.save(file, element)
 
     @property

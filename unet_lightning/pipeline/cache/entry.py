@@ -1,4 +1,4 @@
-"""What is kept of a record: its sample, and what is measured once on the whole of it."""
+"""The cached data of a record: its sample, and measurements on the whole sample."""
 
 import hashlib
 from dataclasses import dataclass, fields
@@ -16,11 +16,11 @@ PLACES = 4096
 
 @dataclass(frozen=True)
 class Summary:
-    """What the statistics are made of.
+    """The measurements of one record from which the statistics are computed.
 
-    shape: (H, W, C) and dtype of the image. content: a hash of its pixels. counts: (K,) counting pixels of each class.
-    moments: (4, C) mean, std, 1st and 99th percentile of each channel. areas: (N,) pixels of each instance, or
-    of each connected piece of foreground. thumbnail: (32, 32), by which near copies are found.
+    shape: (H, W, C) and dtype of the image. content: a hash of its pixels. counts: (K,) pixels of each class, without
+    ignored ones. moments: (4, C) mean, std, 1st and 99th percentile of each channel. areas: (N,) pixels of each
+    instance, or of each connected component of the foreground. thumbnail: (32, 32), to find near-duplicates.
     """
 
     shape: tuple[int, ...]
@@ -34,11 +34,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Entry:
-    """Nothing but arrays, so that memory and disk keep it alike.
+    """A record's sample and measurements, all as arrays, so that memory and disk can hold it in the same way.
 
     image, mask, valid, instances as in a sample. content, counts, moments, areas, thumbnail as in a summary.
     value_range: (2,) smallest and largest value of the image. places: flat positions of the pixels of class 1, then of
-    class 2 and so on, each thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
+    class 2 and so on, of each class an even selection of a few thousand; ends: (K - 1,) where each class ends in it.
     """
 
     image: NDArray[Any]
@@ -61,7 +61,7 @@ class Entry:
 
     @property
     def summary(self) -> Summary:
-        """Small copies: nothing in it holds on to memory or to a file."""
+        """The measurements as copies, which keep neither the image in memory nor a file open."""
         numbers = self.counts.copy(), self.moments.copy(), self.areas.copy(), self.thumbnail.copy()
         return Summary(self.image.shape, self.image.dtype.name, self.content.tobytes(), *numbers)
 
@@ -83,7 +83,7 @@ class Entry:
 
 
 def measure(sample: Sample, classes: int) -> Entry:
-    """A sample with everything that is measured on it."""
+    """Measure a sample."""
     image = sample.image
     mean, std = (f(axis=(0, 1), dtype=np.float64) for f in (image.mean, image.std))
     percentiles = np.percentile(image[::2, ::2], (1, 99), axis=(0, 1))
@@ -107,7 +107,7 @@ def measure(sample: Sample, classes: int) -> Entry:
 
 
 def areas(sample: Sample) -> NDArray[np.int64]:
-    """(N,) pixels of each instance, or of each connected piece of foreground."""
+    """(N,) pixels of each instance, or of each connected component of the foreground."""
     if sample.instances is not None:
         counts = np.bincount(sample.instances.ravel())[1:]
         return counts[counts > 0]
@@ -116,7 +116,7 @@ def areas(sample: Sample) -> NDArray[np.int64]:
 
 
 def _content(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """(16,) bytes that are equal for equal pictures only: pixels, shape and type."""
+    """(16,) uint8, a hash of pixels, shape and dtype."""
     digest = hashlib.blake2b(repr((image.shape, image.dtype.str)).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
     return np.frombuffer(digest.digest(), np.uint8)
