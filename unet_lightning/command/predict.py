@@ -20,22 +20,24 @@ HELP = """Label images of any size.
   unet-lightning predict fold0.ckpt fold1.ckpt 'scans/*.tif' --output labels tta=flips
   unet-lightning predict best.ckpt slide.zarr --output labels --instances postprocess=watershed
 
-Several checkpoints are an ensemble. Inputs are files, folders, patterns, TIFF stacks and Zarr arrays. Outputs mirror
-their names: NAME.png (or .tif, .zarr) holds class ids with the classes' colours. Overrides are composed over the
-checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed and its keys,
-trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects take
-some fifty bytes each beside it, and a watershed that of the largest piece it may cut. An output that exists is kept;
-what broke is listed at the end."""
+Several checkpoints are used as an ensemble. Inputs are files, folders, patterns, TIFF stacks and Zarr arrays. An output
+has the name of its input: NAME.png (or .tif, .zarr) holds class ids, with the colours of the classes as palette. These
+overrides change the checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed and its
+keys, trainer.accelerator=, trainer.precision=. Images larger than memory are read and written in parts: the network
+needs the memory of a tile, each object about fifty bytes, and a watershed the largest component that it divides. An
+output that exists is kept; inputs that failed are listed at the end."""
 
 
 def main(arguments: list[str]) -> int:
-    """Predict; 1 when an input is broken, 0 else."""
+    """Predict; 1 when an input failed, else 0."""
     rules = checkpoint_parser("predict", HELP)
     rules.add_argument("files", nargs="+", metavar="CHECKPOINT… INPUT…")
-    rules.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the labels go")
-    rules.add_argument("--probabilities", action="store_true", help="also of every class, float16 (K, H, W)")
-    rules.add_argument("--instances", action="store_true", help="also objects, numbered 1, 2, …")
-    rules.add_argument("--overlay", action="store_true", help="also labels over the picture, to look at")
+    rules.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the outputs")
+    rules.add_argument(
+        "--probabilities", action="store_true", help="also write the probability of each class, float16 (K, H, W)"
+    )
+    rules.add_argument("--instances", action="store_true", help="also write objects, numbered 1, 2, …")
+    rules.add_argument("--overlay", action="store_true", help="also write a picture with labels drawn over it")
     rules.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     options, overrides = parse(rules, arguments)
     checkpoints = [name for name in options.files if name.endswith(".ckpt")]
