@@ -1,4 +1,4 @@
-"""Values as overrides spell them."""
+"""Values in the syntax of overrides."""
 
 import re
 

@@ -17,9 +17,9 @@ SOURCE = (
 
 
 def find(root: str | None, categories: Sequence[str] | None, instances: bool, empty: bool) -> DataSet:
-    """The images of every instances_*.json, on the side its name begins with; val is test, and val taken from train.
+    """The images of every instances_*.json, in the split its name begins with; the list val is the test split.
 
-    Annotations of other categories than those chosen are background. A crowd counts nowhere.
+    Annotations of categories that aren't chosen are background. Pixels of crowds are ignored.
     """
     folder = find_root(root, "annotations/instances_*.json", SOURCE)
     records: list[Record] = []

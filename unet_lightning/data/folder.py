@@ -61,7 +61,7 @@ def find(
 def read(
     record: Record, encoding: LabelEncoding, classes: Sequence[str], channels: int | None, variable: str | None
 ) -> Sample:
-    """The sample of a record, by the form of its label: one mask a class, labelme's JSON, or numbers and colours."""
+    """The sample of a record, by the form of its label: one mask per class, labelme's JSON, or numbers and colours."""
     if record.parts:
         return class_masks.read(record, len(classes), channels, encoding.threshold, variable)
     if record.mask is not None and record.mask.suffix.lower() == ".json":

@@ -1,4 +1,4 @@
-"""What several published layouts share: find the folder, pair files by name, fill in splits."""
+"""Functions for several published layouts: find the folder, pair files by name, fill in splits."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -57,7 +57,7 @@ def expand_slices(record: Record) -> Iterator[Record]:
         return
     for label in record.files[1:]:
         if ends_in(label, NIFTI) and not same_size(record.image, label):
-            raise InputError(f"{label} is of another size than {record.image}; make both of one size")
+            raise InputError(f"{label} is of another size than {record.image}; give both the same size")
     for page in range(number):
         yield replace(record, id=f"{record.id}/{page:04d}", page=page, group=record.group or record.id)
 

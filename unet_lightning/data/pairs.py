@@ -13,7 +13,7 @@ Found = tuple[list[Record], list[str]]
 
 
 def pair(folder: Path, classes: Sequence[str] = ()) -> Found:
-    """Images and labels of equal names as records, and a finding for each half of a pair that misses the other."""
+    """Images and labels of equal names as records, and a finding for each image or label without its partner."""
     parts = [split for split in SPLITS if (folder / split / "images").is_dir()]
     records: list[Record] = []
     findings: list[str] = []
@@ -89,6 +89,8 @@ def files(folder: Path, endings: Sequence[str]) -> dict[str, Path]:
         if ending is not None:
             name = path.name[: -len(ending)]
             if name in found:
-                raise InputError(f"{path} and {found[name]} have one name; expected one file a name; give each its own")
+                raise InputError(
+                    f"{path} and {found[name]} share a name; expected one file per name; rename one of them"
+                )
             found[name] = path
     return found

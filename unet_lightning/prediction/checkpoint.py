@@ -1,4 +1,4 @@
-"""A checkpoint back to a network that predicts, with nothing in it run."""
+"""Load a network from a checkpoint without running any code that the file contains."""
 
 import pickle
 import zipfile
@@ -18,8 +18,8 @@ from unet_lightning.normalize.base import Normalize, normalize_image
 from unet_lightning.prediction.trust import check_plain, check_targets
 
 UNREADABLE = (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, OSError, EOFError)
-CHECKPOINT_KEY = "unet_lightning"  # what a checkpoint says of itself
-FORMAT = 2  # of what lies under that key; 1 had none written
+CHECKPOINT_KEY = "unet_lightning"  # the key of a checkpoint's description of itself
+FORMAT = 2  # version of that description; version 1 had no number
 READERS = {1: "0.1"}  # which version of this package reads an older format
 BROKEN = (*UNREADABLE, KeyError, TypeError, AttributeError, ValueError)
 NEEDED = {"config", "statistics", "classes", "colors", "split_hash", "config_hash", "versions"}
@@ -85,7 +85,7 @@ def _check_format(path: str | Path, found: Any) -> None:
 
 
 def _refuse_bomb(path: Path) -> None:
-    """InputError for an archive that claims more than the file holds: checkpoints are not compressed."""
+    """InputError for a zip bomb: an archive with more content than file size, since checkpoints are uncompressed."""
     if not zipfile.is_zipfile(path) and path.is_file():
         raise InputError(f"{path}: not a checkpoint of unet-lightning; give the checkpoints/best.ckpt of a run")
     with zipfile.ZipFile(path) as archive:

@@ -12,7 +12,7 @@ from unet_lightning.reading.endings import PICTURES, ends_in
 
 
 def find_inputs(inputs: Sequence[str], output: Path) -> dict[Path, Path]:
-    """Every input file, and its name relative to what was typed; InputError where a name leads to nothing."""
+    """Every input file with its path relative to the typed folder or pattern; InputError where nothing is found."""
     found: dict[Path, Path] = {}
     for text in inputs:
         path = Path(text)

@@ -37,7 +37,7 @@ def load(
         log.info(f"postprocess as tuned in {tuned_path(first.path)}")
     if not all(model.network.geometry.exact for model in models):
         log.info(
-            "a norm looks at the whole tile: half-overlapping tiles are blended, and tile= changes the result a little"
+            "the norm uses statistics of a whole tile: overlapping tiles are averaged, tile= changes the result a bit"
         )
     config = plain_config(compose_over_checkpoint(plain, list(overrides), extra))
     for key in ("postprocess", "tta", "data")[: 3 if extra else 2]:

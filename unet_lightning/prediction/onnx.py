@@ -15,7 +15,7 @@ from unet_lightning.error import InputError
 
 
 class PaddedNetwork(nn.Module):
-    """A same network padded to whole poolings without a branch, as the exporter needs it."""
+    """A network with same convolution that pads its input to a multiple of 2^depth without branches, for the export."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class PaddedNetwork(nn.Module):
 
 
 def export_onnx(network: Any, channels: int, path: Path) -> None:
-    """The network with free batch, height and width."""
+    """Write the network with dynamic batch size, height and width; InputError where torch can't export it."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

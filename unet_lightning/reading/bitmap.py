@@ -16,7 +16,7 @@ from unet_lightning.reading.failure import broken, missing, refuse_claim
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 Image.MAX_IMAGE_PIXELS = None  # our own limit looks at the size of the file, not of the picture
-GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes of one number a pixel
+GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes with one number per pixel
 
 
 def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:
@@ -37,7 +37,7 @@ def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:
 
 
 def decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
-    """By Pillow, which refuses a truncated file; OpenCV returns it as a full picture, partly grey."""
+    """A JPEG by Pillow, (H, W, C), which refuses a truncated file; OpenCV returns a full picture, partly grey."""
     check_claim(path, data)
     try:
         with Image.open(BytesIO(data)) as picture:

@@ -1,4 +1,4 @@
-"""COCO's description files: polygons, run lengths compressed and not, crowds."""
+"""COCO's description files: polygons, run lengths (compressed or not), crowds."""
 
 import json
 from collections import defaultdict
@@ -108,7 +108,7 @@ def read(
     channels: int | None,
     instances: bool = True,
 ) -> Sample:
-    """The sample of one image of a COCO file; a crowd counts nowhere where no single object lies on it."""
+    """The sample of one image of a COCO file; the pixels of a crowd are ignored unless a single object covers them."""
     image = as_channels(read_image(record.image), channels)
     entry = json.loads(texts[record.id])
     stated = (entry["height"], entry["width"])
@@ -136,7 +136,7 @@ def _objects(
 
 
 def decode(segmentation: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H, W) of a list of polygons x, y, x, y, …, or of run lengths down the columns, compressed or not."""
+    """(H, W) bool from a list of polygons x, y, x, y, …, or from column-wise run lengths, compressed or not."""
     if isinstance(segmentation, list):
         return outline([_corners(polygon) for polygon in segmentation], shape)
     if not isinstance(segmentation, dict) or not {"counts", "size"} <= segmentation.keys():

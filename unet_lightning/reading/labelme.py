@@ -1,4 +1,4 @@
-"""labelme's description files: a JSON a picture, with polygons, rectangles, circles and masks by name."""
+"""labelme's description files: one JSON per picture, with polygons, rectangles, circles and masks by class name."""
 
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
@@ -34,8 +34,8 @@ def image_of(path: Path) -> Path:
 
 
 def read(record: Record, classes: Sequence[str], channels: int | None) -> Sample:
-    """The sample of a picture and its JSON. Shapes of one label and one group are one object; `__ignore__` counts
-    nowhere. A later shape lies on top of an earlier one, as labelme's own exports have it.
+    """The sample of a picture and its JSON. Shapes with the same label and group are one object; pixels of `__ignore__`
+    are ignored. A later shape lies on top of an earlier one, as in labelme's own exports.
     """
     assert record.mask is not None
     image = as_channels(read_image(record.image), channels)

@@ -13,7 +13,7 @@ from unet_lightning.reading.optional import require
 
 
 def slices(path: Path) -> int | None:
-    """How many slices a volume has along the body's axis; None for a single picture. Reads the header alone."""
+    """The number of axial slices of a volume, from foot to head; None for a single picture. Reads only the header."""
     image = _open(path)
     return int(image.shape[_axis(image)]) if len(image.shape) > 2 else None
 
@@ -24,7 +24,7 @@ def same_size(volume: Path, label: Path) -> bool:
 
 
 def read_slice(path: Path, page: int | None) -> NDArray[Any]:
-    """Slice `page` across the body's axis, rows and columns as stored, the fourth axis of a series as channels."""
+    """Axial slice `page`, (H, W) as stored, or (H, W, C) with the fourth axis of a series as channels."""
     opened = _volume(path, path.stat().st_mtime_ns if path.is_file() else 0)
     if isinstance(opened, InputError):
         raise opened
@@ -39,7 +39,7 @@ def read_slice(path: Path, page: int | None) -> NDArray[Any]:
 
 @lru_cache(maxsize=2)  # an image and its label: slices are read in turn, and each process opens a volume once
 def _volume(path: Path, changed: int) -> tuple[NDArray[Any], int] | InputError:
-    """A volume in the type it is stored in, mapped or decoded whole, and its axis from foot to head, or why not."""
+    """A volume in its stored type, memory-mapped or decoded, and its axis from foot to head; or the error."""
     try:
         image = _open(path)
         proxy = image.dataobj

@@ -1,4 +1,4 @@
-"""What a run's folder says when a run starts in it: begin, go on, extend, nothing left to do, or another config."""
+"""Decide by a run's folder how the run starts: new, resumed, extended, already finished, or refused."""
 
 import logging
 import os
@@ -99,7 +99,7 @@ def resume_hint(folder: Path) -> str:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Keys that decide what a run gives and whose values differ, with both values."""
+    """Keys that influence the results and whose values differ, with both values."""
     one, other = flat(before), flat(now)
     keys = [key for key in {**one, **other} if key not in NOT_HASHED]
     return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
@@ -115,7 +115,7 @@ def last_point(folder: Path) -> Path | None:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint that can be read; broken ones are said and set aside."""
+    """The last checkpoint that can be read; broken ones are reported and renamed to .broken."""
     for path in sorted(folder.glob(POINTS), reverse=True):
         try:
             torch.load(path, map_location="cpu", weights_only=True)
@@ -129,7 +129,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
 
 
 def truncate_events(folder: Path, checkpoint: Path | None) -> None:
-    """Cut off what TensorBoard was told after the checkpoint: it will be told again."""
+    """Cut off the TensorBoard events after the checkpoint, which will be written again."""
     events: dict[str, int] = {}
     if checkpoint:
         callbacks = torch.load(checkpoint, map_location="cpu", weights_only=True)["callbacks"]
@@ -144,6 +144,6 @@ def truncate_events(folder: Path, checkpoint: Path | None) -> None:
 
 
 def write_split(folder: Path, dataset: DataSet) -> None:
-    """split.csv: which record was on which side."""
+    """Write split.csv: the split, group and kind of each record."""
     rows = [{"id": r.id, "split": r.split, "group": r.group, "kind": r.kind} for r in dataset.records]
     write_table(folder / "split.csv", rows)
