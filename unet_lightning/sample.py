@@ -54,7 +54,7 @@ def to_sample(
             check_whole(array, name)
         if array is not None and array.shape[:2] != image.shape[:2]:
             raise InputError(
-                f"{name} is {_size(array)}, its image is {_size(image)}; expected equal sizes; resize or replace one"
+                f"{name} is {_size(array)}, its image is {_size(image)}; expected equal sizes; give both the same size"
             )
     if not np.isfinite(image).all():
         raise InputError(
@@ -75,7 +75,9 @@ def check_whole(label: NDArray[Any], name: str) -> None:
         if strange.size:
             raise InputError(f"{name} holds {strange[0]:.4g}; expected whole numbers; store them as integers")
     if name == "instances" and label.size and label.min() < 0:
-        raise InputError(f"instances hold {label.min()}; expected 0 for background and 1, 2, … for objects; renumber")
+        raise InputError(
+            f"instances hold {label.min()}; expected 0 for background and 1, 2, … for objects; correct them"
+        )
 
 
 def renumbered(instances: NDArray[Any]) -> NDArray[np.int32]:

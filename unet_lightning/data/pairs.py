@@ -90,7 +90,7 @@ def files(folder: Path, endings: Sequence[str]) -> dict[str, Path]:
             name = path.name[: -len(ending)]
             if name in found:
                 raise InputError(
-                    f"{path} and {found[name]} share a name; expected one file per name; rename one of them"
+                    f"{path} and {found[name]} share a name; expected one file per name; give each its own"
                 )
             found[name] = path
     return found
