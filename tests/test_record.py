@@ -72,7 +72,9 @@ def test_a_missing_val_is_a_fifth_of_the_training_groups():
     assert sorted(sides.values()) == ["test"] * 2 + ["train"] * 6 + ["val"] * 2
 
 
-@pytest.mark.parametrize(("groups", "words"), [("ab", "2 groups can't make train and val and test"), ("a", "1 group ")])
+@pytest.mark.parametrize(
+    ("groups", "words"), [("ab", "2 groups can't be divided into train and val"), ("a", "1 group ")]
+)
 def test_too_few_groups(groups, words):
     with pytest.raises(InputError, match=words):
         assign_splits([record for record in RECORDS if record.group in groups], 0)

@@ -1,4 +1,4 @@
-"""The laboratory for U-Net segmentation."""
+"""U-Net segmentation: training, evaluation, prediction and sweeps."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ __all__ = ["__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """`load`, imported when it is asked for: other parts of the package must not wait for torch."""
+    """`load`, imported only when it is used, so that other parts of the package start without torch."""
     if name != "load":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from unet_lightning.prediction.load import load

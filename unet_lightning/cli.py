@@ -1,4 +1,4 @@
-"""`unet-lightning VERB FILES key=value…`: flags only for files, everything else are overrides."""
+"""`unet-lightning VERB FILES key=value…`: flags are for files only, all other settings are overrides."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ VERBS = {
     "train": "train and score a network; python train.py is the same",
     "predict": "label images of any size with a checkpoint or an ensemble",
     "evaluate": "score a checkpoint on whole images, with intervals and a report",
-    "compare": "tell which of several evaluated runs is better, on the same images",
+    "compare": "test which of several evaluated runs is better, on the same images",
     "tune": "choose the post-processing on the validation split",
     "export": "write a network that runs without torch, with an example that does",
     "validate": "check a data set without training: description, errors, leakage, contact sheet",
@@ -49,7 +49,7 @@ def train() -> None:
 
 
 def run(verb: str, arguments: list[str]) -> None:
-    """Run a verb and exit with its code, 2 where it refuses what came."""
+    """Run a verb and exit with its code; 2 for wrong arguments or input."""
     try:
         with _quiet_when_nobody_reads():
             code = import_module(f"unet_lightning.command.{verb.replace('-', '_')}").main(arguments)
@@ -60,7 +60,7 @@ def run(verb: str, arguments: list[str]) -> None:
 
 @contextmanager
 def _quiet_when_nobody_reads() -> Iterator[None]:
-    """Where whoever read the output has gone, as `head` does, end without a traceback, and not as if all were done."""
+    """If the reader of a pipe has closed it, as `head` does, end without a traceback and with a nonzero exit code."""
     try:
         try:
             yield

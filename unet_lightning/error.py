@@ -1,4 +1,4 @@
-"""InputError: what is wrong, and here is how to mend it. Interrupted: stopped on request."""
+"""InputError: what is wrong and how to correct it. Interrupted: stopped by a signal."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,17 @@ def printable(text: str) -> str:
 
 
 class InputError(ValueError):
-    """What came, what was expected, and the override that mends it. The command line prints it and exits with 2."""
+    """What was given, what was expected, and the override or action that corrects it.
+
+    The command line prints the message and exits with 2.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
 
 
 class Interrupted(SystemExit):
-    """A run that was asked by a signal to stop; what it had is saved. Ends the program with 128 + the signal."""
+    """A run that a signal asked to stop; its state is saved. The program ends with exit code 128 + signal number."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(128 + signum)
@@ -43,7 +46,7 @@ def some(names: Sequence[object]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A sentence that offers the nearest right name, or all of them when none is near."""
+    """A phrase that suggests the most similar known name, or lists all of them when none is similar."""
     known = sorted(names)
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"

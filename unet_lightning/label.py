@@ -1,4 +1,4 @@
-"""How stored label values mean classes, what to write when they don't, and the colours of classes."""
+"""Stored label values to class ids, the error messages for unknown values, and the colours of classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,15 +12,16 @@ from unet_lightning.error import InputError
 Color = tuple[int, int, int]  # red, green, blue
 ORANGE, SKY_BLUE, GREEN, YELLOW = (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)
 BLUE, VERMILION, PURPLE = (0, 114, 178), (213, 94, 0), (204, 121, 167)
-PALETTE = ((0, 0, 0), ORANGE, SKY_BLUE, GREEN, YELLOW, BLUE, VERMILION)  # Okabe and Ito: told apart by the colour-blind
+PALETTE = ((0, 0, 0), ORANGE, SKY_BLUE, GREEN, YELLOW, BLUE, VERMILION)  # Okabe and Ito: safe for colour-blind people
 
 
 @dataclass(frozen=True)
 class LabelEncoding:
-    """What the values of a mask file stand for.
+    """The meaning of the values in a mask file.
 
-    classes: their number K. ignore: a stored value that counts nowhere. values: stored value to class id; without it
-    they are the same. colors: RGB of every class, for colour-coded masks. threshold: everything above is class 1.
+    classes: their number K. ignore: the stored value of ignored pixels, which neither loss nor scores use. values:
+    stored value to class id; None if they are the same. colors: RGB of every class, for colour-coded masks. threshold:
+    stored values above it are class 1, the others class 0.
     """
 
     classes: int
@@ -44,7 +45,7 @@ class LabelEncoding:
             )
         if self.colors is not None and len(self.colors) != self.classes:
             raise InputError(
-                f"data.colors names {len(self.colors)} colours for {self.classes} classes; give one a class"
+                f"data.colors names {len(self.colors)} colours for {self.classes} classes; give one for each class"
             )
         if self.colors is not None:
             self.table.update(zip(color_codes(np.array(self.colors)).tolist(), range(self.classes), strict=True))
@@ -52,7 +53,10 @@ class LabelEncoding:
             self.table.update(self.values or {k: k for k in range(self.classes)})
 
     def decode(self, stored: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Stored (H, W) values or (H, W, 3) colours to class ids and valid, (H, W); InputError for unknown ones."""
+        """Stored (H, W) values or (H, W, 3) colours to class ids (H, W) and valid (H, W), false where ignored.
+
+        InputError for values or colours without a class.
+        """
         if stored.ndim == 3:
             if self.colors is None:
                 raise InputError(self._colours_found(stored))
@@ -93,21 +97,23 @@ class LabelEncoding:
         return f"mask holds values {{{shown}}}; expected {expected}; {remedy}"
 
     def _colours_found(self, stored: NDArray[Any]) -> str:
-        """The line that maps the most frequent colours, in the order of their pixels."""
+        """An error message with an override that maps the most frequent colours to classes, most frequent first."""
         codes, counts = np.unique(color_codes(stored), return_counts=True)
         frequent = [list(color(int(c))) for c in codes[np.argsort(-counts)][: self.classes]]
         line = str(frequent).replace(" ", "")
         more = f" of {len(codes)} colours" if len(codes) > self.classes else ""
-        return f"mask is a colour picture; expected one class id a pixel; set 'data.colors={line}'{more}, class 0 first"
+        return (
+            f"mask is a colour picture; expected one class id per pixel; set 'data.colors={line}'{more}, class 0 first"
+        )
 
 
 def color(code: int) -> Color:
-    """The colour of a number."""
+    """Red, green and blue of a code from `color_codes`."""
     return code >> 16 & 255, code >> 8 & 255, code & 255
 
 
 def color_codes(colors: NDArray[Any]) -> NDArray[np.int32]:
-    """(..., 3) colours to one whole number each, (...)."""
+    """(..., 3) colours to one whole number each, 65536 red + 256 green + blue, (...) int32."""
     red, green, blue = (colors[..., k].astype(np.int32) for k in range(3))
     return red << 16 | green << 8 | blue
 

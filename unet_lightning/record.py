@@ -20,10 +20,10 @@ SHARE = 0.2  # of the groups, for val and for test
 class Record:
     """One labelled image.
 
-    `group` names what must not be divided between splits (patient, sequence, plate); it is the id where images are
-    independent. `split` is one of train, val, test, or empty as long as none is published. `kind` is an optional
-    stratum by which the report breaks its scores down. `page` is the slice of a volume or the page of a stack.
-    `parts` are further files of the label: one mask a class or an object, a field of view, markers.
+    `group` names images that must stay in the same split (of one patient, sequence, plate); empty where images are
+    independent. `split` is train, val or test; empty if the data set publishes none. `kind` is an optional category of
+    images that the report scores separately. `page` is the slice of a volume or the page of a stack. `parts` are
+    further files of the label: one mask for each class or object, a field of view, markers.
     """
 
     id: str
@@ -47,8 +47,8 @@ class DataSet:
     """Records, the names of their classes (class 0 first), how one is read, what was already found to be wrong, and
     notes on what was understood in a way that may not be meant.
 
-    palette: RGB of every class as its publisher draws them, or empty. background: whether class 0 is background, which
-    scores of the foreground leave out.
+    findings: errors found so far, one line each. palette: RGB of every class as the publisher defines them, or empty.
+    background: whether class 0 is background, which scores of the foreground leave out.
     """
 
     records: tuple[Record, ...]
@@ -78,7 +78,11 @@ def assign_splits(
     folds: Annotated[int, Ge(2)] = 5,
     train_images: Annotated[int, Ge(1)] | None = None,
 ) -> tuple[Record, ...]:
-    """Records with their splits, as `_assigned` says; of the training split at most `train_images`, evenly spread."""
+    """Records with their splits: the published ones, or whole groups, ordered by a hash of the seed and their names.
+
+    fold: the cross-validation fold, of `folds`, that is held out. train_images: keep at most this many training
+    images, evenly spread. InputError where there are too few groups.
+    """
     assigned = _assigned(records, seed, fold, folds)
     train = [record for record in assigned if record.split == "train"]
     if train_images is None or train_images >= len(train):
@@ -88,11 +92,11 @@ def assign_splits(
 
 
 def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: int) -> tuple[Record, ...]:
-    """Keep what is published and fill in what isn't, whole groups at a time, ordered by a seeded hash of their names.
+    """Keep the published splits and add the missing ones, by whole groups, ordered by a seeded hash of their names.
 
-    Nothing published: 60/20/20. A published training split without a val: a fifth of its groups becomes val.
-    fold: cross-validation. A published test stays; fold `fold` of the other groups is val, or without a published test
-    it is test and the next one val.
+    No published splits: 60/20/20. A published training split without val: a fifth of its groups becomes val.
+    fold: cross-validation. A published test split stays, and fold number `fold` of the other groups is val; without a
+    published test split that fold is test and the next one is val.
     """
     strange = sorted({r.split for r in records} - {"", *SPLITS})
     if strange or len({bool(r.split) for r in records}) > 1:
@@ -108,7 +112,9 @@ def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: int
     names = ("val",) if published else ("val", "test")
     if len(movable) <= len(names):
         many = "1 group" if len(movable) == 1 else f"{len(movable)} groups"
-        raise InputError(f"{many} can't make {' and '.join(('train', *names))}; add images, or a manifest with splits")
+        raise InputError(
+            f"{many} can't be divided into {' and '.join(('train', *names))}; add images, or a manifest with splits"
+        )
     size = max(1, round(SHARE * len(movable)))
     held_out = [name for name in names for _ in range(size)]
     sides = ["train"] * (len(movable) - len(held_out)) + held_out
@@ -133,7 +139,7 @@ def _groups(records: Sequence[Record], seed: int) -> list[str]:
 
 
 def _moved(records: Sequence[Record], side: Mapping[str, str], keep: str) -> tuple[Record, ...]:
-    """Every record on the side of its group, but those that are in the split `keep`."""
+    """Every record in the split of its group, except the records that are already in the split `keep`."""
     return tuple(r if keep and r.split == keep else replace(r, split=side[r.group or r.id]) for r in records)
 
 
@@ -150,7 +156,7 @@ def keep_splits(
 
 
 def split_hash(records: Sequence[Record]) -> str:
-    """12 hex digits that change when any image changes sides."""
+    """12 hex digits that change when any image moves to another split."""
     return _digest("\n".join(sorted(f"{r.split}/{r.id}" for r in records)))[:12]
 
 

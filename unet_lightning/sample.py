@@ -1,4 +1,4 @@
-"""What a record becomes: arrays as they were read, and the one check that names what is wrong with them."""
+"""The arrays that are read for a record, and the check that says what is wrong with them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
 
-COUNTED = 1 << 20  # object numbers below this are counted, not sorted
+COUNTED = 1 << 20  # object numbers below this are renumbered by counting instead of sorting
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and its label, native, before anything was done to it.
+    """One image and its label as read from the files, before any resizing or normalisation.
 
     image: (H, W, C) of the file's dtype, C >= 1, colour in RGB order, alpha dropped.
     mask: (H, W) uint8 class ids. valid: (H, W) bool, false where the label is to be ignored.
@@ -62,15 +62,15 @@ def to_sample(
     instances = None if instances is None else np.ma.getdata(instances)
     label = instances if mask is None else mask
     if label is None:
-        raise InputError("neither a mask nor instances; expected one label for every image; add it")
+        raise InputError("neither a mask nor instances; expected at least one of them for every image; add it")
     if instances is not None and instances.ndim != 2:
-        raise InputError("instances are a colour picture; expected one object number a pixel; store them so")
+        raise InputError("instances are a colour picture; expected one object number per pixel; store one channel")
     for name, array in (("mask", mask), ("instances", instances)):
         if array is not None:
             check_whole(array, name)
         if array is not None and array.shape[:2] != image.shape[:2]:
             raise InputError(
-                f"{name} is {_size(array)}, its image is {_size(image)}; expected equal sizes; make both of one size"
+                f"{name} is {_size(array)}, its image is {_size(image)}; expected equal sizes; give both the same size"
             )
     if not np.isfinite(image).all():
         raise InputError(
@@ -103,17 +103,19 @@ def _without_data(
 
 
 def check_whole(label: NDArray[Any], name: str) -> None:
-    """InputError unless a label holds whole, finite numbers, none below 0 for instances."""
+    """InputError unless a label array holds whole, finite numbers, and no negative ones if `name` is instances."""
     if not np.issubdtype(label.dtype, np.integer):
         strange = label[~np.isfinite(label) | (label != np.round(label))]
         if strange.size:
             raise InputError(f"{name} holds {strange[0]:.4g}; expected whole numbers; store them as integers")
     if name == "instances" and label.size and label.min() < 0:
-        raise InputError(f"instances hold {label.min()}; expected 0 for background and numbers above; store them so")
+        raise InputError(
+            f"instances hold {label.min()}; expected 0 for background and 1, 2, … for objects; correct them"
+        )
 
 
 def renumbered(instances: NDArray[Any]) -> NDArray[np.int32]:
-    """(H, W) object numbers in their order as 0, 1, 2, …: however large they were, no two objects become one."""
+    """(H, W) object numbers of any size to consecutive numbers 0, 1, 2, … in the same order, (H, W)."""
     if instances.max(initial=0) < COUNTED:  # the same as below, without sorting
         occurs = np.bincount(instances.ravel().astype(np.int64), minlength=1) > 0
         occurs[0] = False

@@ -1,8 +1,9 @@
 """The overlap-tile strategy: the only code that knows about borders.
 
 A network's output pixel is exact when its input reaches `halo` pixels further on every side. Tiles are therefore read
-with that much context, true neighbours first and mirrored ones beyond the image, and the exact middles are put side by
-side. Stitched tiles equal one pass over the mirror-padded image.
+with that much context: the image's own pixels where there are any, mirrored ones beyond its edge. The exact central
+parts are put side by side; the result equals one pass over the mirror-padded image.
+Ronneberger et al., MICCAI 2015, doi:10.1007/978-3-319-24574-4_28.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,9 +21,9 @@ from unet_lightning.runtime.prefetch import prefetch
 
 
 class Geometry(Protocol):
-    """What tiling must know of a network; `unet_lightning.model.geometry` has the definitions."""
+    """The properties of a network that tiling uses; `unet_lightning.model.geometry` defines them."""
 
-    margin: Any  # properties there, so that no type would fit both
+    margin: Any  # read-only properties there, which typed attributes of a Protocol wouldn't match
     halo: Any
     multiple: Any
     exact: Any
@@ -53,9 +54,10 @@ def mirror_index(start: int, stop: int, size: int) -> NDArray[np.intp]:
 
 
 def window(array: Any, top: int, left: int, height: int, width: int, channels_first: bool = False) -> Any:
-    """A rectangle of an image that may reach beyond it, where it is mirrored; of the image only the rectangle is read.
+    """A rectangle of an image, (height, width) or (height, width, C), mirrored where it lies beyond the image.
 
-    array: NumPy array, tensor or whatever is read by slices, (H, W) or (H, W, C), or (..., H, W) with `channels_first`.
+    array: NumPy array, tensor or any object that is read by slices, (H, W) or (H, W, C), or (..., H, W) with
+    `channels_first`, which gives (..., height, width). Only the rectangle is read.
     """
     lead = (slice(None),) * (array.ndim - 2 if channels_first else 0)
     axes = list(zip((top, left), (height, width), array.shape[len(lead) :], strict=False))
@@ -69,7 +71,7 @@ def window(array: Any, top: int, left: int, height: int, width: int, channels_fi
 
 
 def inside(top: int, left: int, height: int, width: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(height, width) bool: which pixels of a rectangle lie in an image of this shape and aren't mirrored ones."""
+    """(height, width) bool: which pixels of a rectangle lie inside an image of shape (H, W)."""
     rows, columns = np.arange(top, top + height), np.arange(left, left + width)
     return np.outer((rows >= 0) & (rows < shape[0]), (columns >= 0) & (columns < shape[1]))
 
@@ -81,7 +83,10 @@ def tile_side(size: int, tile: int, multiple: int) -> int:
 
 
 def gaussian(height: int, width: int) -> Tensor:
-    """(height, width) float32 weight of a tile's pixels: a Gaussian with a standard deviation of an eighth."""
+    """(height, width) float32 weight of a tile's pixels: a Gaussian, standard deviation an eighth of the side.
+
+    As in nnU-Net (Isensee et al., Nature Methods 2021, doi:10.1038/s41592-020-01008-z).
+    """
     axes = [torch.exp(-0.5 * ((torch.arange(n) - (n - 1) / 2) / (n / 8)) ** 2) for n in (height, width)]
     return torch.outer(*axes).clamp_min(1e-4)
 
@@ -95,8 +100,8 @@ Box = tuple[int, int, int, int]
 class TileScorer:
     """A network and the image whose tiles it scores.
 
-    read: (top, left, height, width) to what lies there, (C, height, width) normalised, mirrored beyond the image.
-    score: (B, C, h, w) to scores (B, K, h - 2 halo, w - 2 halo).
+    read: function of (top, left, height, width) that returns this rectangle of the normalised image, (C, height,
+    width), mirrored beyond its edge. score: (B, C, h, w) to scores (B, K, h - 2 halo, w - 2 halo).
     """
 
     geometry: Geometry
@@ -106,7 +111,7 @@ class TileScorer:
 
 @dataclass(frozen=True)
 class Grid:
-    """How an image is cut: tiles of equal `sides` whose origins lie `steps` apart, beginning at -start."""
+    """How an image is cut: tiles of equal `sides` (height, width); their corners lie `steps` apart, from -start on."""
 
     shape: tuple[int, int]
     sides: tuple[int, int]
@@ -125,7 +130,7 @@ class Grid:
 
 
 def cut(shape: tuple[int, int], geometries: Sequence[Geometry], tile: int, start: int = 0) -> Grid:
-    """The grid for networks that look at an image together; tiles overlap where one of them isn't exact."""
+    """The grid of tiles for an ensemble of networks; tiles overlap by half if one of the networks isn't `exact`."""
     multiple = max(geometry.multiple for geometry in geometries)
     parts = 1 if all(geometry.exact for geometry in geometries) else 2
     height, width = (tile_side(size + start, tile, multiple * parts) for size in shape)
@@ -150,8 +155,8 @@ def predict_tiled(
 ) -> Tensor:
     """Logits of a whole image (C, H, W), normalised: (K, H, W) on its device, float32 (float64 of a float64 network).
 
-    network: states its `geometry` and maps (B, C, h, w) to logits by `interior`. views: how a tile is looked at, given
-    `interior` and the tile; once as it is by default. The rest as in `predict_tiles`.
+    network: has a `geometry`, and `interior`, which maps (B, C, h, w) to logits. views: test-time augmentation, called
+    with `interior` and the tiles; None predicts each tile once. The other arguments as in `predict_tiles`.
     """
     score = partial(views, network.interior) if views else network.interior
     scorer = TileScorer(network.geometry, partial(window, image, channels_first=True), score)
@@ -180,7 +185,7 @@ def _tiles(scorers: Sequence[TileScorer], grid: Grid, batch: int) -> Iterator[tu
 def _inputs(
     scorers: Sequence[TileScorer], grid: Grid, batch: int
 ) -> Iterator[tuple[list[tuple[int, int]], list[Tensor]]]:
-    """Origins of a batch of tiles, and of every scorer its input: `halo` pixels of context on each side."""
+    """Origins of a batch of tiles, and the input of each scorer, (B, C, h, w) with `halo` pixels of context."""
     remaining = grid.origins()
     while origins := list(islice(remaining, batch)):
         yield origins, [torch.stack([_read_tile(scorer, grid, *origin) for origin in origins]) for scorer in scorers]
@@ -193,7 +198,7 @@ def _read_tile(scorer: TileScorer, grid: Grid, y: int, x: int) -> Tensor:
 
 
 def _clip(grid: Grid, tiles: Iterable[tuple[tuple[int, int], Tensor]]) -> Pieces:
-    """Tiles side by side: what of them lies in the image."""
+    """The part of each tile that lies inside the image."""
     (rows, columns), (height, width) = grid.shape, grid.sides
     for (y, x), scores in tiles:
         top, left, bottom, right = max(0, y), max(0, x), min(rows, y + height), min(columns, x + width)
@@ -201,7 +206,9 @@ def _clip(grid: Grid, tiles: Iterable[tuple[tuple[int, int], Tensor]]) -> Pieces
 
 
 def _blend(grid: Grid, tiles: Iterable[tuple[tuple[int, int], Tensor]]) -> Pieces:
-    """Half-overlapping tiles, weighted: a quarter of a tile is done when the tile that begins there was added."""
+    """Weighted mean of tiles that overlap by half. A quarter of a tile is complete once the tile whose top left corner
+    lies there has been added.
+    """
     (rows, columns), (height, width) = grid.shape, grid.steps
     waiting: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
     quarters = Grid(grid.shape, grid.steps, grid.steps, grid.start)

@@ -62,7 +62,7 @@ def test_a_manifest_with_windows_line_ends_and_a_byte_order_mark(tmp_path):
         (lambda root: None, "data.root"),
         (lambda root: root.mkdir(), "holds no pictures"),
         (lambda root: write(root / "images" / "a.png"), "no masks/ and no instances/"),
-        (lambda root: [write(root / "images" / f"a{s}") for s in (".png", ".tif")], "have one name"),
+        (lambda root: [write(root / "images" / f"a{s}") for s in (".png", ".tif")], "share a name"),
     ],
 )
 def test_a_folder_that_cannot_be_used_says_what_was_expected(tmp_path, prepare, words):

@@ -134,7 +134,7 @@ QUESTIONABLE = [
     (lambda r: image(r, "masks/3", np.zeros((140, 133), np.uint8)), "no pixel of foreground in the split 'val'"),
     (lambda r: image(r, "images/2", np.full((140, 132), 9, np.uint8)), "1 pictures show one grey value only: images/2"),
     (lambda r: image(r, "images/2", np.full((140, 132), 900, np.uint16)), "5 of uint8, 1 of uint16"),
-    (lambda r: image(r, "masks/2", np.full((140, 132), 255, np.uint8)), "no labelled pixel that counts: images/2"),
+    (lambda r: image(r, "masks/2", np.full((140, 132), 255, np.uint8)), "have only ignored pixels: images/2"),
     (lambda r: both(r, "2", lambda _: np.eye(40, dtype=np.uint8)), "are smaller than data.crop=128: images/2"),
     (lambda r: both(r, "2", lambda f: cv2.imread(str(f / "1.png"), -1)), "images/1, images/2 are the same picture"),
     (lambda r: both(r, "3", lambda f: cv2.imread(str(f / "1.png"), -1).T), "images/3 (val) and images/1"),

@@ -107,7 +107,7 @@ def test_one_lucky_seed_does_not_win(tmp_path):
     main([str(tmp_path), "--score", "iou"])
     text = (tmp_path / "sweep.md").read_text()
     assert "python train.py loss=ce" in text
-    assert "1 with fewer seeds stand higher so far" in text
+    assert "1 with fewer seeds have a higher mean so far" in text
     assert "foreground iou" in text
 
 

@@ -86,7 +86,7 @@ def test_a_sweep_trains_each_trial_on_two_processes_into_one_folder_with_one_log
         assert json.loads((trial / "results.json").read_text())["status"] == "finished"
         assert len(list(trial.rglob("*.log"))) == 1
         assert len(list(trial.rglob("results.json"))) == 1
-        assert (trial / "train.log").read_text().count("none given: groups shared out") == 1
+        assert (trial / "train.log").read_text().count("none given: groups divided") == 1
     weights = [torch.load(trial / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"] for trial in trials]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 

@@ -1,4 +1,4 @@
-"""Augmentation: one warp of our own, then whatever albumentations offers, both seeded sample by sample."""
+"""Augmentation: first the package's own warp, then transforms of albumentations; both are seeded for each sample."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from unet_lightning.augment.warp import Square, Warp, lies_inside, sample_at
 from unet_lightning.tiling import inside, window
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it asks the network for its version
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
 
 Arrays = list[NDArray[Any]]
-Randomness = Callable[[str], np.random.Generator]  # "warp", "spatial" or "photometric" to numbers of its own
+Randomness = Callable[[str], np.random.Generator]  # "warp", "spatial" or "photometric" to a generator for this step
 
 
 class Augment:
     """Transforms of an image and its labels together; labels are resampled by nearest neighbour.
 
-    warp: mirroring, rotation, scaling and deformation as one map; None reads crops as they are.
-    spatial: stock transforms of albumentations by name, in their order.
-    context: how much further than the crop these reach, as a share of its side (a rotation by any angle: 0.2072 on each
-    side, (sqrt(2) - 1) / 2). photometric: stock transforms of the image alone, which sees [0, 1].
+    warp: mirroring, rotation, scaling and deformation as one map of coordinates; None reads crops unchanged.
+    spatial: spatial transforms of albumentations by name, in their order. context: how far these read beyond the crop
+    on each side, as a share of its side (rotation by any angle: (sqrt(2) - 1) / 2 = 0.2072). photometric: transforms
+    of albumentations that change the image only, whose values are scaled to [0, 1] for them.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Augment:
     def __call__(
         self, image: NDArray[Any], labels: Sequence[NDArray[Any]], square: Square, rim: int, random: Randomness
     ) -> tuple[NDArray[Any], Arrays]:
-        """Read a square and `rim` pixels around it, of an image (H, W, C) and its labels (H, W), augmented.
+        """Read a square with `rim` pixels around it from an image (H, W, C) and its labels (H, W), augmented.
 
-        Beyond the image everything is mirrored; a last label is added that is 1 inside it and 0 beyond.
-        random: numbers of the sample, which with the square alone decide the transforms.
+        With s = side + 2 rim: image (s, s, C) and labels (s, s). Beyond the edge of the image everything is mirrored;
+        one more label is appended that is 1 inside the image and 0 beyond. random: the sample's random generators.
         """
         context = ceil(self.context * (square.side + 2 * rim)) if self.spatial_transforms else 0
         image, found = self._read(image, labels, square, rim + context, random)
@@ -56,7 +56,7 @@ class Augment:
         return image, found
 
     def photometric(self, image: NDArray[Any], value_range: tuple[float, float], random: Randomness) -> NDArray[Any]:
-        """Change grey values or colours of an image (H, W, C), its range in the file brought to [0, 1] and back."""
+        """Change grey values or colours of an image (H, W, C); `value_range` is scaled to [0, 1] and back."""
         if self.photometric_transforms is None:
             return image
         low, high = value_range
@@ -81,18 +81,18 @@ class Augment:
 
 
 def compose(transforms: Mapping[str, Any]) -> Any:
-    """Stock transforms as one; albumentations is imported by those who use it."""
+    """Transforms of albumentations as one `Compose`; albumentations is imported only here, when it is used."""
     import albumentations
 
     return albumentations.Compose(list(transforms.values()))
 
 
 def seed(composed: Any, random: np.random.Generator) -> None:
-    """Give every transform numbers of its own: `Compose.set_random_seed` gives all of them the same ones."""
+    """Give every transform its own random numbers; `Compose.set_random_seed` would give all of them the same."""
     for transform in composed.transforms:
         transform.set_random_seed(int(random.integers(2**32)))
 
 
 def crop_rim(array: NDArray[Any], rim: int) -> NDArray[Any]:
-    """An array (H, W, …) without a rim."""
+    """(H, W, …) to (H - 2 rim, W - 2 rim, …)."""
     return array[rim : array.shape[0] - rim, rim : array.shape[1] - rim]

@@ -1,6 +1,6 @@
 """Rotation, scaling, mirroring and elastic deformation as one map of coordinates, so that an image is resampled once.
 
-What is read is the image itself wherever the map leads inside it, and its mirror image beyond; nothing is ever filled.
+Coordinates inside the image read its pixels, coordinates beyond its edge its mirror image; no constant is filled in.
 """
 
 from collections.abc import Sequence
@@ -28,12 +28,13 @@ class Square(NamedTuple):
 
 
 class Warp:
-    """Draws a map of coordinates (2, h, w): from which row and column of the image each pixel of a crop is read.
+    """A random map of coordinates (2, h, w): from which row and column of the image each pixel of a crop is read.
 
-    mirror: whether a crop is mirrored, with probability 1/2 an axis.
-    rotation: largest angle in degrees, drawn evenly. scale: smallest and largest magnification, drawn evenly in the
-    logarithm. elastic: standard deviation in pixels of the normal displacements on a coarse `grid` x `grid` grid that
-    spans the network's input, brought to pixels by bicubic interpolation (Ronneberger et al.: 10 px on 3x3).
+    mirror: whether each axis is mirrored with probability 1/2.
+    rotation: largest angle in degrees; angles are uniformly distributed. scale: smallest and largest magnification;
+    its logarithm is uniformly distributed. elastic: standard deviation, in pixels, of the normally distributed
+    displacements on a coarse `grid` x `grid` grid that spans the network's input; bicubic interpolation gives those of
+    all pixels (Ronneberger et al., doi:10.1007/978-3-319-24574-4_28: 10 pixels on 3x3).
     probability: share of the samples that are rotated, scaled and deformed.
     """
 
@@ -50,7 +51,7 @@ class Warp:
         self.elastic, self.grid, self.probability = elastic, grid, probability
 
     def __call__(self, square: Square, rim: int, random: np.random.Generator) -> Coordinates:
-        """Coordinates (2, side + 2 rim, side + 2 rim) for a square and its surroundings."""
+        """Coordinates (2, side + 2 rim, side + 2 rim) float32 for a square and `rim` pixels around it."""
         flips = random.integers(2, size=2) if self.mirror else np.zeros(2, int)
         applied = random.uniform() < self.probability
         angle = np.deg2rad(random.uniform(-self.rotation, self.rotation)) * applied
@@ -91,9 +92,10 @@ def coordinates(
 
 @cache
 def bicubic(number: int, side: int, rim: int = 0) -> NDArray[np.float32]:
-    """(side + 2 rim, number): from values at nodes, the first and last of which are end pixels, to all pixels.
+    """Interpolation matrix (side + 2 rim, number) from values at `number` nodes to all pixels of an axis.
 
-    Keys' cubic convolution with a = -1/2; beyond the ends, in the rim too, the values go on in a straight line.
+    The first and the last node are the end pixels of the side. Cubic convolution with a = -1/2 (Keys, IEEE TASSP 1981,
+    doi:10.1109/TASSP.1981.1163711); beyond the ends, also in the rim, the values are extrapolated linearly.
     """
     step = (number - 1) / max(1, side - 1)
     place = np.arange(-rim, side + rim) * step
@@ -114,7 +116,10 @@ def bicubic(number: int, side: int, rim: int = 0) -> NDArray[np.float32]:
 
 
 def sample_at(array: NDArray[Any], where: Coordinates, interpolation: int) -> NDArray[Any]:
-    """array (H, W) or (H, W, C) at coordinates (2, h, w): (h, w) or (h, w, C), mirrored beyond the image."""
+    """array (H, W) or (H, W, C) at coordinates (2, h, w): (h, w) or (h, w, C) of its dtype, mirrored beyond its edge.
+
+    interpolation: a flag of OpenCV, `cv2.INTER_NEAREST` for labels.
+    """
     low = np.floor(where.min((1, 2))).astype(int) - 2
     high = np.ceil(where.max((1, 2))).astype(int) + 3
     part = window(array, int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
@@ -132,7 +137,7 @@ def sample_at(array: NDArray[Any], where: Coordinates, interpolation: int) -> ND
 
 
 def lies_inside(where: Coordinates, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """(h, w): 1 where the nearest pixel to the coordinates is one of the image's, 0 where it is mirrored."""
+    """(h, w) uint8: 1 where coordinates (2, h, w) lie inside an image of this shape (H, W), 0 where they don't."""
     rows, columns = where
     height, width = shape
     found: NDArray[np.bool_] = (rows > -0.5) & (rows < height - 0.5) & (columns > -0.5) & (columns < width - 0.5)

@@ -1,1 +1,1 @@
-"""Pictures and alarms during training."""
+"""Callbacks during training: pictures, curves, warnings and checkpoints."""

@@ -11,12 +11,12 @@ from unet_lightning.page.picture import heat
 
 
 class Curves(L.Callback):
-    """After every validation: pooled Dice and IoU of each class, the confusion matrix with rows (labelled) that
-    sum to 1, and a precision-recall curve of each class against the rest from pixels' probabilities.
+    """Logs after every validation: pooled Dice and IoU of each class, the confusion matrix with rows (labelled) that
+    sum to 1, and the precision-recall curve of each class against the rest over the pixels' probabilities.
     """
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log them."""
+        """Log scores, matrix and curves."""
         task: Any = pl_module
         if trainer.sanity_checking or not isinstance(trainer.logger, TensorBoardLogger) or "val" not in task.confusions:
             return
@@ -37,7 +37,7 @@ class Curves(L.Callback):
 
     @staticmethod
     def _precision_recall(writer: Any, tag: str, histogram: torch.Tensor, step: int) -> None:
-        """histogram: (2, bins) pixels of the rest and of the class by the class's probability."""
+        """histogram: (2, bins) pixels by the predicted probability of the class: other classes, then this class."""
         below_rest, below_class = histogram.flip(1).cumsum(1).flip(1).double()
         rest, own = histogram.sum(1).double()
         precision = below_class / (below_class + below_rest).clamp_min(1)

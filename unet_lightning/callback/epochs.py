@@ -1,4 +1,4 @@
-"""A line an epoch where no progress bar can be seen: in a log file, in the output of a queue."""
+"""One line per epoch where there is no progress bar: in a log file or the output of a job queue."""
 
 import logging
 import sys
@@ -30,7 +30,7 @@ class Epochs(L.Callback):
         self.started, self.first = time.perf_counter(), trainer.global_step
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say where the training is; the validation of this epoch is over."""
+        """Log losses, score and remaining time; the validation of this epoch is over."""
         if sys.stdout.isatty() or not trainer.is_global_zero:
             return
         values: dict[str, Any] = trainer.callback_metrics

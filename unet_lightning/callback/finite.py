@@ -1,4 +1,4 @@
-"""Stop at the first loss that is not finite, with what is needed to find out why."""
+"""Stop at the first loss or gradient that is not finite, and save the batch to find the cause."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from unet_lightning.error import InputError
 
 
 class Finite(L.Callback):
-    """Before a loss or gradient that is nan or infinite reaches the parameters: computes the loss again in float32,
-    saves the batch as `not_finite.pt` in the run's folder, and stops with an InputError.
+    """Checks the loss and the gradient before every step. If one is nan or infinite, it computes the loss again in
+    float32, saves the batch as `not_finite.pt` in the run's folder and stops with an InputError.
     """
 
     def __init__(self) -> None:
@@ -25,14 +25,14 @@ class Finite(L.Callback):
         self.batch = batch
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
-        """Look at the loss."""
+        """Check the loss."""
         if not torch.isfinite(loss):
             self._stop(trainer, pl_module, f"the loss is {loss.item()}")
 
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Look at the gradient, which may overflow where the loss did not; float16's scaler skips such steps itself."""
+        """Check the gradient, which may overflow where the loss doesn't; with float16 the scaler skips such steps."""
         if trainer.precision == "16-mixed":
             return
         gradients = [parameter.grad for parameter in pl_module.parameters() if parameter.grad is not None]
@@ -41,7 +41,7 @@ class Finite(L.Callback):
 
     def _stop(self, trainer: L.Trainer, pl_module: L.LightningModule, what: str) -> None:
         task: Any = pl_module
-        task.network.eval()  # so that looking again moves no batch-norm statistics
+        task.network.eval()  # so that this pass doesn't change the batch-norm statistics
         with torch.no_grad(), torch.autocast(pl_module.device.type, enabled=False):
             again = task.loss(task.network(self.batch["image"]), self.batch["mask"], self.batch["weight"])
         name = f"not_finite_{trainer.global_rank}.pt" if trainer.world_size > 1 else "not_finite.pt"

@@ -18,11 +18,11 @@ class Panels(L.Callback):
         self.validations = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on remembers."""
+        """What a checkpoint keeps of this callback."""
         return {"validations": self.validations}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember it."""
+        """Restore it from a checkpoint."""
         self.validations = state_dict["validations"]
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Says when training goes nowhere: a loss that rises, or a network that predicts background only."""
+"""Warns when training fails to progress: a loss that rises, or a network that predicts background only."""
 
 import logging
 from collections import deque
@@ -14,8 +14,8 @@ WINDOW = 20
 
 
 class Progress(L.Callback):
-    """Warns once when the mean loss of the last 20 steps exceeds `rise` times the lowest such mean so far, and after
-    every fit that ends with background only.
+    """Warns once when the mean loss of the last 20 steps exceeds `rise` times the lowest such mean so far, and after a
+    training whose last validation predicts background only.
     """
 
     def __init__(self, rise: Annotated[float, Gt(1)]) -> None:
@@ -25,18 +25,18 @@ class Progress(L.Callback):
         self.warned = False
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on remembers."""
+        """What a checkpoint keeps of this callback."""
         return {"losses": list(self.losses), "lowest": self.lowest, "warned": self.warned}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember it."""
+        """Restore it from a checkpoint."""
         self.losses.extend(state_dict["losses"])
         self.lowest, self.warned = state_dict["lowest"], state_dict["warned"]
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Follow the loss."""
+        """Update the mean loss, and warn if it has risen."""
         self.losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)  # Lightning divides it
         if len(self.losses) < WINDOW:
             return
@@ -52,7 +52,7 @@ class Progress(L.Callback):
             )
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Look at the last validation."""
+        """Check the predictions of the last validation."""
         task: Any = pl_module
         if "val" not in task.confusions:
             return

@@ -1,4 +1,4 @@
-"""Writes from time to time all that is needed to go on as if nothing had happened."""
+"""Writes checkpoints from which an interrupted run continues exactly as if it hadn't been interrupted."""
 
 import time
 import zlib
@@ -40,13 +40,13 @@ class Resume(Checkpoint):
         return time.monotonic() - self.started
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From here on a signal waits for the end of a batch."""
+        """From here on a signal stops the run only at the end of a batch."""
         self.step, self.written, self.signals.deferred = trainer.global_step, time.monotonic(), True
         loader: Any = trainer.train_dataloader
         loader.between_batches = partial(self._between, trainer, loader)
 
     def _between(self, trainer: L.Trainer, loader: Any) -> None:
-        """Look for signals and at the clock."""
+        """Between two batches: write a checkpoint if a signal came or `minutes` have passed."""
         if loader.batches_done % trainer.accumulate_grad_batches:
             return
         late = trainer.is_global_zero and time.monotonic() - self.written >= 60 * self.minutes
@@ -57,7 +57,7 @@ class Resume(Checkpoint):
             raise Interrupted(signum)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write, so that a signal need not wait for a long validation."""
+        """Write a checkpoint, so that a signal can stop a long validation at once."""
         if trainer.state.fn is not TrainerFn.FITTING or trainer.sanity_checking:
             return
         self.signals.deferred = False
@@ -68,32 +68,32 @@ class Resume(Checkpoint):
             raise Interrupted(signum)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Training goes on."""
+        """From here on a signal waits for the end of a batch again."""
         self.signals.deferred = trainer.state.fn is TrainerFn.FITTING
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """What follows has nothing to save."""
+        """From here on a signal stops the run at once; nothing is left to save."""
         self.signals.deferred = False
         if self.signals.signum:
             raise Interrupted(self.signals.signum)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run needs before it goes on, and the time it took."""
+        """The sizes of the event files at this point, and the time the run has taken."""
         return {"events": self.events, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Add the time taken before the interruption."""
         self.started -= state_dict["seconds"]
 
     def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """The folder may have been moved since: what was best then lies in it still."""
+        """The run's folder may have been moved since: correct the paths of the best checkpoint."""
         now = str(Path(trainer.default_root_dir, "checkpoints"))
         for name, state in checkpoint["callbacks"].items():
             if "dirpath" in state:
                 checkpoint["callbacks"][name] = _moved(state, state["dirpath"], now)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """A point before a validation says in Lightning's words that its first image is under way: it starts over."""
+        """In a checkpoint before a validation, mark the validation as begun, so that a resumed run starts it anew."""
         if trainer.validating:
             loops = checkpoint["loops"]["fit_loop"]
             loops["epoch_loop.val_loop.batch_progress"]["total"] |= {"ready": 1, "started": 1}
@@ -128,7 +128,7 @@ def sum_of(path: Path, start: int, end: int, found: int = 0) -> int:
 
 
 def _moved(value: Any, before: str, now: str) -> Any:
-    """A callback's state with the paths below one folder put below another."""
+    """A callback's state in which paths below folder `before` are paths below folder `now`."""
     if isinstance(value, dict):
         return {_moved(key, before, now): _moved(child, before, now) for key, child in value.items()}
     return now + value[len(before) :] if isinstance(value, str) and value.startswith(before) else value

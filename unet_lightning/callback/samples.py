@@ -1,4 +1,4 @@
-"""What the network is trained on, in TensorBoard: augmented crops with their labels, and their weight maps."""
+"""Training samples in TensorBoard: augmented crops with their labels and weight maps."""
 
 from typing import Annotated, Any
 
@@ -11,13 +11,13 @@ from unet_lightning.page.picture import displayable, heat, labels_over
 
 
 class Samples(L.Callback):
-    """At the start of training, `crops` crops of the first epoch: image, labels over it, weight map."""
+    """Logs `crops` crops of the first epoch at the start of training: image, labels over it, weight map."""
 
     def __init__(self, crops: Annotated[int, Ge(0)]) -> None:
         self.crops = crops
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Log them."""
+        """Log the crops."""
         if not isinstance(trainer.logger, TensorBoardLogger) or not trainer.is_global_zero or trainer.global_step:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]

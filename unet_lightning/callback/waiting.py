@@ -1,4 +1,4 @@
-"""How long the network waits for data."""
+"""Measures how long the network waits for data, and warns when it is too long."""
 
 import logging
 import time
@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 
 class Waiting(L.Callback):
-    """Logs `time/step`, seconds a training step takes, and `time/data_share`, the share of the time between the
-    end of one step and the end of the next that passed before the batch was there. Says so, once, when over an epoch
-    that share exceeds `most`.
+    """Logs `time/step`, the seconds of a training step, and `time/data_share`, the share of the time from the end of
+    one step to the end of the next that was spent waiting for the batch. Warns once when this share, over an epoch,
+    exceeds `most`.
     """
 
     def __init__(self, most: Annotated[float, Gt(0), Le(1)]) -> None:
@@ -30,13 +30,13 @@ class Waiting(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """The batch has come."""
+        """Note when the batch arrived."""
         self.started = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Log both times; the first batch of an epoch, for which the workers start, isn't counted against the data."""
+        """Log both times; the first batch of an epoch, for which the workers start, isn't included in the share."""
         now = time.perf_counter()
         step, wait = now - self.started, self.started - self.ended
         self.ended = now
@@ -45,12 +45,12 @@ class Waiting(L.Callback):
             self.waited, self.worked = self.waited + wait, self.worked + step
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Say what starves the network."""
+        """Warn if the network waited too long."""
         share = self.waited / max(self.waited + self.worked, 1e-9)
         if share > self.most and not self.said:
             self.said = True
             log.warning(
                 f"the network waited for data {100 * share:.0f} % of the time. Likely, in this order: too few loader "
-                "processes (data.num_workers=…, one a core), images that don't fit into memory (data.cache_gb=…), "
+                "processes (data.num_workers=…, one per core), images that don't fit into memory (data.cache_gb=…), "
                 "costly augmentation (augment=flip)"
             )

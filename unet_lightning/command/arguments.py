@@ -1,4 +1,4 @@
-"""What is typed after a verb: files, flags for files, and overrides."""
+"""The arguments of a verb: files, flags for files, and overrides."""
 
 import logging
 import sys
@@ -11,17 +11,17 @@ from unet_lightning.config.overrides import check_repeated
 
 
 def parser(verb: str, description: str) -> ArgumentParser:
-    """A parser for a verb's files and flags; `description` is shown by --help as it stands."""
+    """A parser for a verb's files and flags; --help shows `description` unchanged."""
     return ArgumentParser(
         f"unet-lightning {verb}", description=description, formatter_class=RawDescriptionHelpFormatter
     )
 
 
 def checkpoint_parser(verb: str, description: str) -> ArgumentParser:
-    """A parser of a verb that loads checkpoints, with --trust; what it logs is shown."""
+    """A parser for a verb that loads checkpoints, with --trust; also shows log messages on the terminal."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     rules = parser(verb, description)
-    rules.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help="whose classes may be built")
+    rules.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help="also build its classes")
     return rules
 
 
@@ -33,7 +33,7 @@ def parse(rules: ArgumentParser, arguments: Sequence[str]) -> tuple[Namespace, l
 
 
 def is_override(argument: str) -> bool:
-    """`key=value`, `+key=value`, `~key`; a path may hold an equals sign as well, as the folders of sweeps do."""
+    """Whether an argument is `key=value`, `+key=value` or `~key`; a path may contain = too, as folders of sweeps do."""
     if argument.startswith("~"):
         return "/" not in argument
     key, equals, _ = argument.partition("=")

@@ -14,12 +14,12 @@ HELP = """Compare evaluated runs image by image, on the same test images.
   unet-lightning compare outputs/…/loss=ce outputs/…/loss=dice
   unet-lightning compare a/evaluation/val b/evaluation/val --output comparison vary=postprocess
 
-RUN is a run's folder (its evaluated test split), an evaluation's folder, or an evaluation.json. Of every score and
-pair of runs: the mean difference over images (second minus first) with its 95 % bootstrap interval, Wilcoxon's
-signed-rank test, and its p after Holm's correction over the pairs of that score. Images of one group (a patient, a
-sequence) aren't independent: the interval resamples whole groups, and the test takes the mean of each group. Runs
-whose protocol differs are refused; vary=KEY names the keys of the protocol that are meant to differ. Writes
-comparison.md and comparison.csv with --output."""
+RUN is a run's folder (its evaluated test split), an evaluation's folder, or an evaluation.json. The table shows, for
+each score and pair of runs, the mean difference over images (second minus first) with its 95 % bootstrap interval,
+the p value of Wilcoxon's signed-rank test, and p after Holm's correction over the pairs. Images of one group (a
+patient, a sequence) aren't independent: the interval resamples whole groups, and the test uses the mean of each group.
+Runs whose protocols differ are refused, unless vary=KEY,KEY names the keys that are meant to differ. With --output the
+table is also written as comparison.md and comparison.csv."""
 
 
 def main(arguments: list[str]) -> int:
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
             raise InputError(f"{override}: {key} is not a key; {nearest(key, settings)}")
         settings[key] = value
     if not settings["resamples"].isdigit() or int(settings["resamples"]) < 100:
-        raise InputError(f"resamples={settings['resamples']}: expected a number from 100")
+        raise InputError(f"resamples={settings['resamples']}: expected a whole number, 100 or more")
     vary = [name for name in settings["vary"].strip("[]").split(",") if name]
     names = [str(run) for run in options.runs]
     if len({run.resolve() for run in options.runs}) < len(names):

@@ -1,4 +1,4 @@
-"""`unet-lightning convert data=… --output DIR`: any data set as the plain layout that `data=folder` reads."""
+"""`unet-lightning convert data=… --output DIR`: write any data set in the simple layout that `data=folder` reads."""
 
 import sys
 from pathlib import Path
@@ -11,20 +11,20 @@ from unet_lightning.pipeline.convert import convert
 from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.pipeline.findings import grouped
 
-HELP = """Write a data set as the plain layout that data=folder reads: manifest.csv, images/, masks/, instances/.
+HELP = """Write a data set in the simple layout that data=folder reads: manifest.csv, images/, masks/, instances/.
 
   unet-lightning convert data=nuclei --output /my/nuclei
   unet-lightning convert data=folder data.root=/my/set data.channels=1 --output /my/grey
   unet-lightning convert data=ctc data.root=/my/DIC-C2DH-HeLa --scale 0.5 --output /my/half
 
-Images keep their type and channels (PNG; TIFF for what PNG can't hold), masks hold class ids, ignored pixels a number
-of their own; splits, groups, kinds and ids stay. With --scale grey values are averaged over areas and labels are those
-of the nearest pixel: a network sees farther on smaller images, and trains faster; it then predicts images of that size.
-README.md in the folder and the last line printed say how to train on it. Written by data.num_workers processes. The
-folder appears when it is whole, and an existing one is left alone; a conversion that is killed leaves .DIR-… beside it,
-which may be deleted.
+Images keep their type and channels (PNG, or TIFF where PNG can't hold them). Masks hold class ids, and a number of its
+own for ignored pixels. Splits, groups, kinds and ids are kept. With --scale the images are resized: grey values are
+averaged over areas, labels taken from the nearest pixel. On smaller images a network sees more context and trains
+faster; images to predict must then be resized in the same way. README.md in the folder and the last line of the output
+show the command to train on it. data.num_workers processes write the files. The folder appears when it is complete; an
+existing folder is never changed. A conversion that is killed leaves a folder .DIR-… beside it, which may be deleted.
 
-Exit code: 0 when all is written, 1 with errors in the data, 2 for a wrong override.
+Exit code: 0 when everything is written, 1 with errors in the data, 2 for a wrong override.
 """
 
 
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     rules = parser("convert", HELP)
     rules.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder that doesn't exist yet")
     rules.add_argument(
-        "--scale", type=float, default=1.0, metavar="S", help="times as many pixels a side; 1 leaves them"
+        "--scale", type=float, default=1.0, metavar="S", help="factor for both sides of the images; 1 keeps them"
     )
     options, overrides = parse(rules, arguments)
     if not 0 < options.scale < float("inf"):

@@ -15,14 +15,14 @@ from unet_lightning.prediction.load import load
 from unet_lightning.prediction.predictor import Predictor
 
 log = logging.getLogger(__name__)
-HELP = f"""Score a checkpoint, or an ensemble, on whole images: the code that predicts, on the test split by default.
+HELP = f"""Score a checkpoint, or an ensemble, on whole images, by default on the test split.
 
   unet-lightning evaluate outputs/…/checkpoints/best.ckpt
   unet-lightning evaluate best.ckpt split=val tta=flips postprocess=watershed
   unet-lightning evaluate best.ckpt data=folder data.root=/other/lab --output evaluation/other
 
 Writes report.html, report.md, images.csv and evaluation.json into evaluation/SPLIT beside the checkpoints, or into
---output. Intervals are {CONFIDENCE:.0%} bootstrap intervals over images, over groups where the set names them."""
+--output. Intervals are {CONFIDENCE:.0%} bootstrap intervals over images, or over groups if the data set has them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -44,10 +44,10 @@ def main(arguments: list[str]) -> int:
 
 
 def keep_others(predictor: Predictor, folder: Path, overrides: Sequence[str]) -> None:
-    """InputError where the default folder holds an evaluation of something else."""
+    """InputError where the default folder holds an evaluation of other checkpoints or with other overrides."""
     if (folder / "evaluation.json").is_file():
         stored = read_evaluation(folder).get("provenance", {})
-        hashes = sorted(dict(stored.get("checkpoints", {})).values())  # wherever they lay
+        hashes = sorted(dict(stored.get("checkpoints", {})).values())  # wherever the checkpoints were then
         if hashes != sorted(checkpoint_hashes(predictor).values()) or stored.get("overrides") != list(overrides):
             raise InputError(
                 f"{folder} holds another evaluation ({stored.get('command')}); give --output, or delete it"

@@ -1,4 +1,4 @@
-"""`unet-lightning export`: a folder with the network as ONNX, what it needs to know, and an example that uses both."""
+"""`unet-lightning export`: write the network as ONNX, its parameters as JSON, and an example program that uses both."""
 
 import logging
 from pathlib import Path
@@ -12,9 +12,9 @@ HELP = """Export a checkpoint to ONNX.
 
   unet-lightning export outputs/…/checkpoints/best.ckpt --to onnx --output exported
 
-Writes network.onnx (any height and width that the network takes, any batch), model.json (normalisation, classes,
-colours, geometry, tile rule, post-processing) and predict.py, an example of 40 lines that labels large images with
-numpy, onnxruntime and OpenCV alone. The exported network is compared with the checkpoint's before it is called done."""
+Writes network.onnx (for any batch size and any height and width that the network accepts), model.json (normalisation,
+classes, colours, geometry, tile rule, post-processing) and predict.py, an example of 40 lines that labels large images
+and needs only numpy, onnxruntime and OpenCV. At the end the logits of both networks are compared."""
 
 
 def main(arguments: list[str]) -> int:
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     rules = checkpoint_parser("export", HELP)
     rules.add_argument("checkpoint", metavar="CHECKPOINT")
     rules.add_argument("--to", choices=["onnx"], required=True, help="the format")
-    rules.add_argument("--output", type=Path, metavar="DIR", help="where it goes; onnx/ beside the checkpoints")
+    rules.add_argument("--output", type=Path, metavar="DIR", help="output folder; default: onnx/ in the run's folder")
     options, overrides = parse(rules, arguments)
     predictor = load(
         options.checkpoint, overrides=overrides, trust=options.trust, verb="export", fixed=["trainer.accelerator=cpu"]

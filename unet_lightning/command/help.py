@@ -1,4 +1,4 @@
-"""What `train --help` prints: every key, its options and values, read from the comments of conf/."""
+"""The text of `train --help`: every key, its options and values, read from the comments in conf/."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _first_comment(path: Path) -> str:
 
 
 def _values(path: Path, prefix: str) -> Iterator[str]:
-    """`key=default  comment` of every line of a yaml file that carries a comment; the rest is wiring."""
+    """`key=default  comment` for every line of a yaml file that has a comment; other lines aren't for users."""
     parents: list[str] = []
     text = path.read_text()
     prefix = "" if text.startswith("# @package _global_") else prefix

@@ -30,13 +30,15 @@ what broke is listed at the end."""
 
 
 def main(arguments: list[str]) -> int:
-    """Predict; 1 when an input is broken, 0 else."""
+    """Predict; 1 when an input failed, else 0."""
     rules = checkpoint_parser("predict", HELP)
     rules.add_argument("files", nargs="+", metavar="CHECKPOINT… INPUT…")
-    rules.add_argument("--output", required=True, type=Path, metavar="DIR", help="where the labels go")
-    rules.add_argument("--probabilities", action="store_true", help="also of every class, float16 (K, H, W)")
-    rules.add_argument("--instances", action="store_true", help="also objects, numbered 1, 2, …")
-    rules.add_argument("--overlay", action="store_true", help="also labels over the picture, to look at")
+    rules.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the outputs")
+    rules.add_argument(
+        "--probabilities", action="store_true", help="also write the probability of each class, float16 (K, H, W)"
+    )
+    rules.add_argument("--instances", action="store_true", help="also write objects, numbered 1, 2, …")
+    rules.add_argument("--overlay", action="store_true", help="also write a picture with labels drawn over it")
     rules.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     options, overrides = parse(rules, arguments)
     checkpoints = [name for name in options.files if name.endswith(".ckpt")]

@@ -1,4 +1,4 @@
-"""`unet-lightning sweep-report DIR`: what a sweep says so far, as Markdown, CSV and one HTML file."""
+"""`unet-lightning sweep-report DIR`: the results of a sweep so far, as Markdown, CSV and one HTML file."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from unet_lightning.sweep.report import markdown, summary, table_rows
 DESCRIPTION = """Compare the trials of a sweep, also of one that is not finished.
 
 Writes sweep.md, sweep.csv and sweep.html into the sweep's folder: means and standard deviations over seeds, a heat map,
-the main effect of each factor with its interval, cost against score, and the best overrides to copy. The validation
-split alone decides; the test split is shown beside."""
+the main effect of each factor with its interval, cost against score, and the best overrides to copy. Only the
+validation split decides what is best; scores of the test split are shown as well."""
 
 
 def main(arguments: list[str]) -> int:

@@ -32,7 +32,7 @@ from unet_lightning.search.tpe import Tpe
 
 
 def main(arguments: list[str]) -> int:
-    """Train; 0 when the run is finished, or every trial of a sweep."""
+    """Train; returns 0 when the run, or every trial of the sweep, is finished."""
     if {"-h", "--help"} & set(arguments):
         print(help_text(f"python {sys.argv[0]}" if sys.argv[0].endswith(".py") else sys.argv[0]))
         return 0
@@ -63,7 +63,7 @@ def _join(arguments: list[str]) -> None:
             "-m starts the processes of each trial itself (trainer.devices=2); start it without torchrun or srun"
         )
     if not any(argument.startswith("run=") for argument in arguments):
-        raise InputError("give the run a name, so that all its processes meet in one folder: run=…")
+        raise InputError("torchrun and srun need a name for the run, so that all processes use one folder: set run=…")
     if rank():
         sys.argv += ["hydra/job_logging=disabled", "hydra/hydra_logging=none"]
 
@@ -71,7 +71,7 @@ def _join(arguments: list[str]) -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def _compose_and_train(config: DictConfig) -> float:
     with SignalGuard():  # from here on: what follows takes seconds
-        try:  # torch and lightning only once the config stands
+        try:  # torch and lightning are imported only when the config is complete
             from unet_lightning.config.check import resolve
             from unet_lightning.config.plain import plain_config
             from unet_lightning.sweep.trial import run_trial, validation_score
@@ -101,7 +101,7 @@ def _is_override(argument: str) -> bool:
 
 
 def _preset_folders(arguments: list[str]) -> list[Path]:
-    """The folder given by -cd or --config-dir, and those that the preset searches: the groups in them count as well."""
+    """The folder given by -cd or --config-dir and the preset's own search path: their groups are known as well."""
     flags = ArgumentParser(add_help=False)  # those of Hydra that matter here, read as it does
     flags.add_argument("--config-dir", "-cd", type=Path)
     flags.add_argument("--config-name", "-cn", default="train")

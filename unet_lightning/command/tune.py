@@ -1,4 +1,4 @@
-"""`unet-lightning tune`: choose the post-processing on the validation split, and keep it beside the checkpoint."""
+"""`unet-lightning tune`: choose the post-processing on the validation split, and store it beside the checkpoint."""
 
 import logging
 from pathlib import Path
@@ -17,10 +17,10 @@ HELP = """Choose the post-processing of a checkpoint on the validation split; th
 
   unet-lightning tune outputs/…/checkpoints/best.ckpt
 
-Tries components and watershed with smallest size, filled holes, largest object and the ridge grown back. Where the set
-has instances the mean panoptic quality decides, else the pooled foreground Dice of the cleaned class masks. The
-simplest one within 0.001 of the best is written to best.postprocess.json beside the checkpoint, and predict and
-evaluate use it from then on unless postprocess= is given."""
+Tries components and watershed with several values of min_size, fill_holes, keep_largest and ridge. If the data set has
+instances the mean panoptic quality decides, else the pooled foreground Dice of the post-processed class masks. The
+simplest candidate within 0.001 of the best score is written to best.postprocess.json beside the checkpoint. From then
+on predict and evaluate use it unless postprocess= is given."""
 ENOUGH = 0.001
 
 

@@ -1,4 +1,4 @@
-"""`unet-lightning validate data=…`: what training would refuse, and what is in a data set, without training."""
+"""`unet-lightning validate data=…`: check and describe a data set without training."""
 
 import json
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ HELP = """Check a data set without training on it.
   unet-lightning validate data=folder data.root=/my/set
   unet-lightning validate data=folder data.root=/my/set --json > description.json
 
-Every file is read, in data.num_workers processes. Errors are what training refuses: broken files, labels without
-meaning, pairs without a partner, the same picture or group on two sides of the split. Warnings are what it would
-accept and you may not have meant, such as turned or resized copies on two sides of the split. The contact sheet
-shows pictures spread over the set with their labels drawn over.
+Every file is read, in data.num_workers processes. Errors are what training refuses: broken files, label values without
+a class, images without a label or the reverse, the same image or group in several splits. Warnings are what training
+accepts but may be a mistake, such as rotated or resized copies of an image in another split. The contact sheet shows
+images spread over the data set with their labels drawn over them.
 
-Exit code: 0 without errors, 1 with errors in the data, 2 for a wrong override. The data set is never written to.
+Exit code: 0 without errors, 1 with errors in the data, 2 for a wrong override. The data set is never changed.
 """
 
 
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def text(found: Mapping[str, Any]) -> str:
-    """What people read."""
+    """The result as text for people."""
     lines = [f"{name:<10}{line}" for name, line in found.get("description", {}).items()]
     lines += [f"sheet     {found['contact_sheet']}"] if "contact_sheet" in found else []
     lines += [f"warning   {line}" for line in found["warnings"]]

@@ -1,4 +1,4 @@
-"""Composition: overrides to the config of a run."""
+"""Compose the config of a run from its overrides."""
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir

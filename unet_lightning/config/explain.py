@@ -1,4 +1,4 @@
-"""What Hydra or OmegaConf found wrong with an override, in a sentence."""
+"""Errors of Hydra and OmegaConf about an override, in one sentence."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""From a config node to the part it describes."""
+"""Build the object that a config node describes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -14,7 +14,7 @@ from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import write_atomic
 
-NOT_HASHED = (  # say where and how, not what: a run may go on with others
+NOT_HASHED = (  # keys that don't influence the results: a run may be resumed with other values
     *("run", "resume", "tags", "trainer.enable_progress_bar"),
     *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir", "data.changed"),
 )
@@ -35,7 +35,7 @@ def containers(config: Any, resolve: bool = True) -> dict[str, Any]:
 
 
 def config_hash(plain: Mapping[str, Any]) -> str:
-    """12 hex digits of what in a resolved config decides the result."""
+    """12 hex digits, a hash of all values of a resolved config that influence the results."""
     deciding = {key: value for key, value in flat(plain).items() if key not in NOT_HASHED}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
 

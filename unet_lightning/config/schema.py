@@ -55,7 +55,7 @@ class Sampling:
     """Which crops an epoch of training has.
 
     crop: side of the labelled crop in pixels; the image around it is read with the network's margin.
-    crops_per_image: how often an epoch draws from each training image. foreground: share of crops placed on an object.
+    crops_per_image: number of crops per training image and epoch. foreground: share of crops placed on an object.
     ridge: pixels of background cut from each of two touching objects in the target. batch_size: crops of a step, in all
     processes together.
     """

@@ -1,1 +1,1 @@
-"""Data sets: one file a published layout, from paths to records. Here is what several layouts share."""
+"""Data sets: one module for each published layout, from paths to records; layout.py and pairs.py are shared."""

@@ -78,7 +78,7 @@ def find(root: str | None, classes: Sequence[str], labels: Literal["ids", "polyg
 
 
 def read(record: Record, classes: int, instances: bool) -> Sample:
-    """The sample of a picture: train ids, and the things among its objects."""
+    """The sample of a picture: train ids, and as instances the objects of countable classes ("things")."""
     assert record.mask is not None
     image = read_image(record.image)
     if record.mask.suffix == ".json":

@@ -69,8 +69,8 @@ def _by_sequence(records: Sequence[Record], found: str) -> list[Record]:
 
 
 def read(record: Record) -> Sample:
-    """The sample of a frame. Where a cell of `parts` has no pixel in the label, the annotation is partial, and
-    everything outside the annotated cells counts nowhere.
+    """The sample of a frame. If a cell of `parts` has no pixel in the label, the frame is annotated only partly, and
+    everything outside the annotated cells is ignored.
     """
     assert record.instances is not None
     image, cells = read_image(record.image), read_label(record.instances)

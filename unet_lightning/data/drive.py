@@ -41,7 +41,7 @@ def find(root: str | None, classes: Sequence[str]) -> DataSet:
 
 
 def read(record: Record, classes: int) -> Sample:
-    """The sample of a picture; outside the field of view of its `parts` nothing counts."""
+    """The sample of a picture; pixels outside the field of view, which its `parts` name, are ignored."""
     assert record.mask is not None
     image, field = read_image(record.image), read_label(record.parts[0], in_color=True)[..., 0]
     mask = decoded(record.mask, STORED)[0].astype(np.int32)

@@ -1,4 +1,4 @@
-"""Data Science Bowl 2018: stage1_train/ID/images/ID.png and ID/masks/*.png, one a nucleus, or run lengths."""
+"""Data Science Bowl 2018: stage1_train/ID/images/ID.png and ID/masks/*.png, one per nucleus, or run lengths."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -45,5 +45,5 @@ def _nuclei(record: Record, shape: tuple[int, ...]) -> Iterator[Object]:
     for path in record.parts:
         mask = read_label(path)
         if mask.shape != shape:
-            raise InputError(f"{path} is {mask.shape}, its image is {shape}; make both of one size")
+            raise InputError(f"{path} is {mask.shape}, its image is {shape}; give both the same size")
         yield from boxed(1, mask > 0)

@@ -34,7 +34,7 @@ def find(root: str | None, classes: Sequence[str], instances: bool) -> DataSet:
 
 
 def read(record: Record, encoding: LabelEncoding, instances: bool) -> Sample:
-    """The sample of a section; cells are the pieces of what is no membrane, connected along rows and columns."""
+    """The sample of a section; its instances are the 4-connected components of the pixels that aren't membrane."""
     sample = read_files(record, encoding)
     if not instances:
         return sample

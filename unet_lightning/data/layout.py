@@ -1,4 +1,4 @@
-"""What several published layouts share: find the folder, pair files by name, fill in splits."""
+"""Functions for several published layouts: find the folder, pair files by name, fill in splits."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

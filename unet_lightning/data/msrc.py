@@ -54,7 +54,7 @@ STORED = LabelEncoding(len(CLASSES) + 1, colors=[color(code) for code in (0, *CL
 
 
 def find(root: str | None, labels: Literal["colors", "regions"], rare: bool) -> DataSet:
-    """All pairs, on the sides that Train.txt, Validation.txt and Test.txt name where they are there."""
+    """All pairs, in the splits of Train.txt, Validation.txt and Test.txt if these lists exist."""
     folder = find_root(root, "Images", SOURCE, ("MSRC_ObjCategImageDatabase_v2",))
     images = files_by_name(folder / "Images", "*.bmp")
     place, ending = ("GroundTruth", "_GT.bmp") if labels == "colors" else ("newsegmentations_mats", "_GT.mat")
@@ -74,7 +74,7 @@ def find(root: str | None, labels: Literal["colors", "regions"], rare: bool) -> 
 
 
 def read(record: Record, table: tuple[int, ...], classes: int) -> Sample:
-    """The sample of a picture and its colours or regions. table: what the publisher's classes 0 (void) to 23 become."""
+    """The sample of a picture and its colours or regions. table: class id of each publisher's class 0 (void) to 23."""
     assert record.mask is not None
     stored = _regions(record.mask) if record.mask.suffix == ".mat" else decoded(record.mask, STORED)[0]
     return labelled(record, read_image(record.image), LabelEncoding(classes, ignore=IGNORED), np.array(table)[stored])

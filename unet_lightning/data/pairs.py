@@ -195,6 +195,8 @@ def files(folder: Path, endings: Sequence[str], deep: bool = True) -> dict[str, 
         if ending is not None:
             name = spelled(path.relative_to(folder).as_posix()[: -len(ending)])
             if name in found:
-                raise InputError(f"{path} and {found[name]} have one name; expected one file a name; give each its own")
+                raise InputError(
+                    f"{path} and {found[name]} share a name; expected one file per name; give each its own"
+                )
             found[name] = path
     return found

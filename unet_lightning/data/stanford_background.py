@@ -41,7 +41,7 @@ def read(record: Record, classes: int) -> Sample:
 
 
 def read_rows(path: Path) -> NDArray[Any]:
-    """(H, W) whole numbers of a text file, a line a row of pixels."""
+    """(H, W) int32 from a text file with one line for each row of pixels."""
     try:
         rows = [np.array(line.split(), np.int32) for line in read_list(path)]
         table = np.stack(rows)

@@ -1,1 +1,1 @@
-"""A set of images scored: protocol, intervals, paired comparison, choice of the post-processing, report."""
+"""Scores of a set of images: protocol, intervals, paired comparison, choice of the post-processing, report."""

@@ -1,4 +1,4 @@
-"""A checkpoint scored on the images of a split."""
+"""Score a checkpoint on the images of a split."""
 
 import logging
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ WIDEST = 2000  # pixels of a panel in the report
 
 
 def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """Score the split of the predictor's config and write the report; what evaluation.json holds."""
+    """Score the split named in the predictor's config and write the report; returns the content of evaluation.json."""
     config = predictor.config
     for name, least in (("tolerance", 0), ("resamples", 100), ("worst", 0)):
         if not isinstance(config[name], int | float) or config[name] < least:
@@ -51,7 +51,7 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
 
 
 def records_to_score(dataset: DataSet, predictor: Predictor) -> list[Record]:
-    """The records to score; InputError where they can't be those of the checkpoint's task."""
+    """The records to score; InputError where their classes don't match the checkpoint or none are in the split."""
     split = predictor.config["split"]
     records = dataset.split(split)
     if dataset.findings:
@@ -75,7 +75,7 @@ def _keep_worst(
     predicted: NDArray[np.uint8],
     predictor: Predictor,
 ) -> None:
-    """Keep the panels of the images of lowest foreground Dice."""
+    """Keep the panels of the images with the lowest foreground Dice."""
     foreground = [
         scored.classes["dice"][name] for name in predictor.classes[int(predictor.config["data"]["background"]) :]
     ]

@@ -1,4 +1,7 @@
-"""Bootstrap intervals: what a score would have been on other images of the same kind."""
+"""Bootstrap intervals: how far a score would vary on other images of the same kind.
+
+Efron and Tibshirani, An Introduction to the Bootstrap, 1993, doi:10.1201/9780429246593.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,10 +15,11 @@ Score = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def interval(score: Score, groups: Sequence[str] | NDArray[Any], resamples: int, seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile interval of a score when whole groups of images are drawn with replacement.
+    """The 95 % percentile bootstrap interval of a score when whole groups of images are sampled with replacement.
 
-    score: (R, N) how often each image was drawn, to (R,) scores. groups: of every image; images of one group (a
-    patient, a sequence) are drawn together. (nan, nan) with fewer than two groups.
+    score: function from (R, N), how often each of N images is in each of R samples, to (R,) scores. groups: the group
+    of every image, (N,); images of one group (a patient, a sequence) are sampled together. (nan, nan) with fewer than
+    two groups.
     """
     names, group_of = np.unique(np.array(groups), return_inverse=True)
     if len(names) < 2:
@@ -45,7 +49,7 @@ def interval(score: Score, groups: Sequence[str] | NDArray[Any], resamples: int,
 
 
 def weighted_mean(values: NDArray[Any]) -> Score:
-    """The mean over drawn images of values (N,), those that are nan left out."""
+    """Values (N,) to a function from counts (R, N) to weighted means (R,); values that are nan are left out."""
     there = ~np.isnan(values)
     filled = np.where(there, values, 0.0)
 

@@ -1,4 +1,4 @@
-"""Evaluations compared image by image."""
+"""Compare evaluations image by image."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -43,21 +43,22 @@ def compare(
 
 
 def check_protocol(first: str, one: dict[str, Any], second: str, other: dict[str, Any], vary: Sequence[str]) -> None:
-    """InputError that names what differs and isn't meant to."""
+    """InputError that names every key of the protocols that differs and isn't in `vary`."""
     for key in vary:
         if key not in one:
             raise InputError(f"vary={key}: {key} is not in the protocol; {nearest(key, one)}")
     differ = [key for key in one.keys() | other.keys() if key not in vary and one.get(key) != other.get(key)]
     if differ:
         lines = [f"{key}: {first} has {one.get(key)}, {second} has {other.get(key)}" for key in sorted(differ)]
-        remedy = f"evaluate both alike, or say vary={','.join(sorted(differ))} if that is what you compare"
+        remedy = f"evaluate both alike, or add vary={','.join(sorted(differ))} if that is what you compare"
         raise InputError("\n".join(["the protocols differ", *lines, remedy]))
 
 
 def paired(one: NDArray[Any], two: NDArray[Any], groups: Sequence[str], resamples: int) -> dict[str, Any]:
     """The mean of two - one over the images where both have a score, its interval, and Wilcoxon's p (two-sided).
 
-    Images of one group aren't independent: whole groups are resampled, and the test takes the mean of each group.
+    one, two: (N,) scores, nan where there is none. Images of one group aren't independent: whole groups are resampled,
+    and the signed-rank test (Wilcoxon 1945, doi:10.2307/3001968) uses the mean difference of each group.
     """
     difference = two - one
     there = ~np.isnan(difference)
@@ -74,7 +75,7 @@ def paired(one: NDArray[Any], two: NDArray[Any], groups: Sequence[str], resample
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """p values corrected by Holm's step-down procedure (1979); nan stays and doesn't count."""
+    """p values corrected by Holm's step-down procedure (Scand. J. Statist. 6:65, 1979); nan stays nan, not counted."""
     order = [k for k in np.argsort(values) if not np.isnan(values[k])]
     corrected = [float("nan")] * len(values)
     largest = 0.0

@@ -1,4 +1,4 @@
-"""How scores were made: what must be equal for two evaluations to be compared, and where the numbers come from."""
+"""The protocol, which must be equal for two evaluations to be compared, and the provenance of the scores."""
 
 import hashlib
 import json
@@ -20,12 +20,12 @@ ABSENT = (
 
 
 def checkpoint_hashes(predictor: Predictor) -> dict[str, str]:
-    """Where each checkpoint lies, and a hash of what it holds."""
+    """The path of each checkpoint and a hash of its content."""
     return {str(m.path.resolve()): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
 
 
 def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) -> dict[str, Any]:
-    """What must be equal for two evaluations to be compared."""
+    """Everything that must be equal for two evaluations to be compared."""
     config = predictor.config
     ids = "\n".join(record.id for record in records)
     return {
@@ -46,7 +46,7 @@ def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) 
 
 
 def provenance(predictor: Predictor, command: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """What the numbers came from, for the record."""
+    """Where the numbers come from: command, checkpoints, configs, machine and versions."""
     return {
         "command": command,
         "overrides": list(overrides),

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves for people: images.csv, report.md with pictures, report.html."""
+"""The files that `evaluate` writes: evaluation.json, images.csv, report.md with pictures, report.html."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Panel:
 
 
 def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Panel]) -> None:
-    """evaluation.json, images.csv, report.md with pictures, report.html."""
+    """Write evaluation.json, images.csv, report.md with pictures and report.html."""
     for old in (folder / "pictures").glob("worst*.png"):
         old.unlink()
     write_table(folder / "images.csv", results["per_image"])
@@ -65,7 +65,7 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
 
 
 def cards(results: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The numbers people look for first."""
+    """The most important scores, for the top of the report."""
     found = [
         {
             "name": f"foreground {SCORE_NAMES[name]}, pooled",
@@ -87,7 +87,7 @@ def cards(results: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
-    """Foreground, objects, errors, classes and kinds."""
+    """The tables of the report: foreground, objects and their errors, classes, kinds of images."""
     pooled, means, intervals = results["pooled"], results["image_mean"], results["intervals"]
     shown_means = ("dice", "iou", "precision", "recall", "boundary_f1", "hausdorff95")
     rows = [_row(name, "pooled", pooled[name]["foreground"], intervals[f"pooled {name}"]) for name in ("dice", "iou")]

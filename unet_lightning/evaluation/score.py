@@ -25,13 +25,15 @@ OBJECTS = {**instance.SCORES, "adapted_rand_error": partition.adapted_rand_error
 PARTITION: dict[str, Callable[[Overlaps], float]] = {"v_rand": partition.v_rand, "v_info": partition.v_info}
 THRESHOLDS = tuple(
     round(0.1 * k, 1) for k in range(1, 10)
-)  # probabilities of foreground at which V_rand and V_info are tried
+)  # thresholds on the foreground probability at which V_rand and V_info are computed
 
 
 @dataclass(frozen=True)
 class ImageScores:
-    """One image. confusion: (K, K). classes: {score: {class: value}}. objects: {score: value}, counts: {error: number},
-    by_threshold: {score: one value a probability of THRESHOLDS}, all empty where the set has no instances.
+    """The scores of one image.
+
+    confusion: (K, K). classes: {score: {class: value}}. objects: {score: value}, counts: {error: number}, by_threshold:
+    {score: one value for each of THRESHOLDS}; all three are empty where the set has no instances.
     """
 
     id: str
@@ -47,7 +49,10 @@ class ImageScores:
 def score_image(
     record: Record, sample: Sample, logits: Tensor, classes: Sequence[str], postprocess: Objects, tolerance: float
 ) -> tuple[ImageScores, NDArray[np.uint8], NDArray[np.int32]]:
-    """The scores of one image given its logits (K, H, W), its predicted classes (H, W) and its objects (H, W)."""
+    """Scores, predicted classes (H, W) and predicted objects (H, W) of one image from its logits (K, H, W).
+
+    tolerance: of the boundary F1, in pixels.
+    """
     predicted, objects = postprocess.apply(logits.argmax(0).numpy())
     mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.from_numpy(sample.valid)
     confusion = confusion_matrix(torch.from_numpy(predicted.astype(np.int64)), mask, valid, len(classes))
@@ -78,7 +83,7 @@ def _boundary(
 
 
 def _by_threshold(sample: Sample, probability: NDArray[np.float32], postprocess: Objects) -> dict[str, list[float]]:
-    """V_rand and V_info of the objects above each probability, their borders thinned."""
+    """V_rand and V_info of the objects in probability (H, W) > each threshold, with `thinned` borders."""
     assert sample.instances is not None
     tables = []
     for threshold in THRESHOLDS:
@@ -90,7 +95,7 @@ def _by_threshold(sample: Sample, probability: NDArray[np.float32], postprocess:
 def summary(
     images: Sequence[ImageScores], classes: Sequence[str], resamples: int, background: bool = True
 ) -> dict[str, Any]:
-    """All scores of a set: semantic ones pooled and as means over images, the rest as means, with 95 % intervals.
+    """All scores of a set with 95 % intervals: pixel scores pooled and as means over images, the others as means.
 
     {pooled | image_mean: {score: {classes | foreground | mean …}}, objects: {…}, counts: {…}, intervals: {…}, …}
     """
@@ -127,7 +132,7 @@ def summary(
 def per_image(
     images: Sequence[ImageScores], classes: Sequence[str], background: bool = True
 ) -> dict[str, NDArray[np.float64]]:
-    """Every score that an image has alone, (N,): of semantic ones the mean over the foreground's classes."""
+    """Every score of each of N images, (N,): pixel and border scores as means over the foreground classes."""
     columns: dict[str, list[float]] = {}
     for name in (*SCORES, *BOUNDARY):
         columns[name] = [nan_mean(image.classes[name][c] for c in classes[int(background) :]) for image in images]
@@ -138,7 +143,7 @@ def per_image(
 
 
 def _pooled(confusions: Tensor, name: str, background: bool) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """The foreground's pooled score of drawn images."""
+    """A function from counts (R, N), how often each image is sampled, to pooled foreground scores (R,)."""
 
     def scores(counts: NDArray[Any]) -> NDArray[Any]:
         summed = torch.einsum("rn,nkl->rkl", torch.from_numpy(counts).double(), confusions.double())

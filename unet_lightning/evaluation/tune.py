@@ -1,4 +1,4 @@
-"""The post-processing that scores best on the validation split."""
+"""Find the post-processing that scores best on the validation split."""
 
 import logging
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.sample import Sample
 
 log = logging.getLogger(__name__)
-PERCENTILES = (0, 1, 2, 5)  # of the labelled objects' areas, tried as smallest size
-NECKS = (0.5, 1.0, 2.0, 4.0)  # pixels, tried for the watershed
+PERCENTILES = (0, 1, 2, 5)  # of the areas of labelled objects: candidates for min_size
+NECKS = (0.5, 1.0, 2.0, 4.0)  # pixels: candidates for the neck of the watershed
 SELECTING = ("min_size", "keep_largest", "ridge", "masks")  # keys that matter only once the objects are found
 Pair = tuple[NDArray[np.uint8], Sample]
 
 
 def tune(predictor: Predictor) -> list[tuple[float, dict[str, Any]]]:
-    """Score and node of every candidate, the simplest first."""
+    """Score and config node of every candidate, the simplest first."""
     dataset = find_dataset(predictor.config)
     pairs: list[Pair] = []
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
@@ -41,7 +41,7 @@ def tune(predictor: Predictor) -> list[tuple[float, dict[str, Any]]]:
 
 
 def candidates(predictor: Predictor, samples: list[Sample], instances: bool) -> Iterator[dict[str, Any]]:
-    """Post-processing nodes from simple to complicated."""
+    """Config nodes of the candidate post-processings, from simple to complicated."""
     areas = np.concatenate([_areas(sample) for sample in samples])
     sizes = sorted({int(np.percentile(areas, q)) if q and len(areas) else 0 for q in PERCENTILES})
     ridges = sorted({0, int(predictor.config["data"]["ridge"])}) if instances else [0]
@@ -69,7 +69,7 @@ def _areas(sample: Sample) -> NDArray[np.int64]:
 def score_candidates(nodes: list[dict[str, Any]], pairs: list[Pair], instances: bool) -> list[float]:
     """Mean panoptic quality of each post-processing over the images, or Dice of the foreground pooled over them.
 
-    pairs: predicted class ids (H, W) and the sample of each image. 0 where nothing is defined.
+    pairs: predicted class ids (H, W) and the sample of each image. 0 where no image has a defined score.
     """
     tried = [(_splitting(node), instantiate(node)) for node in nodes]
     parts = np.array([_parts(tried, *pair, instances) for pair in track(pairs, "candidates", transient=True)])
@@ -78,7 +78,7 @@ def score_candidates(nodes: list[dict[str, Any]], pairs: list[Pair], instances: 
 
 
 def _splitting(node: dict[str, Any]) -> tuple[Any, ...]:
-    """The values that decide which objects there are, before any is left out."""
+    """The values that decide which objects are found, before any is left out by size."""
     return tuple(value for name, value in node.items() if name not in SELECTING)
 
 
@@ -110,7 +110,7 @@ def _quality(objects: NDArray[np.int32], sample: Sample) -> tuple[float, float]:
 
 
 def _dice(classes: NDArray[np.uint8], sample: Sample) -> tuple[float, float]:
-    """Twice the pixels of the foreground that agree, and those of both masks."""
+    """Numerator and denominator of Dice: twice the foreground pixels that agree; foreground pixels of both masks."""
     predicted, mask = classes[sample.valid], sample.mask[sample.valid]
     agree = ((predicted == mask) & (mask > 0)).sum()
     return float(2 * agree), float((predicted > 0).sum() + (mask > 0).sum())

@@ -1,4 +1,4 @@
-"""Skip fusion by addition: a concatenation followed by the fixed 1x1 convolution [I I], at half the channels."""
+"""Skip fusion by addition: the same as concatenation and a fixed 1x1 convolution with the weights [I I]."""
 
 from torch import Tensor, nn
 
@@ -16,6 +16,6 @@ class Add(nn.Module):
         self.project: nn.Module = nn.Identity() if same else nn.Conv2d(up_channels, skip_channels, 1)
 
     def forward(self, skip: Tensor, up: Tensor) -> Tensor:
-        """The sum."""
+        """The sum, (B, skip, h, w)."""
         output: Tensor = skip + self.project(up)
         return output

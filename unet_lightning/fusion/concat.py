@@ -12,5 +12,5 @@ class Concat(nn.Module):
         self.out_channels = skip_channels + up_channels
 
     def forward(self, skip: Tensor, up: Tensor) -> Tensor:
-        """The skip's channels first."""
+        """Both along the channels, those of the skip first."""
         return torch.cat([skip, up], dim=1)

@@ -1,4 +1,7 @@
-"""Soft Dice loss: L = 1 - (2 sum p y + eps) / (sum (p + y) + eps) (Milletari et al., 3DV 2016)."""
+"""Soft Dice loss: L = 1 - (2 sum p y + eps) / (sum (p + y) + eps), p the softmax probabilities, y the one-hot labels.
+
+Milletari et al., 3DV 2016, doi:10.1109/3DV.2016.79, without the squares in the denominator of that paper.
+"""
 
 from typing import Annotated, Literal
 
@@ -12,7 +15,7 @@ class Dice(nn.Module):
     """Mean over classes of one minus the soft Dice coefficient of probabilities and labels.
 
     reduction: `batch` sums over all images before dividing, `sample` divides for each image and takes the mean.
-    background: whether class 0 counts. smooth: eps, in pixels; a class that is absent and not predicted costs 0.
+    background: whether class 0 is included. smooth: eps, in pixels; a class neither labelled nor predicted has loss 0.
     """
 
     def __init__(
@@ -22,6 +25,6 @@ class Dice(nn.Module):
         self.reduction, self.background, self.smooth = reduction, background, smooth
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-        """Scalar float32; 0 when no pixel counts."""
+        """(B, K, h, w), (B, h, w), (B, h, w) as in `loss.reduce` to a scalar float32; 0 when every weight is 0."""
         hit, predicted, labelled = soft_overlaps(logits, mask, weight, self.reduction, self.background)
         return class_mean(1 - (2 * hit + self.smooth) / (predicted + labelled + self.smooth))

@@ -1,9 +1,9 @@
-"""What losses share: sums over pixels, over classes and over the processes that train together.
+"""Functions used by all losses: sums over pixels, over classes and over the processes that train together.
 
 Losses are modules from (logits, mask, weight) to a scalar.
 
 logits: (B, K, h, w) float of any precision, computed on in float32. mask: (B, h, w) int64 class ids.
-weight: (B, h, w) float32; 0 means that neither the logits nor the label of a pixel may matter.
+weight: (B, h, w) float32, not negative; at weight 0 neither the logits nor the label of the pixel has any influence.
 """
 
 from typing import Literal
@@ -14,20 +14,23 @@ from torch import distributed as dist
 
 
 def mask_ignored(logits: Tensor, mask: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """float32 logits and labels with everything under weight 0 replaced by zeros, so that it can't leak by any path."""
-    counts = weight > 0
+    """Logits (B, K, h, w) float32 and labels (B, h, w) with 0 in place of whatever stands at pixels of weight 0.
+
+    So not even a NaN there reaches the loss or its gradient.
+    """
+    counts = weight > 0  # (B, h, w)
     return torch.where(counts[:, None], logits.float(), 0.0), torch.where(counts, mask, 0)
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """sum(w l) / sum(w) over all pixels of all processes; 0 when no pixel counts."""
+    """values and weight of equal shape to sum(w v) / sum(w), a scalar over all processes; 0 when every weight is 0."""
     weighted, total = sum_over_processes(torch.stack([(values * weight).sum(), weight.sum()]))
     mean: Tensor = weighted / torch.where(total > 0, total, 1.0)
     return mean
 
 
 def class_mean(values: Tensor) -> Tensor:
-    """Mean over classes, (K,), or over the classes and samples of all processes, (B, K)."""
+    """Scalar mean of (K,) over classes, or of (B, K) over classes and the samples of all processes."""
     if values.ndim == 1:
         return values.mean()
     total, number = sum_over_processes(torch.stack([values.sum(), values.new_tensor(values.numel())]))
@@ -40,15 +43,15 @@ def soft_overlaps(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Weighted sums over pixels of p y, p and y, each (K,) for the `batch` of all processes or (B, K) for `sample`.
 
-    Without background they begin with class 1. p: softmax probabilities. y: one-hot labels.
+    p: softmax probabilities. y: one-hot labels. Without background class 0 is left out: (K - 1,) or (B, K - 1).
     """
     logits, mask = mask_ignored(logits, mask, weight)
     dims = (0, 2, 3) if reduction == "batch" else (2, 3)
     first = 0 if background else 1
     classes = torch.arange(first, logits.shape[1], device=mask.device)
-    weight = weight[:, None]
-    predicted = logits.softmax(1)[:, first:] * weight
-    labelled = mask[:, None] == classes[None, :, None, None]
+    weight = weight[:, None]  # (B, 1, h, w)
+    predicted = logits.softmax(1)[:, first:] * weight  # (B, K, h, w)
+    labelled = mask[:, None] == classes[None, :, None, None]  # (B, K, h, w)
     sums = torch.stack([(predicted * labelled).sum(dims), predicted.sum(dims), (labelled * weight).sum(dims)])
     hit, predicted, labelled = sum_over_processes(sums) if reduction == "batch" else sums
     return hit, predicted, labelled
@@ -57,8 +60,9 @@ def soft_overlaps(
 def sum_over_processes(values: Tensor) -> Tensor:
     """The sum of `values` over all processes, of the same shape, while gradients are recorded.
 
-    Its gradient is multiplied by the number of processes, so that the mean over processes, which DDP takes, is the
-    gradient of the sum. Without gradients the values stay as they are: an image is validated by one process alone.
+    DDP averages gradients over processes. The gradient is therefore multiplied by the number of processes, so that the
+    average is the gradient of the sum. Without gradients the values are returned unchanged: validation scores an image
+    in one process alone.
     """
     if _alone():
         return values
@@ -68,9 +72,9 @@ def sum_over_processes(values: Tensor) -> Tensor:
 
 
 def concat_over_processes(values: Tensor) -> tuple[Tensor, int]:
-    """(N,) of every process in a row, and where those of this one begin.
+    """(N,) of each of P processes to (P N,) of all of them, and the index at which the values of this process begin.
 
-    As in `sum_over_processes` only while gradients are recorded.
+    Without gradients, as in `sum_over_processes`, the values of this process alone.
     """
     if _alone():
         return values, 0

@@ -1,4 +1,4 @@
-"""Cross entropy of the hardest pixels only (Wu et al., "Bridging category-level and instance-level", 2016)."""
+"""Cross entropy of the hardest pixels only: online bootstrapping (Wu et al. 2016, arXiv:1605.06885)."""
 
 from math import ceil
 from typing import Annotated
@@ -12,8 +12,10 @@ from unet_lightning.loss.reduce import concat_over_processes, mask_ignored, weig
 
 
 class TopK(nn.Module):
-    """Weighted mean cross entropy over the `share` of counting pixels whose weighted cross entropy is largest, among
-    those of all processes.
+    """Weighted mean cross entropy of the hardest pixels.
+
+    Of the pixels with weight > 0, in all processes together, only the `share` with the largest weighted cross entropy
+    is used.
     """
 
     def __init__(self, share: Annotated[float, Gt(0), Le(1)]) -> None:
@@ -21,12 +23,12 @@ class TopK(nn.Module):
         self.share = share
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-        """Scalar float32; 0 when no pixel counts."""
+        """(B, K, h, w), (B, h, w), (B, h, w) as in `loss.reduce` to a scalar float32; 0 when every weight is 0."""
         logits, mask = mask_ignored(logits, mask, weight)
-        entropy = F.cross_entropy(logits, mask, reduction="none").flatten()
+        entropy = F.cross_entropy(logits, mask, reduction="none").flatten()  # (B h w,)
         weight = weight.flatten()
         costs, first = concat_over_processes(torch.where(weight > 0, entropy.detach() * weight, -1.0))
         number = ceil(self.share * int((costs < 0).logical_not().sum()))
         hardest = torch.topk(costs, number).indices - first
-        hardest = hardest[(hardest >= 0) & (hardest < len(entropy))]
+        hardest = hardest[(hardest >= 0) & (hardest < len(entropy))]  # those of this process
         return weighted_mean(entropy[hardest], weight[hardest])

@@ -1,4 +1,4 @@
-"""A weighted sum of losses, put together in yaml."""
+"""A weighted sum of losses, configured in yaml."""
 
 from collections.abc import Mapping
 
@@ -19,5 +19,5 @@ class WeightedSum(nn.Module):
         self.factors = dict(factors)
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-        """Scalar float32."""
+        """(B, K, h, w), (B, h, w), (B, h, w) as in `loss.reduce` to a scalar float32."""
         return torch.stack([self.factors[k] * term(logits, mask, weight) for k, term in self.terms.items()]).sum()

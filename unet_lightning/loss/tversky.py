@@ -1,6 +1,7 @@
-"""Tversky loss: 1 - (T + eps) / (T + alpha F+ + beta F- + eps) (Salehi et al., MLMI 2017).
+"""Tversky loss: 1 - (TP + eps) / (TP + alpha FP + beta FN + eps).
 
-alpha = beta = 1/2 is Dice, with half the eps.
+Salehi et al., MLMI 2017, doi:10.1007/978-3-319-67389-9_44. TP, FP and FN are weighted sums of softmax probabilities
+over the pixels. alpha = beta = 1/2 is the Dice loss with twice the eps.
 """
 
 from typing import Annotated, Literal
@@ -14,7 +15,7 @@ from unet_lightning.loss.reduce import class_mean, soft_overlaps
 class Tversky(nn.Module):
     """Mean over classes of one minus the Tversky index of probabilities and labels.
 
-    alpha: price of false positives. beta: price of false negatives; beta > alpha favours recall.
+    alpha: factor of false positives. beta: factor of false negatives; beta > alpha favours recall.
     reduction, background, smooth: as for Dice.
     """
 
@@ -31,7 +32,7 @@ class Tversky(nn.Module):
         self.reduction, self.background = reduction, background
 
     def forward(self, logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-        """Scalar float32; 0 when no pixel counts."""
+        """(B, K, h, w), (B, h, w), (B, h, w) as in `loss.reduce` to a scalar float32; 0 when every weight is 0."""
         hit, predicted, labelled = soft_overlaps(logits, mask, weight, self.reduction, self.background)
         false_positives, false_negatives = predicted - hit, labelled - hit
         denominator = hit + self.alpha * false_positives + self.beta * false_negatives + self.smooth

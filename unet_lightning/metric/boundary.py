@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 
 def border(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(H, W) bool to its inner border: pixels with a neighbour, left, right, above or below, outside of the region.
+    """(H, W) bool to its inner border, (H, W) bool: pixels with one of their 4 neighbours outside of the region.
 
-    What lies beyond the image belongs to the region, so that the image's edge is no border.
+    Beyond the image the outermost pixels are repeated, so that the image's edge alone is no border.
     """
     inside = np.pad(region, 1, mode="edge")
     inner = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
@@ -20,8 +20,9 @@ def border(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def distances(
     reference: NDArray[np.bool_], prediction: NDArray[np.bool_], valid: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of every border pixel of the reference that counts the distance to the prediction's border, in pixels, and the
-    other way round; infinite where there is no other border.
+    """Distances in pixels from the reference's border pixels to the prediction's border, (N,), and the reverse, (M,).
+
+    All arguments are (H, W); only border pixels where `valid` is true are used. inf where the other border is empty.
     """
     borders = [border(region | ~valid) & valid for region in (reference, prediction)]  # ignored pixels have no edge
     found = [_distance_to(other)[own] for own, other in zip(borders, borders[::-1], strict=True)]
@@ -31,7 +32,8 @@ def distances(
 def boundary_f1(to_prediction: NDArray[Any], to_reference: NDArray[Any], tolerance: float) -> float:
     """F1 of border pixels that have the other border within `tolerance` pixels (Csurka et al., BMVC 2013).
 
-    Recall over the reference's border, precision over the prediction's. nan where neither has a border, 0 where one.
+    Both arrays come from `distances`. Recall is the share of the reference's border pixels, precision that of the
+    prediction's. nan where neither has a border, 0 where only one has. doi:10.5244/C.27.32.
     """
     if not len(to_prediction) and not len(to_reference):
         return float("nan")
@@ -44,7 +46,9 @@ def boundary_f1(to_prediction: NDArray[Any], to_reference: NDArray[Any], toleran
 def hausdorff95(to_prediction: NDArray[Any], to_reference: NDArray[Any], worst: float) -> float:
     """The larger of the two 95th percentiles of the distances, in pixels; nan where neither side has a border.
 
-    worst: what an image counts where only one side has a border, its diagonal, so that a missed class can't help.
+    A Hausdorff distance by rank (Huttenlocher et al., IEEE TPAMI 1993, doi:10.1109/34.232073), with the percentile 95.
+    Both arrays come from `distances`. worst: the value where only one side has a border, usually the image's diagonal,
+    so that a class that isn't predicted at all doesn't improve the mean.
     """
     if not len(to_prediction) and not len(to_reference):
         return float("nan")

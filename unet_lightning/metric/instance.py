@@ -1,4 +1,7 @@
-"""Scores of objects: how well predicted instances match the labelled ones, from the table of their overlaps."""
+"""Scores of objects: how well predicted instances match the labelled ones, from the table of their overlaps.
+
+An object is a labelled or predicted instance; "references" are the labelled ones.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -12,10 +15,11 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * k, 2) for k in range(10))
 
 
 def aggregated_jaccard(found: Overlaps) -> float:
-    """AJI (Kumar et al., IEEE TMI 2017, algorithm 1): sum of intersections over sum of unions.
+    """AJI (Kumar et al., IEEE TMI 2017, algorithm 1, doi:10.1109/TMI.2017.2677499): sum of intersections over unions.
 
-    Each reference takes the prediction of highest IoU, one prediction may serve two references; a reference that meets
-    none adds its area to the union, and so does every prediction that serves none. nan without any object.
+    Each reference is matched to the prediction of highest IoU; two references may share one prediction. A reference
+    that overlaps no prediction adds its area to the union, and so does every prediction without a match. nan without
+    any object.
     """
     best = np.full(len(found.references), -1)
     order = np.lexsort((-found.columns, found.iou))  # the last of a row wins: highest IoU, then lowest number
@@ -28,14 +32,21 @@ def aggregated_jaccard(found: Overlaps) -> float:
 
 
 def panoptic_quality(found: Overlaps) -> float:
-    """PQ (Kirillov et al., CVPR 2019): sum of IoU of matches at IoU > 0.5 over TP + FP/2 + FN/2; nan without any."""
+    """PQ (Kirillov et al., CVPR 2019, doi:10.1109/CVPR.2019.00963): sum of IoU of matches over TP + FP/2 + FN/2.
+
+    A match has IoU > 0.5. nan without any object.
+    """
     matched = found.iou[found.iou > 0.5]
     total = (len(found.references) + len(found.predictions)) / 2  # TP + FP/2 + FN/2
     return float(matched.sum() / total) if total else float("nan")
 
 
 def average_precision(found: Overlaps, threshold: float) -> float:
-    """TP / (TP + FP + FN) with a match at IoU > threshold >= 0.5, where it is unique (Data Science Bowl 2018)."""
+    """TP / (TP + FP + FN); a match has IoU > threshold, and threshold >= 0.5 makes it unique.
+
+    Data Science Bowl 2018 (Caicedo et al., Nature Methods 2019, doi:10.1038/s41592-019-0612-7). nan without any object;
+    ValueError for a threshold below 0.5.
+    """
     if threshold < 0.5:
         raise ValueError(f"threshold={threshold}: below 0.5 an object can have two matches")
     hits = int((found.iou > threshold).sum())
@@ -49,20 +60,22 @@ def mean_average_precision(found: Overlaps) -> float:
 
 
 def seg(found: Overlaps) -> float:
-    """SEG (Cell Tracking Challenge): mean over references of the IoU with the prediction that covers more than half of
-    it, 0 where none does; nan without references.
+    """SEG (Cell Tracking Challenge, Maška et al., Bioinformatics 2014, doi:10.1093/bioinformatics/btu080).
+
+    Mean over references of the IoU with the prediction that covers more than half of the reference, 0 where none does;
+    nan without references.
     """
     covered = found.shared > 0.5 * found.references[found.rows]
     return float(found.iou[covered].sum() / len(found.references)) if len(found.references) else float("nan")
 
 
 def errors(found: Overlaps) -> dict[str, int]:
-    """Counts of objects and of what went wrong with them.
+    """Counts of objects and of the kinds of errors.
 
-    merged: predictions that cover more than half of two references or more; joined: these references, by which a giant
-    is told from a pair. split: references that hold more than half of two predictions or more. false_negatives:
-    references of which no prediction covers half and which aren't split. false_positives: predictions that cover more
-    than half of no reference and lie by more than half in none.
+    merged: predictions that cover more than half of each of at least two references. joined: the number of these
+    references, which says how large the mergers are. split: references that contain more than half of each of at least
+    two predictions. false_negatives: references that aren't split and that no prediction covers by more than half.
+    false_positives: predictions that cover no reference by more than half and lie by more than half in none.
     """
     covers = found.shared > 0.5 * found.references[found.rows]
     inside = found.shared > 0.5 * found.predictions[found.columns]
@@ -97,7 +110,7 @@ def nan_mean(values: Iterable[float]) -> float:
 
 
 def summary(tables: Sequence[Overlaps]) -> dict[str, Any]:
-    """Scores of many images: each score as mean over the images where it exists, the counts summed."""
+    """Scores of many images: `image_mean` of each score over the images where it isn't nan, and the summed `counts`."""
     means = {name: nan_mean([score(table) for table in tables]) for name, score in SCORES.items()}
     counted = [errors(found) for found in tables]
     return {"image_mean": means, "counts": {key: sum(c[key] for c in counted) for key in counted[0]} if counted else {}}

@@ -27,6 +27,7 @@ COUNT_NAMES = {
     "false_positives": "false positives",
 }
 COUNTS_NOTE = (
-    "A merged prediction covers more than half of two references or more; these references are joined. A split "
-    "reference holds more than half of two predictions or more. False negatives and false positives are neither."
+    "A merged prediction covers more than half of each of two or more references; these references are joined. A split "
+    "reference contains more than half of each of two or more predictions. Objects counted there are counted neither "
+    "as false negatives nor as false positives."
 )

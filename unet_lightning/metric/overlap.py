@@ -1,4 +1,4 @@
-"""The table of overlaps, which serves all that compare objects.
+"""The table of overlaps between labelled and predicted objects, from which all object scores are computed.
 
 reference, prediction: (H, W) integers, 0 is background and every other number an object, in any order.
 """
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-COUNTED = 4  # entries of a table for each pixel, up to which a table is faster than sorting
+COUNTED = 4  # up to this many entries per pixel, counting in a table is faster than sorting
 
 
 @dataclass(frozen=True)
 class Overlaps:
     """Every pair of objects that share a pixel; objects are numbered 0, 1, … in the order of their labels.
 
-    references, predictions: areas in pixels of all objects. rows, columns, shared: which reference and which prediction
-    meet, and in how many pixels.
+    references (R,), predictions (P,): areas of all objects in pixels. rows, columns, shared (N,): for each pair the
+    number of the reference, the number of the prediction and the number of pixels they share.
     """
 
     references: NDArray[np.int64]
@@ -29,7 +29,7 @@ class Overlaps:
 
     @cached_property
     def iou(self) -> NDArray[np.float64]:
-        """Intersection over union of every pair that meets."""
+        """Intersection over union of every pair, (N,)."""
         return self.shared / (self.references[self.rows] + self.predictions[self.columns] - self.shared)
 
 
@@ -52,9 +52,10 @@ def overlaps(reference: NDArray[Any], prediction: NDArray[Any]) -> Overlaps:
 
 
 def renumber(labels: NDArray[Any]) -> tuple[int, NDArray[np.int64]]:
-    """How many labels there are, 0 always among them, and (N,) their places 0, 1, … in order, of labels of any shape.
+    """The number of different labels, 0 always included, and of each of N elements its label's rank 0, 1, …, (N,).
 
-    Counts where the largest label is small enough, and sorts otherwise, which takes ten times as long.
+    labels: integers of any shape. Counts where the largest label is small enough; else sorts, which takes ten times as
+    long.
     """
     flat = labels.ravel()
     if flat.size == 0 or flat.min() < 0 or flat.max() > COUNTED * flat.size:
@@ -66,11 +67,11 @@ def renumber(labels: NDArray[Any]) -> tuple[int, NDArray[np.int64]]:
 
 
 def drop_ignored(reference: NDArray[Any], prediction: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
-    """The prediction (H, W) without what counts nowhere, where valid (H, W) is false on ignored pixels.
+    """The predicted objects (H, W) that are scored. valid: (H, W) bool, false on ignored pixels.
 
     A predicted object mostly on ignored pixels is left out, unless it covers more than half of a reference; of the
-    others only the valid pixels are kept. Where no background is valid, the annotation of the image is partial: then
-    an object that covers a reference is kept whole, as the Cell Tracking Challenge scores it.
+    others only the valid pixels are kept. Where no background pixel is valid, the image is annotated only partly: then
+    the predicted objects keep their ignored pixels too, as the Cell Tracking Challenge scores them.
     """
     if valid.all():
         return prediction

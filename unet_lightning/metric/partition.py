@@ -1,7 +1,7 @@
-"""Scores of partitions, as in electron microscopy: which pixels of the reference's objects are joined, and how.
+"""Scores of partitions, as in electron microscopy: which pixels of the reference's objects lie in the same object.
 
-All look at the reference's foreground only (Arganda-Carreras et al., Frontiers in Neuroanatomy 2015). What the
-prediction leaves as background there is one more object of its own; `thinned` gives it to the objects first.
+Arganda-Carreras et al., Frontiers in Neuroanatomy 2015, doi:10.3389/fnana.2015.00142. Only the reference's foreground
+is scored. Its pixels that are predicted as background count as one more object; `thinned` removes them beforehand.
 """
 
 from typing import Any
@@ -22,8 +22,9 @@ def adapted_rand_error(found: Overlaps) -> float:
 
 
 def v_rand(found: Overlaps) -> float:
-    """F-score of pairs of pixels: sum p_ij^2 over the mean of sum s_i^2 and sum t_j^2, p_ij the share of pixels in
-    predicted object i and reference object j, s and t its margins; nan without reference objects.
+    """F-score of pairs of pixels: sum p_ij^2 over the mean of sum s_i^2 and sum t_j^2; nan without reference objects.
+
+    p_ij: share of pixels in predicted object i and reference object j. s_i = sum_j p_ij, t_j = sum_i p_ij.
     """
     joint, predicted, labelled = _counts(found)
     joined = (predicted**2).sum() + (labelled**2).sum()
@@ -31,7 +32,10 @@ def v_rand(found: Overlaps) -> float:
 
 
 def v_info(found: Overlaps) -> float:
-    """F-score of information: mutual information over the mean of both entropies; 1 where both are one object."""
+    """F-score of information: mutual information over the mean of both entropies; nan without reference objects.
+
+    1 where reference and prediction are one object each, whose entropies are 0.
+    """
     joint, predicted, labelled = _counts(found)
     if not len(joint):
         return float("nan")
@@ -40,7 +44,7 @@ def v_info(found: Overlaps) -> float:
 
 
 def thinned(objects: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(H, W) objects whose borders have no width: every background pixel goes to the nearest object."""
+    """(H, W) int32 objects to (H, W) objects without gaps: every background pixel is assigned to the nearest object."""
     if not objects.any():
         return objects
     rows, columns = distance_transform_edt(objects == 0, return_distances=False, return_indices=True)
@@ -49,7 +53,7 @@ def thinned(objects: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _counts(found: Overlaps) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Pixels of the reference's foreground in every pair of objects, and in every predicted and reference object."""
+    """Numbers of reference foreground pixels in every overlapping pair, predicted object and reference object."""
     left = found.references - np.bincount(found.rows, found.shared, minlength=len(found.references))
     predicted = np.append(np.bincount(found.columns, found.shared, minlength=len(found.predictions)), left.sum())
     counts = (np.append(found.shared, left), predicted, found.references)

@@ -1,4 +1,4 @@
-"""Every score of the lecture from confusion matrices: one of the whole set and one an image."""
+"""Scores of pixels from confusion matrices: one matrix for each image, and their sum for the whole set."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,13 +11,16 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 SCORES = ("dice", "iou", "precision", "recall", "accuracy")
 IGNORED = -1
 RULE = (
-    "Pooled scores come from one confusion matrix of the whole split; the mean over images scores each image alone and "
-    "leaves out, and counts, the images where a class is neither labelled nor predicted."
+    "Pooled scores come from one confusion matrix of the whole split. The mean over images scores each image alone; "
+    "for each class it leaves out, and counts, the images where the class is neither labelled nor predicted."
 )
 
 
 def confusion_matrix(prediction: Tensor, mask: Tensor, valid: Tensor, classes: int) -> Tensor:
-    """(K, K) int64 counts of pixels, rows the labelled class and columns the predicted one; ignored pixels left out."""
+    """(K, K) int64 counts of pixels, rows the labelled class and columns the predicted one; ignored pixels left out.
+
+    prediction, mask: integer class ids. valid: bool, false where ignored. All of one shape.
+    """
     target = torch.where(valid, mask, IGNORED)
     return multiclass_confusion_matrix(prediction, target, classes, ignore_index=IGNORED, validate_args=False)
 
@@ -42,7 +45,7 @@ def class_scores(confusion: Tensor) -> dict[str, Tensor]:
 
 
 def pixel_accuracy(confusion: Tensor) -> Tensor:
-    """(..., K, K) to the share of pixels whose class is right, (...)."""
+    """(..., K, K) counts to the share of correctly classified pixels, (...) float64."""
     counts = confusion.double()
     return counts.diagonal(dim1=-2, dim2=-1).sum(-1) / counts.sum((-2, -1))
 
@@ -52,9 +55,9 @@ def summary(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """(N, K, K) matrices of N images to `{pooled | image_mean}{score}{classes: {name} | mean | foreground}`.
 
-    pooled: from the sum of the matrices. image_mean: each image scored, then the mean over the images where the class
-    has a score; `absent` counts those where it has none. `mean` is over all classes that have a score, `foreground`
-    over those but class 0 where that is background.
+    pooled: from the sum of the matrices. image_mean: each image is scored, then the mean is taken over the images where
+    the class has a score; `absent` is the number of the others. `mean` is over all classes that have a score,
+    `foreground` the same without class 0 if `background` is true.
     """
     pooled: dict[str, dict[str, Any]] = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions.sum(0)))}}
     mean: dict[str, dict[str, Any]] = {"pixel_accuracy": {"mean": float(pixel_accuracy(confusions).nanmean())}}
@@ -67,7 +70,7 @@ def summary(
 
 
 def by_class(scores: Tensor, classes: Sequence[str], background: bool) -> dict[str, Any]:
-    """(K,) scores by the names of their classes, their mean and that of the foreground; nan is left out of means."""
+    """(K,) scores to a dictionary by class name, with their mean and that of the foreground; means leave out nan."""
     return {
         "classes": dict(zip(classes, scores.tolist(), strict=True)),
         "mean": float(scores.nanmean()),
@@ -76,7 +79,10 @@ def by_class(scores: Tensor, classes: Sequence[str], background: bool) -> dict[s
 
 
 def by_kind(confusions: Tensor, kinds: list[str], classes: Iterable[str], background: bool) -> dict[str, Any]:
-    """Pooled foreground scores of every kind of image, and `macro`, their mean over kinds; empty without kinds."""
+    """Pooled foreground scores of every kind of image, and `macro`, their mean over kinds; empty without kinds.
+
+    confusions: (N, K, K) of N images. kinds: the kind of each image, "" for none.
+    """
     names = sorted(set(kinds) - {""})
     if not names:
         return {}

@@ -16,12 +16,14 @@ class Encoder(nn.Module):
         self.needs_indices = needs_indices
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor | None]]:
-        """image (B, C, h, w) to the bottom's features (B, F, h / 2^depth, w / 2^depth), for same convolution, and, from
-        fine to coarse, each level's features and pooling indices (None where no up-sampling wants them).
+        """Image (B, C, h, w) to the features of the coarsest level, the skips and the pooling indices.
+
+        With same convolution the coarsest features are (B, F, h / 2^depth, w / 2^depth). Skips: the features of the
+        other levels from fine to coarse, before pooling. Indices: None for every level if no up-sampling needs them.
         """
         features, skips, indices = image, [], []
         for down in self.blocks[:-1]:
-            skips.append(down(features))
+            skips.append(down(features))  # (B, F, h, w); (B, F, h / 2, w / 2) after the pooling
             if self.needs_indices:
                 features, where = F.max_pool2d(skips[-1], 2, return_indices=True)
             else:

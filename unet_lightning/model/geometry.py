@@ -1,4 +1,4 @@
-"""How much a U-Net sees and which sizes it takes, from its depth, convolution and up-sampling alone."""
+"""The receptive field and the permitted input sizes of a U-Net, from its depth, convolution and up-sampling alone."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -12,9 +12,9 @@ Convolution = Literal["valid", "same"]
 class Geometry:
     """Sizes in pixels of the input, the same for both axes.
 
-    depth: number of 2x2 poolings. reach: how many fine pixels beyond a 2x2 block an up-sampling depends on
-    (0 transposed, nearest, unpool; 1 bilinear; 3 bicubic). A valid network trims that rim after each up-sampling.
-    exact: false when a norm looks at the whole tile.
+    depth: number of 2x2 poolings. reach: width of the rim, in pixels of an up-sampled map, whose values depend on
+    pixels beyond the map's edge (0 transposed, nearest, unpool; 1 bilinear; 3 bicubic). A valid network cuts this rim
+    off after each up-sampling. exact: false with instance or group norm, whose statistics depend on the whole tile.
 
     >>> paper = Geometry(depth=4, convolution="valid")
     >>> paper.output_size(572), paper.margin
@@ -28,7 +28,7 @@ class Geometry:
 
     @property
     def multiple(self) -> int:
-        """Shifting the input by this many pixels shifts the output: 2^depth."""
+        """2^depth: if the input is shifted by a multiple of it, the output is the same, shifted as far."""
         return 1 << self.depth
 
     @property
@@ -50,7 +50,7 @@ class Geometry:
 
     @property
     def context(self) -> int:
-        """The furthest input pixel left of an aligned block that its outputs depend on, by the deepest path."""
+        """Distance, in pixels, to the furthest input pixel left of an aligned block on which its outputs depend."""
         position = 0
         for _ in range(self.depth):  # up the decoder: two 3x3 convolutions, then an up-sampling, at each level
             position = (position - 2 - self.reach) // 2
@@ -68,7 +68,7 @@ class Geometry:
         return tuple(rims)
 
     def output_size(self, size: int) -> int | None:
-        """Side of the output for an input of this side, or None when the network can't take it."""
+        """Side of the output for an input of this side; None where the network doesn't accept that size."""
         if self.convolution == "same":
             return size if size > 0 else None
         for _ in range(self.depth):
@@ -84,7 +84,7 @@ class Geometry:
         return size if size > 0 else None
 
     def input_size(self, output: int) -> int:
-        """The smallest side the network takes whose output is at least `output`."""
+        """The smallest accepted input side whose output is at least `output`."""
         if self.convolution == "same":
             return round_up(output, self.multiple)
         size = output
@@ -93,11 +93,11 @@ class Geometry:
         return size
 
     def nearest_sizes(self, size: int) -> list[int]:
-        """The sides just below and above `size` that the network takes; only the smallest one if that is larger."""
+        """The accepted sides just below and above `size`; only the smallest accepted one where `size` is below it."""
         smallest = self.input_size(1)
         below = smallest + (size - smallest) // self.multiple * self.multiple
         return [below, below + self.multiple] if size > smallest else [smallest]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, with the derived ones, for a checkpoint or an export."""
+        """All values, the computed ones included, as a dictionary of numbers and text for a checkpoint or an export."""
         return asdict(self) | {"margin": self.margin, "halo": self.halo, "multiple": self.multiple}

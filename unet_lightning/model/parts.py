@@ -1,4 +1,4 @@
-"""What the U-Net asks of the parts that can be chosen: its up-samplings and its skip fusions."""
+"""The interfaces of the exchangeable parts of the U-Net: up-samplings and skip fusions."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 class Upsample(Protocol):
-    """A module that doubles a map.
+    """A module that doubles the sides of a feature map.
 
-    reach: how many fine pixels beyond a 2x2 block its output depends on. needs_indices: whether it wants the indices
-    of the encoder's pooling.
+    reach: width of the rim of its output, in pixels, that depends on pixels beyond the map's edge. needs_indices:
+    whether it uses the indices of the encoder's pooling.
     """
 
     reach: int
@@ -21,7 +21,7 @@ class Upsample(Protocol):
 
 
 class Fusion(Protocol):
-    """A module that joins a skip and an up-sampled map."""
+    """A module that joins a skip connection's features and an up-sampled map."""
 
     out_channels: int
 

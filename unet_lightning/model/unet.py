@@ -1,4 +1,4 @@
-"""The U-Net of Ronneberger, Fischer and Brox (MICCAI 2015), its parts exchangeable.
+"""The U-Net of Ronneberger, Fischer and Brox (MICCAI 2015), with exchangeable parts.
 
 doi:10.1007/978-3-319-24574-4_28
 """
@@ -26,7 +26,7 @@ Share = Annotated[float, Ge(0), Le(1)]
 class UNet(nn.Module):
     """Image (B, C, h, w) to logits (B, K, h - 2 margin, w - 2 margin), float.
 
-    Encoder, decoder and head are built outside, by `build_unet`; geometry says what follows from their sizes.
+    Encoder, decoder and head are built by `build_unet`; `geometry` holds the margin and the accepted input sizes.
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder, head: nn.Conv2d, geometry: Geometry) -> None:
@@ -35,7 +35,7 @@ class UNet(nn.Module):
         self.apply(initialise)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits of an image; InputError for a size a valid network can't take."""
+        """Logits of images (B, C, h, w); InputError for a size that a valid network doesn't accept."""
         features, skips, indices = self.encoder(self._fit(image))
         logits: Tensor = self.head(self.decoder(features, skips, indices))
         if self.geometry.convolution == "same":
@@ -43,9 +43,10 @@ class UNet(nn.Module):
         return logits
 
     def interior(self, image: Tensor) -> Tensor:
-        """Logits (B, K, h - 2 halo, w - 2 halo): those an image's surroundings can't change, and nothing else computed.
+        """Logits (B, K, h - 2 halo, w - 2 halo) of images (B, C, h, w): only those independent of pixels outside.
 
-        Same networks: sides of `geometry.multiple`. Their decoder, most of the work, leaves the halo out.
+        With same convolution h and w must be multiples of `geometry.multiple`; the decoder, which does most of the
+        work, skips the halo.
         """
         geometry = self.geometry
         if geometry.convolution == "valid":
@@ -56,7 +57,7 @@ class UNet(nn.Module):
         return logits
 
     def _fit(self, image: Tensor) -> Tensor:
-        """Same: pad right and bottom to whole poolings. Valid: refuse what would pool an odd side."""
+        """Same: pad right and bottom to a multiple of 2^depth. Valid: InputError where a pooling gets an odd side."""
         height, width = image.shape[-2:]
         if self.geometry.convolution == "same":
             bottom, right = -height % self.geometry.multiple, -width % self.geometry.multiple
@@ -65,8 +66,8 @@ class UNet(nn.Module):
             if self.geometry.output_size(side) is None:
                 sizes = " or ".join(str(size) for size in self.geometry.nearest_sizes(side))
                 raise InputError(
-                    f"an input of {height}x{width} would be pooled at an odd side; this valid network takes {sizes} "
-                    f"near {side}, or set model.convolution=same"
+                    f"an input of {height}x{width} pixels has an odd side before one of the poolings; this valid "
+                    f"network takes {sizes} near {side}: use such a size, or set model.convolution=same"
                 )
         return image
 
@@ -83,12 +84,13 @@ def build_unet(
     norm: Norm,
     dropout: Share,
 ) -> UNet:
-    """The U-Net of these sizes: all channel arithmetic is here.
+    """Build a U-Net; all channel numbers are computed here.
 
     depth: number of poolings; the channels double at each, from `base_channels` up to `max_channels`.
     convolution: `same` pads with zeros and takes any size, `valid` pads nothing and takes the sizes of `geometry`.
-    dropout: at the end of the contracting path. upsample: (in, out channels) to a module that doubles a map.
-    fusion: (skip, up channels) to a module that joins both.
+    dropout: probability, at the end of the contracting path. upsample: function of (in, out channels) that returns a
+    module that doubles the sides of a map. fusion: function of (skip, up channels) that returns a module that joins
+    both.
     """
     channels = [min(max_channels, base_channels << level) for level in range(depth + 1)]
     padding = 1 if convolution == "same" else 0
@@ -104,14 +106,17 @@ def build_unet(
 
 @torch.no_grad()
 def initialise(module: nn.Module) -> None:
-    """He initialisation: normal with standard deviation sqrt(2 / N), N the number of inputs of one output."""
+    """He initialisation: normal with standard deviation sqrt(2 / N), N the number of inputs of one output.
+
+    He et al., ICCV 2015, doi:10.1109/ICCV.2015.123. Biases are 0.
+    """
     if isinstance(module, nn.Conv2d):
         inputs = module.in_channels * module.kernel_size[0] * module.kernel_size[1]
     elif isinstance(module, nn.ConvTranspose2d):
-        inputs = module.in_channels  # kernel 2, stride 2: every output has one tap
+        inputs = module.in_channels  # kernel 2, stride 2: every output pixel depends on one input pixel
     else:
         return
-    if module.weight.is_meta:  # a network that waits for its weights: drawing none of them takes torch seconds
+    if module.weight.is_meta:  # its weights are loaded later; normal_ would take seconds here and change nothing
         return
     nn.init.normal_(module.weight, std=sqrt(2 / inputs))
     if module.bias is not None:

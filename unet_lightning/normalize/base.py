@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Affine = tuple[NDArray[np.float32], NDArray[np.float32]]
-BAND = 1 << 22  # values that are looked at together
+BAND = 1 << 22  # values in a band of rows, which are processed at once
 
 
 class Normalize(ABC):
-    """What every normalisation is: (image - shift) / scale. `fit` sees the training statistics."""
+    """Base class of all normalisations: (image - shift) / scale, two numbers for each channel."""
 
     def fit(self, statistics: Mapping[str, Any]) -> None:  # noqa: B027
-        """Take what is needed from the plain statistics of the training records; nothing by default."""
+        """Take the needed numbers from the statistics of the training records, a dictionary; by default nothing."""
 
     @abstractmethod
     def describe(self) -> str:
-        """What it does with these data, for the summary before training."""
+        """The normalisation in words, after `fit`, for the summary before training."""
 
     @abstractmethod
     def __call__(self, image: NDArray[Any]) -> Affine:
-        """image (H, W, C) native, whole, to (shift, scale), each (C,) float32.
+        """A whole image (H, W, C) of the file's dtype to (shift, scale), each (C,) float32.
 
         An array, masked where pixels have no data, or whatever has a shape and is read by slices: larger images than
         memory are read in bands of rows.
@@ -48,11 +48,11 @@ def row_bands(image: Any) -> Iterator[NDArray[Any]]:
 
 
 def affine(shift: NDArray[Any], scale: NDArray[Any]) -> Affine:
-    """float32 of both; a scale of 0, of a constant channel, becomes 1."""
+    """Shift and scale (C,) as float32; a scale of 0, from a constant channel, becomes 1."""
     return np.asarray(shift, np.float32), np.where(np.asarray(scale) > 0, scale, 1.0).astype(np.float32)
 
 
 def normalize_image(image: NDArray[Any], shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Tensor:
-    """(H, W, C) native to (C, H, W) float32."""
+    """(H, W, C) of any dtype to (image - shift) / scale, (C, H, W) float32."""
     array = (image.astype(np.float32) - shift) / scale
     return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))

@@ -10,7 +10,7 @@ from unet_lightning.normalize.base import Affine, Normalize, affine
 
 
 class DatasetZScore(Normalize):
-    """The same numbers for every image: brightness differences between images stay."""
+    """The same shift and scale for every image: brightness differences between images are kept."""
 
     def __init__(self) -> None:
         self.numbers: Affine = (np.zeros(0, np.float32), np.ones(0, np.float32))  # until fit

@@ -12,14 +12,14 @@ class ImageZScore(Normalize):
     """Each channel of each image to mean 0 and standard deviation 1; a constant channel is only shifted."""
 
     def describe(self) -> str:
-        """In words."""
+        """The normalisation in words."""
         return "each channel of each image to mean 0 and standard deviation 1"
 
     def __call__(self, image: NDArray[Any]) -> Affine:
         """Mean and standard deviation over the whole image.
 
-        Bands are put together by their moments: the variance is the mean of their variances and of the squared
-        distances of their means.
+        Computed from bands of rows: the variance is the weighted mean, over bands, of a band's variance plus the
+        squared difference between the band's mean and the mean of all.
         """
         parts = [
             (b.shape[0] * b.shape[1], b.mean((0, 1), np.float64), b.std((0, 1), np.float64)) for b in row_bands(image)

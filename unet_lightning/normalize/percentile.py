@@ -22,11 +22,11 @@ class Percentile(Normalize):
         self.percents = (low, high)
 
     def describe(self) -> str:
-        """In words."""
+        """The normalisation in words."""
         return f"percentiles {self.percents[0]:g} and {self.percents[1]:g} of each channel of each image to 0 and 1"
 
     def __call__(self, image: NDArray[Any]) -> Affine:
-        """Percentiles over the whole image; up to its largest value where both percentiles are the same."""
+        """Percentiles over the whole image; where both are equal, the largest value stands for the high one."""
         low, high, largest = percentiles(image, (*self.percents, 100))
         return affine(low, np.where(high > low, high - low, largest - low))
 
@@ -51,7 +51,7 @@ def percentiles(image: Any, percents: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _ranked(image: Any, channel: int, ranks: Sequence[int]) -> NDArray[np.float64]:
-    """The values at these places of the sorted channel: by counting the upper, then the lower half of their bits."""
+    """The values at these ranks of the sorted channel, (P,): by counting the upper, then the lower 16 of their bits."""
     upper = np.zeros(1 << 16, np.int64)
     for band in row_bands(image):
         upper += np.bincount(_ordered(band[..., channel]) >> 16, minlength=1 << 16)
@@ -72,6 +72,6 @@ def _ranked(image: Any, channel: int, ranks: Sequence[int]) -> NDArray[np.float6
 
 
 def _ordered(values: NDArray[Any]) -> NDArray[np.uint32]:
-    """The bits of float32 numbers as whole numbers in the same order; 8 and 16 bit images fit in exactly."""
+    """The bits of float32 numbers as whole numbers that sort in the same order; 8 and 16 bit integers are exact."""
     bits = np.ascontiguousarray(values, np.float32).ravel().view(np.uint32)
     return np.where(bits >> 31 == 1, ~bits, bits | 0x80000000).astype(np.uint32)

@@ -1,1 +1,1 @@
-"""What people look at: pictures, contact sheets, charts, tables, HTML."""
+"""Output for people: pictures, contact sheets, charts, tables, HTML."""

@@ -1,4 +1,4 @@
-"""Charts as SVG text that needs nothing beside itself: heat maps, scatter plots, effects with their intervals."""
+"""Charts as self-contained SVG text: heat maps, scatter plots, curves, effects with their intervals."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -15,24 +15,24 @@ FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 
 
 def svg(width: float, height: float, *elements: str) -> str:
-    """A drawing of that many pixels."""
+    """An SVG document of this size in pixels."""
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {FONT} fill="{INK}">{"".join(elements)}</svg>'
 
 
 def text(x: float, y: float, content: str, anchor: str = "middle", fill: str = INK, extra: str = "") -> str:
-    """A word, escaped."""
+    """An SVG text element; the content is escaped."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}" {extra}>{escape(content)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, color: str = FAINT, width: float = 1) -> str:
-    """A straight line."""
+    """An SVG line element."""
     place = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
     return f'<line {place} stroke="{color}" stroke-width="{width}"/>'
 
 
 def color(share: float) -> tuple[int, int, int]:
-    """A colour between dark violet at 0 and yellow at 1, even in lightness (viridis at five points)."""
+    """Red, green, blue between dark violet at 0 and yellow at 1 (viridis, interpolated between five points)."""
     place = min(max(share, 0.0), 1.0) * (len(RAMP) - 1)
     first = min(int(place), len(RAMP) - 2)
     mixed = (a + (b - a) * (place - first) for a, b in zip(RAMP[first], RAMP[first + 1], strict=True))
@@ -41,9 +41,9 @@ def color(share: float) -> tuple[int, int, int]:
 
 
 def heat_map(values: Mapping[tuple[str, str, str], float], names: tuple[str, str, str]) -> str:
-    """Values by (panel, row, column) as one coloured table a panel; a combination without a value stays empty.
+    """Values by (panel, row, column) as one coloured table for each panel; a combination without a value stays empty.
 
-    names: what panels, rows and columns are.
+    names: the names of what varies between panels, rows and columns.
     """
     panels, rows, columns = (list(dict.fromkeys(key[axis] for key in values)) for axis in range(3))
     low, high = min(values.values()), max(values.values())
@@ -75,7 +75,7 @@ def _cell(x: float, y: float, width: float, height: float, value: float | None, 
 
 
 def scatter(points: Sequence[tuple[float, float, str]], name: str, score: str) -> str:
-    """Points (x, y, what it is); the pointer shows what. Positive x that span a factor of 30 get a logarithmic axis."""
+    """Points (x, y, title); the title appears under the mouse. Positive x over a factor of 30 or more: a log axis."""
     lowest, highest = (pick(point[0] for point in points) for pick in (min, max))
     if log := lowest > 0 and highest / lowest >= 30:
         points = [(log10(x), y, title) for x, y, title in points]
@@ -119,7 +119,7 @@ def intervals(rows: Sequence[tuple[str, float, float]]) -> str:
 
 
 def curves(lines: Mapping[str, Sequence[tuple[float, float, float, float]]], name: str, score: str) -> str:
-    """Points (x, y, lower and upper end of its bar, which may be nan) joined to a line each, over evenly spaced x."""
+    """One line per name through its points (x, y, lower and upper end of the error bar or nan), x evenly spaced."""
     places = sorted({x for points in lines.values() for x, *_ in points})
     heights = [y for points in lines.values() for _, *found in points for y in found if isfinite(y)]
     ticks = even_ticks(min(heights), max(heights))
@@ -145,7 +145,7 @@ def curves(lines: Mapping[str, Sequence[tuple[float, float, float, float]]], nam
 
 
 def even_ticks(low: float, high: float) -> list[float]:
-    """At most seven round numbers, evenly spaced, that hold both ends between them."""
+    """At most seven evenly spaced round numbers, from at most `low` to at least `high`."""
     high = high if high > low else low + (abs(low) or 1.0) / 10
     steps = (factor * 10.0**power for power in range(-6, 9) for factor in (1, 2, 5))
     step = next(step for step in steps if ceil(high / step) - floor(low / step) <= 6)

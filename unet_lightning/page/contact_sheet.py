@@ -1,4 +1,4 @@
-"""A contact sheet: small pictures with their labels drawn over, their names, and which colour means what."""
+"""A contact sheet: thumbnails with their labels drawn over them, their names, and a legend of the colours."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ DETAIL = 1024  # longest side at which labels are drawn, before the picture is m
 
 
 def labelled_thumbnail(sample: Sample, colors: Sequence[Color]) -> NDArray[np.uint8]:
-    """(h, w, 3): classes tinted, objects outlined in white, ignored pixels striped; the longer side is SIDE."""
+    """(h, w, 3) uint8: classes coloured, objects outlined in white, ignored pixels striped; the longer side is SIDE."""
     height, width = sample.mask.shape
     factor = min(1.0, DETAIL / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
@@ -38,7 +38,7 @@ def labelled_thumbnail(sample: Sample, colors: Sequence[Color]) -> NDArray[np.ui
 def contact_sheet(
     tiles: Sequence[NDArray[np.uint8]], captions: Sequence[str], title: str, legend: Sequence[tuple[str, Color]]
 ) -> NDArray[np.uint8]:
-    """Tiles in rows of six under a title and a legend, (H, W, 3)."""
+    """Tiles (h, w, 3) in rows of six under a title and a legend, (H, W, 3) uint8."""
     font = ImageFont.load_default(13)
     pieces = [_line(title, font), *_legend(legend, font)]
     for start in range(0, len(tiles), COLUMNS):
@@ -69,7 +69,7 @@ def _legend(legend: Sequence[tuple[str, Color]], font: Font) -> list[NDArray[np.
 
 
 def _row(tiles: Sequence[NDArray[np.uint8]], captions: Sequence[str], font: Font) -> NDArray[np.uint8]:
-    """Pictures with their names below them; as high as the highest."""
+    """A row of pictures with their names below them, as high as the highest picture needs."""
     height = max(len(picture) for picture in tiles)
     page = _paper(height + CAPTION + GAP)
     for k, (picture, caption) in enumerate(zip(tiles, captions, strict=True)):

@@ -25,7 +25,7 @@ def html(template: str, /, **content: Any) -> str:
 
 
 def matrix(confusion: NDArray[Any], names: Sequence[str]) -> dict[str, Any]:
-    """A confusion matrix (K, K) as the template draws it."""
+    """A confusion matrix (K, K), rows labelled, as the template needs it: shares of each row as text and shade."""
     shares = confusion / np.maximum(1, confusion.sum(1, keepdims=True))
     rows = [
         {"name": name, "cells": [_cell(share, int(count)) for share, count in zip(row, counts, strict=True)]}
@@ -40,7 +40,7 @@ def _cell(share: float, count: int) -> dict[str, str]:
 
 
 def histogram(values: Sequence[float], title: str, bins: int = 20) -> dict[str, Any]:
-    """Numbers from 0 to 1 as bars."""
+    """A histogram of numbers from 0 to 1, nan left out, as the template draws it."""
     there = [value for value in values if not isnan(value)]
     counts, edges = np.histogram(there, bins, (0, 1))
     height, width = 140 / max(1, counts.max()), 600 / bins

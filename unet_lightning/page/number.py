@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as text for people."""
 
 from collections.abc import Sequence
 from math import isfinite, isnan

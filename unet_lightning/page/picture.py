@@ -1,4 +1,4 @@
-"""Pictures people look at: labels over images, and where a prediction is wrong."""
+"""Pictures for people: labels drawn over images, and the errors of a prediction."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ ERROR_LEGEND = "false negatives blue, false positives orange, confused classes p
 
 
 def displayable(image: NDArray[Any], limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
-    """(H, W, C) of any dtype to (H, W, 3) uint8, of the first channels, one or three.
+    """(H, W, C) of any dtype to (H, W, 3) uint8 from its first three channels, or from the first if there are fewer.
 
     limits: values that become black and white; the 1st and the 99.8th percentile by default.
     """
@@ -27,14 +27,14 @@ def displayable(image: NDArray[Any], limits: tuple[float, float] | None = None) 
 def labels_over(
     picture: NDArray[np.uint8], mask: NDArray[Any], colors: Sequence[Color], opacity: float = 0.5
 ) -> NDArray[np.uint8]:
-    """Classes but background laid over a picture (H, W, 3)."""
+    """Class ids (H, W) in colour over a picture (H, W, 3) uint8; class 0 stays transparent."""
     table = np.array(colors, np.float32)
     mixed = (1 - opacity) * picture + opacity * table[mask]
     return np.where((mask > 0)[..., None], mixed, picture).astype(np.uint8)
 
 
 def outlines_over(picture: NDArray[np.uint8], objects: NDArray[Any]) -> NDArray[np.uint8]:
-    """The inner border of every object in white over a picture (H, W, 3)."""
+    """The inner border of every object (H, W) in white over a picture (H, W, 3) uint8."""
     border = np.zeros(objects.shape, bool)
     border[:-1] |= objects[:-1] != objects[1:]
     border[1:] |= objects[1:] != objects[:-1]
@@ -49,7 +49,10 @@ def errors_over(
     prediction: NDArray[Any],
     valid: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
-    """A dimmed picture with its errors in ERROR_COLORS; ignored pixels black."""
+    """A picture (H, W, 3) in dark grey with wrong pixels in ERROR_COLORS and ignored pixels black.
+
+    mask, prediction: (H, W) class ids. valid: (H, W) bool, false where ignored.
+    """
     grey: NDArray[Any] = picture.mean(2, keepdims=True).repeat(3, 2) * 0.4
     kinds = ((mask > 0) & (prediction == 0), (mask == 0) & (prediction > 0), (mask > 0) & (prediction > 0))
     for kind, color in zip(kinds, ERROR_COLORS.values(), strict=True):
@@ -59,12 +62,12 @@ def errors_over(
 
 
 def hexadecimal(color: Color) -> str:
-    """A colour as CSS and SVG write it."""
+    """A colour in the form #rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def heat(values: NDArray[Any], largest: float | None = None) -> NDArray[np.uint8]:
-    """(H, W) numbers from 0 to the largest as colours from black to yellow, (H, W, 3)."""
+    """(H, W) numbers from 0 to `largest`, by default their maximum, as colours from black to yellow (H, W, 3) uint8."""
     top = float(values.max()) if largest is None else largest
     grey = (values / max(top, 1e-9) * 255).clip(0, 255).astype(np.uint8)
     return cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1].astype(np.uint8)

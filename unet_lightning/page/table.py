@@ -8,7 +8,7 @@ from unet_lightning.page.escape import escape_markdown
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts under a title; the first column is the rows' names."""
+    """A table of texts with a title; the first column holds the names of the rows."""
 
     title: str
     columns: Sequence[str]

@@ -1,1 +1,1 @@
-"""From records to batches: read, measure, crop, augment, normalise, weigh."""
+"""From records to batches: read, measure, crop, augment, normalise, compute weights."""

@@ -1,4 +1,4 @@
-"""A plain config to its data module."""
+"""Build the data module of a plain config."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Any data set written as the plain layout that `data=folder` reads."""
+"""Write any data set in the simple layout that `data=folder` reads."""
 
 import shutil
 import tempfile
@@ -22,7 +22,9 @@ from unet_lightning.sample import Sample
 
 @dataclass(frozen=True)
 class Written:
-    """The files of one record relative to the folder, or what is wrong with it; whether pixels of it are ignored."""
+    """The files of one record (image, mask, instances) relative to the folder, whether any of its pixels are ignored,
+    and what is wrong with it, or "".
+    """
 
     files: tuple[str, str, str] = ("", "", "")
     ignores: bool = False
@@ -30,7 +32,10 @@ class Written:
 
 
 def convert(dataset: DataSet, folder: Path, workers: int, scale: float = 1) -> list[str]:
-    """Write a data set into a new folder, resized; what is wrong with its records, in which case nothing is written."""
+    """Write a data set, resized by `scale`, into a new folder; returns the errors of its records.
+
+    With any error nothing is written. InputError where the folder exists.
+    """
     if scale != 1:
         dataset = replace(dataset, read=partial(read_resized, read=dataset.read, scale=scale))
     if folder.exists():
@@ -73,7 +78,7 @@ def write(record: Record, dataset: DataSet, names: Mapping[str, str], folder: Pa
 
 
 def read_resized(record: Record, read: Callable[[Record], Sample], scale: float) -> Sample:
-    """What `read` gives, at another size."""
+    """The sample that `read` returns, resized."""
     return resized(read(record), scale)
 
 
@@ -83,6 +88,6 @@ def stored_ignore(dataset: DataSet) -> int:
 
 
 def stored_mask(sample: Sample, ignore: int) -> NDArray[Any]:
-    """(H, W) class ids and `ignore`, in the smallest type."""
+    """(H, W) class ids, and `ignore` where pixels are ignored, uint8 if `ignore` is 255, else uint16."""
     kind = np.uint8 if ignore == 255 else np.uint16
     return np.where(sample.valid, sample.mask, kind(ignore)).astype(kind)

@@ -23,7 +23,7 @@ from unet_lightning.weight.base import Weight
 
 @dataclass(frozen=True)
 class Transforms:
-    """What is done to a crop: augmented, normalised, weighted."""
+    """The normalisation, the augmentation and the weight of crops."""
 
     normalize: Normalize
     augment: Augment
@@ -32,7 +32,7 @@ class Transforms:
 
 @dataclass(frozen=True)
 class CropSizes:
-    """In pixels: side of the labelled crop, margin of the network around it, width of the ridge in its target."""
+    """Sizes in pixels: side of the labelled crop, the network's margin around it, width of the ridge in its target."""
 
     side: int
     margin: int
@@ -40,10 +40,10 @@ class CropSizes:
 
 
 class CropDataset(Dataset[dict[str, Any]]):
-    """Augmented training crops, each decided by seed, epoch and number alone, in whatever process it is made.
+    """Augmented training crops; seed, epoch and number alone decide each, whichever process computes it.
 
-    Gives image (C, side + 2 margin, side + 2 margin) float32, mask (side, side) int64, weight (side, side) float32, 0
-    where the label is ignored or lies beyond the image. foreground: share of crops placed on an object.
+    An item holds image (C, side + 2 margin, side + 2 margin) float32, mask (side, side) int64 and weight (side, side)
+    float32, 0 where the label is ignored or lies beyond the image. foreground: share of crops placed on an object.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         return len(self.records)
 
     def __getitem__(self, draw: Draw | int) -> dict[str, Any]:
-        """One crop; a bare number is a record, read as in epoch 0 (Lightning's `overfit_batches` asks so)."""
+        """One crop; a plain number is a record's position, read as in epoch 0 (for Lightning's `overfit_batches`)."""
         epoch, number, position = (0, draw, draw) if isinstance(draw, int) else draw
         record, sizes = self.records[position], self.sizes
         entry, key = self.store.entry(record), SampleKey(self.seed, epoch, number)
@@ -85,7 +85,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         }
 
     def _place(self, entry: Entry, random: np.random.Generator) -> tuple[int, int]:
-        """Top left corner of a crop: anywhere, or for a share of the draws around a pixel of an evenly drawn class."""
+        """Top left corner of a crop: at random, or for the share `foreground` around a pixel of a random class."""
         shape, side = entry.mask.shape, self.sizes.side
         room = [max(0, size - side) for size in shape]
         corner = [int(random.integers(r + 1)) for r in room]
@@ -99,12 +99,12 @@ class CropDataset(Dataset[dict[str, Any]]):
         return centred[0], centred[1]
 
     def _target(self, labels: Sequence[NDArray[Any]], key: SampleKey) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Mask and weight of the crop, made from the augmented labels and their surroundings."""
+        """Mask and weight (side, side) from the augmented labels, which reach `weight.reach` pixels beyond the crop."""
         mask, valid, *instances, within = labels
-        objects = instances[0] * within if instances else None  # mirrored copies are no objects
+        objects = instances[0] * within if instances else None  # without the mirrored copies beyond the image
         if objects is not None:
             mask = cut_ridge(mask, objects, self.sizes.ridge)
-            objects = np.where(mask > 0, objects, 0)  # what was cut is background to the weight too
+            objects = np.where(mask > 0, objects, 0)  # the ridge is background for the weight too
         reach = self.weight.reach
         weight = self.weight(mask, objects, key.generator("weight")) * (valid * within)
         return crop_rim(mask, reach), np.ascontiguousarray(crop_rim(weight, reach), np.float32)

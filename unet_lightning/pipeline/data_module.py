@@ -1,4 +1,4 @@
-"""The LightningDataModule: splits, one look at all records, loaders."""
+"""The LightningDataModule: splits, one pass over all records, loaders."""
 
 import logging
 from typing import Any
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class DataModule(L.LightningDataModule):
     """Loaders of training crops and of whole validation and test images.
 
-    crop, margin: sides in pixels that `fit_geometry` makes those of the network.
+    crop, margin: side of the crops and margin around them in pixels; `fit_geometry` adapts both to the network.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class DataModule(L.LightningDataModule):
             part.fit(self.statistics.to_dict())
 
     def fit_geometry(self, geometry: Geometry) -> None:
-        """Take the network's margin, and round the crop up to an output that the network can give."""
+        """Take the network's margin, and round the crop up to an output size of the network."""
         self.margin = geometry.margin
         fitted = geometry.output_size(geometry.input_size(self.crop))
         assert fitted is not None
@@ -57,11 +57,11 @@ class DataModule(L.LightningDataModule):
         self.crop = fitted
 
     def state_dict(self) -> dict[str, int]:
-        """Where the training is: Lightning keeps it in checkpoints."""
+        """The position in the epoch; Lightning saves it in checkpoints."""
         return self.train_loader.state_dict() if self.train_loader else {}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Begin there. (Lightning would tell the loader itself, but not once a schedule has asked for its length.)"""
+        """Resume at this position. (Lightning restores a loader itself only if nothing has asked its length before.)"""
         self.resume_position = state_dict
 
     def train_dataloader(self) -> Loader:

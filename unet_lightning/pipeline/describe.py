@@ -1,4 +1,4 @@
-"""What a data set holds, in a line each."""
+"""A short description of a data set for the terminal."""
 
 from unet_lightning.error import printable
 from unet_lightning.pipeline.statistics import Statistics
@@ -6,7 +6,7 @@ from unet_lightning.record import SPLITS, DataSet, split_hash
 
 
 def describe_data(dataset: DataSet, statistics: Statistics) -> dict[str, str]:
-    """What a data set holds, in a line each."""
+    """Splits and sizes, classes, objects and grey values of a data set, one line each by name."""
     total = max(1, sum(statistics.class_pixels))
     shares = zip(dataset.classes, statistics.class_pixels, strict=True)
     number, smallest, median, largest = statistics.objects

@@ -1,4 +1,4 @@
-"""A plain config to the records of its data set, with their splits."""
+"""Find the records of a plain config's data set, and their splits."""
 
 import logging
 from collections import Counter
@@ -51,7 +51,7 @@ def describe_split(records: Sequence[Record], fold: int | None, folds: int, trai
         kept = ", test as given" if "test" in published else ""
         return f"fold {fold} of {folds}, by group{kept}"
     if published == {""}:
-        return "none given: groups shared out 60/20/20 by a seeded hash"
+        return "none given: groups divided 60/20/20 by a seeded hash"
     return "as the data set gives it" + (
         "" if "val" in published else ", val a fifth of the training groups by a seeded hash"
     )

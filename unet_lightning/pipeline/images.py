@@ -13,8 +13,8 @@ from unet_lightning.record import Record
 
 
 class ImageDataset(Dataset[dict[str, Any]]):
-    """Whole images: normalised (C, H, W) float32, mask (H, W) int64, valid (H, W) bool, instances (H, W) int32 or None,
-    and the position in the split.
+    """Whole images: image normalised (C, H, W) float32, mask (H, W) int64, valid (H, W) bool, instances (H, W) int32 or
+    None, index (position in the split) and id.
     """
 
     def __init__(self, records: Sequence[Record], store: Store) -> None:

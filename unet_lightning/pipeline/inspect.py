@@ -1,4 +1,4 @@
-"""One look at every record before training: whatever is wrong anywhere is said at once."""
+"""One pass over every record before training, which reports all errors of the data set at once."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,10 @@ MOST = 20
 
 @dataclass(frozen=True)
 class Inspection:
-    """What one record looks like: its summary, or what is wrong with it; and what the store may keep."""
+    """The result for one record: its summary, or `finding`, what is wrong with it; and what the store can keep.
+
+    entry: the decoded record, for memory. key: its name in the cache on disk. complaint: why the disk can't be written.
+    """
 
     summary: Summary | None
     finding: str = ""
@@ -42,9 +45,9 @@ def inspect(store: Store, workers: int = 0) -> Statistics:
 
 
 def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list[str]]:
-    """The summaries of all records that can be read, and everything that is wrong with the data set.
+    """The summaries of all readable records, and all errors of the data set, one line each.
 
-    Records are read in up to `workers` processes. The store keeps what was read, as far as it keeps anything.
+    Records are read in up to `workers` processes. The store keeps what was read, as far as it has room.
     """
     dataset = store.dataset
     known = dataset.findings or split_findings(dataset.records)
@@ -66,7 +69,7 @@ def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], 
 
 
 def inspect_record(store: Store, record: Record) -> Inspection:
-    """Read one record, in whatever process."""
+    """Read one record; runs in any process."""
     try:
         entry = store.kept[record] if record in store.kept else store.fetch(record)
     except InputError as error:
@@ -79,7 +82,7 @@ def inspect_record(store: Store, record: Record) -> Inspection:
 
 
 def split_findings(records: tuple[Record, ...]) -> Iterator[str]:
-    """An empty split, and groups that stand on two sides."""
+    """Findings for an empty training or validation split, and for groups that are in several splits."""
     for name in ("train", "val"):
         if not any(record.split == name for record in records):
             yield f"no record is in the split {name!r}; add images, or correct the split column of the manifest"
@@ -99,7 +102,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def channel_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
-    """Images whose number of channels differs from most."""
+    """Findings for images whose number of channels differs from that of most images."""
     channels: dict[int, list[Record]] = defaultdict(list)
     for record, summary in summaries.items():
         channels[summary.shape[2]].append(record)
@@ -112,7 +115,7 @@ def channel_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
 
 
 def content_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
-    """Pictures that are the same, pixel for pixel, on two sides of the split; empty ones, of one value, may be."""
+    """Findings for identical images in different splits, except images of a single grey value."""
     contents: dict[bytes, list[Record]] = defaultdict(list)
     for record, summary in summaries.items():
         if summary.moments[1].any():

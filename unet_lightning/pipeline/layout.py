@@ -1,4 +1,4 @@
-"""The plain layout that `data=folder` reads, written: pictures, masks, manifest and what to type to train on them."""
+"""Write the simple layout that `data=folder` reads: pictures, masks, manifest, and a README with a training command."""
 
 import re
 import shlex
@@ -18,14 +18,14 @@ from unet_lightning.runtime.files import write_table
 
 
 def write_array(path: Path, array: NDArray[Any]) -> str:
-    """Write (H, W) or (H, W, C) without loss as PNG, or as TIFF what PNG can't hold; the name of the file."""
+    """Write (H, W) or (H, W, C) losslessly as PNG, or as TIFF if PNG can't hold it; returns the file's name."""
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.dtype in (np.uint8, np.uint16) and channels in (1, 3):
         file = path.with_name(f"{path.name}.png")
         file.write_bytes(encode_png(array))
     else:
         file = path.with_name(f"{path.name}.tif")
-        planes = np.moveaxis(array.reshape(*array.shape[:2], channels), 2, 0)
+        planes = np.moveaxis(array.reshape(*array.shape[:2], channels), 2, 0)  # (C, H, W)
         axes = {"axes": "CYX" if channels > 1 else "YX"}
         planes = planes if channels > 1 else planes[0]
         tifffile.imwrite(file, planes, photometric="minisblack", compression="zlib", metadata=axes)
@@ -33,7 +33,7 @@ def write_array(path: Path, array: NDArray[Any]) -> str:
 
 
 def file_names(ids: list[str]) -> dict[str, str]:
-    """A name for each id that every file system takes, and that no other id has in any case of letters."""
+    """A file name for each id that is valid on every file system; names differ in more than upper and lower case."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for number, one in enumerate(ids):
@@ -46,7 +46,7 @@ def file_names(ids: list[str]) -> dict[str, str]:
 
 
 def write_manifest(folder: Path, dataset: DataSet, files: Sequence[tuple[str, str, str]]) -> None:
-    """manifest.csv, a row a record in its order; files: its image, mask and instances relative to the folder, or ''."""
+    """Write manifest.csv, one row per record in their order. files: image, mask and instances of each, or ""."""
     rows = [
         {"id": record.id, "image": image, "mask": mask, "instances": instances}
         | {"split": record.split, "group": record.group, "kind": record.kind}
@@ -63,7 +63,7 @@ def readme(dataset: DataSet, folder: Path, ignore: int | None, scale: float = 1)
         f"# {escape_markdown(folder.name)}\n",
         f"{len(dataset.records)} images in the layout of unet-lightning's `data=folder`.",
         *([f"Their sides are {scale:g} times those of the originals."] if scale != 1 else []),
-        "The terms of the data set they come from go on applying.\n",
+        "The licence of the original data set still applies.\n",
         "Values of the masks:\n",
         *values,
         "\nTo train on it:\n",
@@ -73,7 +73,7 @@ def readme(dataset: DataSet, folder: Path, ignore: int | None, scale: float = 1)
 
 
 def command(dataset: DataSet, folder: Path, ignore: int | None) -> str:
-    """What to type to train on a written folder."""
+    """The command that trains on a written folder."""
     overrides = ["data=folder", f"data.root={quote(str(folder))}"]
     overrides.append(f"data.classes=[{','.join(map(quote, dataset.classes))}]")
     overrides += [] if dataset.background else ["data.background=false"]

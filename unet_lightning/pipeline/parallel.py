@@ -1,4 +1,4 @@
-"""The same work on many records, in several processes, its results in the records' order."""
+"""Apply a function to many records in several processes; the results keep the order of the records."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 from unet_lightning.record import Record
 
 Result = TypeVar("Result")
-TOGETHER = 8  # records a process is given at once
-FEW = 64  # records that aren't worth processes
+TOGETHER = 8  # records that a process receives at once
+FEW = 64  # with fewer records no processes are started
 
 
 class Work(Dataset[list[Result]], Generic[Result]):
@@ -29,10 +29,10 @@ class Work(Dataset[list[Result]], Generic[Result]):
 def map_records(
     work: Callable[[Record], Result], records: Sequence[Record], workers: int, doing: str
 ) -> Iterator[Result]:
-    """The result of every record, as soon as it is there; few records are worked on right here.
+    """The results of all records in their order, each as soon as it is ready; few records stay in this process.
 
-    doing: a word for the bar that a terminal shows.
-    Records of one file (the slices of a volume) go to one process, one after another.
+    doing: the label of the progress bar on a terminal. Consecutive records of one file (the slices of a volume) go to
+    the same process.
     """
     processes = 0 if len(records) < FEW else min(workers, os.cpu_count() or 1)
     batches: Any = batched(records)
@@ -56,5 +56,5 @@ def batched(records: Sequence[Record]) -> list[list[Record]]:
 
 
 def unchanged(results: Any) -> Any:
-    """What a loader would otherwise turn into tensors."""
+    """The results unchanged, where a loader's default would convert them to tensors."""
     return results

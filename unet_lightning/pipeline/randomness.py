@@ -1,4 +1,4 @@
-"""Random numbers that depend on nothing but what they are for, the seed, the epoch and the number of the sample."""
+"""Random numbers that depend only on their purpose, the seed, the epoch and the number of the sample."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ PURPOSES = ("order", "place", "warp", "spatial", "photometric", "weight", "dropo
 
 @dataclass(frozen=True)
 class SampleKey:
-    """Sample `number` of an epoch. All random numbers of the sample follow from it, in any process."""
+    """Identifies sample `number` of an epoch; it determines all random numbers of the sample, in any process."""
 
     seed: int
     epoch: int

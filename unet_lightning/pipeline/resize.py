@@ -1,4 +1,4 @@
-"""An image and its label at another size: grey values averaged over areas, labels of the nearest pixel."""
+"""Resize an image and its label: grey values are averaged over areas, labels taken from the nearest pixel."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from unet_lightning.sample import Sample
 
 
 def resized(sample: Sample, scale: float) -> Sample:
-    """The sample with sides of `scale` times as many pixels, rounded, at least one. Types stay as they are."""
+    """The sample with both sides multiplied by `scale`, rounded, at least 1 pixel; dtypes are kept."""
     height, width = (max(1, round(side * scale)) for side in sample.mask.shape)
 
     def label(array: NDArray[Any]) -> NDArray[Any]:

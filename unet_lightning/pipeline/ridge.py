@@ -1,4 +1,4 @@
-"""The ridge: a thin line of background between touching cells, without which the target itself teaches merging."""
+"""The ridge: a thin line of background between touching cells, so that the target itself doesn't merge them."""
 
 import cv2
 import numpy as np
@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 
 def cut_ridge(mask: NDArray[np.uint8], instances: NDArray[np.int32], width: int) -> NDArray[np.uint8]:
-    """The mask (H, W) with background where a cell's pixel has another cell within `width` pixels along both axes.
+    """The mask (H, W), set to background where another cell lies within `width` pixels along both axes.
 
-    `width` pixels are taken from each of two touching cells; cells that touch nothing are left whole.
+    This removes `width` pixels from each of two touching cells; cells without a neighbour stay unchanged. instances:
+    (H, W), 0 is background.
 
     >>> cut_ridge(np.ones((1, 6), np.uint8), np.array([[1, 1, 1, 2, 2, 2]], np.int32), width=1)
     array([[1, 1, 0, 0, 1, 1]], dtype=uint8)

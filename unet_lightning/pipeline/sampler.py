@@ -1,4 +1,4 @@
-"""Which samples an epoch has, in which order, and which process gets which."""
+"""The samples of an epoch, their order, and their distribution over processes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -20,9 +20,9 @@ class Draw(NamedTuple):
 class EpochSampler(Sampler[Draw]):
     """The order of an epoch: every record `repeats` times, in a permutation that only seed and epoch decide.
 
-    The samples of a batch are dealt out to the processes, so that they train on the same batches together as one
-    process alone. The last incomplete batch is left out unless it is the only one. `first`: the sample at which the
-    next pass begins, once, after a run was interrupted.
+    The samples of each batch are distributed over the processes, so that together they train on the same batches as a
+    single process. An incomplete last batch is left out unless it is the only one. `first`: the sample at which the
+    next pass begins, for one pass only, after an interruption.
     """
 
     def __init__(
@@ -49,7 +49,9 @@ class EpochSampler(Sampler[Draw]):
 
 
 class UnpaddedDistributedSampler(Sampler[int | None]):
-    """The positions of the images that one of several processes scores. All get as many; None is no image."""
+    """The positions of the images that one of several processes scores. All processes get the same number of items;
+    None stands for no image.
+    """
 
     def __init__(self, images: int, process: Process) -> None:
         self.images = images
@@ -63,9 +65,9 @@ class UnpaddedDistributedSampler(Sampler[int | None]):
 
 
 class ResumableLoader(DataLoader[dict[str, Any]]):
-    """A loader that can begin anywhere in an epoch: Lightning keeps its state in checkpoints.
+    """A loader that can begin at any batch of an epoch; Lightning saves its state in checkpoints.
 
-    `between_batches` is called between two batches of an epoch, when the first one is trained on and logged.
+    `between_batches` is called between two batches, after the training step on the first has been logged.
     """
 
     batches_done = 0  # batches of this epoch
@@ -80,16 +82,16 @@ class ResumableLoader(DataLoader[dict[str, Any]]):
                 self.between_batches()
 
     def state_dict(self) -> dict[str, int]:
-        """Where in which epoch it is."""
+        """The epoch, and the number of batches done in it."""
         return {"epoch": getattr(self.sampler, "epoch", 0), "batch": self.batches_done}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Begin the next pass there."""
+        """Begin the next pass at this position."""
         if isinstance(self.sampler, EpochSampler):
             self.batches_done = state["batch"]
             self.sampler.epoch, self.sampler.first = state["epoch"], self.batches_done * self._samples()
 
     def _samples(self) -> int:
-        """In a batch of all processes."""
+        """The samples in a batch of all processes."""
         assert isinstance(self.sampler, EpochSampler)
         return (self.batch_size or 1) * self.sampler.process.count

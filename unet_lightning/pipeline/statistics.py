@@ -1,4 +1,4 @@
-"""The numbers of the training split, from one pass over its records."""
+"""Statistics of the training split, from one pass over its records."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,9 +11,10 @@ from unet_lightning.pipeline.cache.entry import Summary
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the training records, in native units.
+    """Statistics of the training records; grey values in the units of the files.
 
-    class_pixels: counting pixels of each class; class_image_pixels: those of all images in which it occurs.
+    class_pixels: number of pixels of each class, without ignored ones; class_image_pixels: for each class the number
+    of pixels, without ignored ones, of the images in which it occurs.
     objects: number, and smallest, median and largest area in pixels, of instances or, without them, of connected
     foreground. mean, std: of all pixels of each channel that hold data. low, high: 1st and 99th percentile of each
     channel, mean over images. value_range: smallest and largest value of all. peaks: smallest and largest of the
@@ -43,7 +44,7 @@ class Statistics:
 
 
 def statistics(found: Sequence[Summary]) -> Statistics:
-    """The numbers of all training images from those of each."""
+    """The statistics of all training images from the summary of each."""
     counts = np.stack([summary.counts for summary in found])
     occurs = counts > 0
     number = np.array([[summary.pixels] for summary in found])

@@ -1,4 +1,4 @@
-"""What training would refuse or warn about in a data set, without training."""
+"""Check a data set without training: errors that training refuses, and warnings."""
 
 import time
 from collections import Counter, defaultdict
@@ -26,7 +26,10 @@ SHOWN = 24
 
 
 def validate(plain: Mapping[str, Any], picture: Path) -> dict[str, Any]:
-    """What is wrong with the data set of a plain config and what is in it, in plain containers; writes `picture`."""
+    """Errors, warnings, statistics and description of a plain config's data set, as dictionaries, lists and numbers.
+
+    picture: where the contact sheet is written.
+    """
     started = time.time()
     try:
         dataset = find_dataset(plain)
@@ -69,7 +72,7 @@ def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int) -
         yield "pictures of several types: " + ", ".join(f"{number} of {name}" for name, number in dtypes.items())
     for problem, ids in (
         ("show one grey value only", [r.id for r, s in summaries.items() if not s.moments[1].any()]),
-        ("have no labelled pixel that counts", [r.id for r, s in summaries.items() if not s.counts.any()]),
+        ("have only ignored pixels", [r.id for r, s in summaries.items() if not s.counts.any()]),
         (f"are smaller than data.crop={crop}", [r.id for r, s in summaries.items() if min(s.shape[:2]) < crop]),
     ):
         if ids:
@@ -77,7 +80,7 @@ def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int) -
 
 
 def copies(summaries: Mapping[Record, Summary]) -> Iterator[str]:
-    """Equal pictures within a split, and almost equal ones on two sides; equal ones there are errors."""
+    """Identical pictures within a split, and near-duplicates in different splits (identical ones there are errors)."""
     same: dict[tuple[str, bytes], list[str]] = defaultdict(list)
     for record, summary in summaries.items():
         if summary.moments[1].any():  # empty pictures are all alike
@@ -87,16 +90,16 @@ def copies(summaries: Mapping[Record, Summary]) -> Iterator[str]:
     pairs = [(one, other) for one, other, _ in near if summaries[one].content != summaries[other].content]
     if pairs:
         names = listed([f"{one.id} ({one.split}) and {other.id}" for one, other in pairs])
-        yield f"{len(pairs)} pictures are almost one of training, perhaps turned or mirrored: {names}"
+        yield f"{len(pairs)} pictures are almost copies of training pictures, perhaps rotated or mirrored: {names}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first five of them."""
+    """The first five names, as text."""
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def sheet_of(store: Store, records: list[Record]) -> Any:
-    """Pictures spread evenly over the records, (H, W, 3)."""
+    """A contact sheet (H, W, 3) of pictures spread evenly over the records."""
     dataset = store.dataset
     chosen = [records[k] for k in np.linspace(0, len(records) - 1, min(SHOWN, len(records))).round().astype(int)]
     tiles = [labelled_thumbnail(store[record], dataset.colors) for record in chosen]

@@ -1,1 +1,1 @@
-"""Post-processing: from predicted classes to objects, in one piece or band by band with the same result."""
+"""Post-processing: from predicted classes to objects; a whole image or band after band gives the same result."""

@@ -1,4 +1,4 @@
-"""Objects as connected pieces of one class."""
+"""Objects as connected components of one class."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from unet_lightning.postprocess.objects import Objects, Pieces
 
 
 class Components(Objects):
-    """Every connected piece is an object."""
+    """Every connected component is an object."""
 
     def divide(self, objects: Any, pieces: Pieces, rows: int | None) -> Pieces:
-        """As they are."""
+        """The components unchanged."""
         return pieces

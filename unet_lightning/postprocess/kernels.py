@@ -1,4 +1,4 @@
-"""Loops over pixels, compiled. Numba takes a while to import, so these are imported by those who label."""
+"""Loops over pixels, compiled by Numba. Its import is slow, so this module is imported inside functions that use it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def _find(parents: Any, label: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def find_roots(parents: Any) -> Any:
-    """(N,) parent of every label, none larger than its child, to the first label of its piece."""
+    """(N,) parent of every label, none larger than the label, to the smallest label of its component, (N,)."""
     roots = parents.copy()
     for label in range(len(roots)):  # a parent is never larger than its child
         roots[label] = roots[roots[label]]
@@ -34,7 +34,12 @@ def label_band(
     areas: Any,
     classes: Any,
 ) -> int:
-    """Label a band in place, given the row above it (empty at the top); how many labels are in use then."""
+    """Write labels of connected components of a band (h, W) into `labels` (h, W); returns the number of labels in use.
+
+    above, labels_above: the row above the band, (W,), and its labels; empty at the top of the image. holes: label the
+    background (4-connected) instead of the other classes (8-connected). used: labels in use before. parents, areas,
+    classes: tables by label, with room for the new ones, that are updated in place.
+    """
     height, width = band.shape
     for y in range(height):
         first = y == 0

@@ -1,4 +1,4 @@
-"""Connected pieces of images of any size: labelled band by band, joined across the seams by a union-find."""
+"""Connected components of images of any size: labelled band by band and joined between bands by a union-find."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 
 class BandLabeller:
-    """Connected pieces of one class each, found band by band: a union-find that joins them across the bands.
+    """Connected components of one class each, found band by band; a union-find joins them between bands.
 
-    holes: label the pieces of background, joined by their sides, instead of those of the other classes, joined by their
-    corners too. Labels are given out row by row, so that the smallest of a piece is that of its first pixel.
+    holes: label the components of the background (4-connected) instead of those of the other classes (8-connected).
+    Labels are assigned row by row, so that the smallest label of a component is that of its first pixel.
     """
 
     def __init__(self, shape: tuple[int, int], holes: bool = False) -> None:
@@ -25,7 +25,7 @@ class BandLabeller:
         self.top = 0
 
     def add(self, band: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Class ids of the next rows to labels that are final after `resolve`."""
+        """Class ids (h, W) of the next rows to preliminary labels (h, W); `resolve` gives the final ones."""
         from unet_lightning.postprocess.kernels import label_band
 
         room = len(band) + int(np.count_nonzero(band[:, 1:] != band[:, :-1]))  # one begins where a row's class changes
@@ -48,7 +48,7 @@ class BandLabeller:
         )
 
     def resolve(self) -> NDArray[np.int32]:
-        """The first label of the piece that every label belongs to; areas and classes are then of whole pieces."""
+        """For every preliminary label the smallest label of its component, (N,); completes `areas` and `classes`."""
         from unet_lightning.postprocess.kernels import find_roots
 
         roots: NDArray[np.int32] = find_roots(self.parents)

@@ -1,4 +1,4 @@
-"""Post-processing: from predicted classes to objects, in one piece or band by band with the same result."""
+"""Post-processing: from predicted classes to objects; a whole image or band after band gives the same result."""
 
 from abc import ABC, abstractmethod
 from typing import Annotated, Any
@@ -15,12 +15,13 @@ Pieces = tuple[NDArray[np.int64], NDArray[np.uint8]]  # areas and classes (N + 1
 
 
 class Objects(ABC):
-    """Class ids (H, W) to objects (H, W) int32, 0 is background: connected pieces of one class, also by corners.
+    """Class ids (H, W) to objects (H, W) int32, 0 is background: 8-connected components of one class.
 
-    min_size: objects of fewer pixels are left out. fill_holes: background an object encloses becomes its own first.
-    keep_largest: of each class only the largest object is kept. ridge: width of the ridge that training cut from each
-    of two touching objects; background pixels between two objects as close as that go back to the nearer one. masks:
-    whether class masks are made from the objects too, so that what was left out or filled counts there.
+    min_size: objects of fewer pixels are left out. fill_holes: whether background enclosed by an object is added to it
+    beforehand. keep_largest: of each class only the largest object is kept. ridge: width in pixels of the ridge that
+    training cut from each of two touching objects; background pixels between two objects that are so close are given
+    back to the nearer one. masks: whether class masks are computed from the objects, so that they also lack what was
+    left out and contain what was filled.
     """
 
     def __init__(self, min_size: Pixels, fill_holes: bool, keep_largest: bool, ridge: Width, masks: bool) -> None:
@@ -28,33 +29,33 @@ class Objects(ABC):
         self.ridge, self.masks = ridge, masks
 
     def __call__(self, classes: NDArray[Any]) -> NDArray[np.int32]:
-        """Every class but 0 is foreground."""
+        """Class ids (H, W) to objects (H, W); every class but 0 is foreground."""
         return self.apply(classes)[1]
 
     def apply(self, classes: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """The class ids that are scored, made from the objects where `masks` says so, and the objects, both (H, W)."""
+        """The class ids that are scored, computed from the objects if `masks`, and the objects, both (H, W)."""
         objects = np.zeros(classes.shape, np.int32)
         kinds = self.write(classes, objects)
         return self.class_mask(objects, kinds) if self.masks else classes.astype(np.uint8), objects
 
     def final_classes(self, classes: NDArray[Any]) -> NDArray[np.uint8]:
-        """The class ids that are scored and drawn, (H, W): without objects where `masks` doesn't ask for them."""
+        """The class ids that are scored and drawn, (H, W); objects are only computed if `masks`."""
         return self.apply(classes)[0] if self.masks else classes.astype(np.uint8)
 
     def write(self, classes: Any, objects: Any, rows: int | None = None) -> NDArray[np.uint8]:
-        """Write the objects of `classes` into `objects`; the class of every object, (N + 1,), 0 first.
+        """Write the objects of `classes` into `objects`; returns the class of every object by its number, (N + 1,).
 
-        Both are arrays (H, W) or whatever is read and written by slices, `rows` rows at a time.
+        Both are arrays (H, W), or objects that are read and written by slices, `rows` rows at a time (None: all).
         """
         return self.select(objects, self.split(classes, objects, rows), rows)
 
     def split(self, classes: Any, objects: Any, rows: int | None = None) -> Pieces:
-        """Write all objects of `classes` into `objects`, before any is left out; their areas and classes."""
+        """Write all objects of `classes` into `objects`, before any is left out; returns their areas and classes."""
         labels = self._join(classes, objects, rows)
         return self.divide(objects, self._number_pieces(objects, labels, rows), rows)
 
     def select(self, objects: Any, pieces: Pieces, rows: int | None = None) -> NDArray[np.uint8]:
-        """Leave out objects by size, number the others anew and grow the ridge back; the classes, (N + 1,), 0 first."""
+        """Leave out objects by size, renumber the others and grow the ridge back; returns their classes, (N + 1,)."""
         areas, kinds = pieces
         kept = areas >= max(1, self.min_size)
         if self.keep_largest:
@@ -67,11 +68,11 @@ class Objects(ABC):
         return np.append(np.uint8(0), kinds[kept])
 
     def class_mask(self, objects: NDArray[np.int32], kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Class ids of objects, given the class of every object."""
+        """Objects (H, W) to class ids (H, W), given the class of every object by its number, (N + 1,)."""
         return kinds[objects]
 
     def _join(self, classes: Any, objects: Any, rows: int | None) -> BandLabeller:
-        """Write labels of connected pieces, holes filled if wanted; what is known of the labels."""
+        """Write preliminary labels of connected components into `objects`, after filling holes if wanted."""
         holes = BandLabeller(classes.shape, holes=True)
         filling = np.zeros(1, np.uint8)
         if self.fill_holes:
@@ -86,10 +87,10 @@ class Objects(ABC):
 
     @abstractmethod
     def divide(self, objects: Any, pieces: Pieces, rows: int | None) -> Pieces:
-        """Write the objects that the connected pieces 1, 2, … in `objects` (H, W) consist of; what is known of them."""
+        """Divide the components 1, 2, … in `objects` (H, W) into objects, in place; returns their areas and classes."""
 
     def _number_pieces(self, objects: Any, labels: BandLabeller, rows: int | None) -> Pieces:
-        """Write pieces numbered 1, 2, … in the order of their first pixels; their areas and classes, 0 first."""
+        """Renumber components 1, 2, … in the order of their first pixels; returns their areas and classes."""
         roots = labels.resolve()
         first = np.unique(roots)[1:]
         numbers = np.zeros(len(roots), np.int32)
@@ -100,7 +101,7 @@ class Objects(ABC):
         return np.append(0, labels.areas[first]), np.append(np.uint8(0), labels.classes[first])
 
     def _number(self, objects: Any, table: NDArray[np.int32], rows: int | None) -> None:
-        """Give objects their last numbers, 0 for those left out, and grow the ridge back between those kept."""
+        """Give objects their final numbers, 0 for those left out, and grow the ridge back between those kept."""
         from unet_lightning.postprocess.kernels import grow_back
 
         reach = 2 * self.ridge + 1 if self.ridge else 0

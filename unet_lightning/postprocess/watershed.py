@@ -1,4 +1,4 @@
-"""Objects as connected pieces, cut at their necks by a watershed of the distance to their border."""
+"""Objects as connected components, divided at narrow necks by a watershed of the distance to their border."""
 
 from typing import Annotated, Any
 
@@ -13,8 +13,9 @@ from unet_lightning.postprocess.objects import Objects, Pieces, Pixels, Width
 
 
 class Watershed(Objects):
-    """A piece becomes as many objects as its distance to its border has maxima that rise `neck` pixels above the
-    saddle between them; the rest is as for components.
+    """A component is divided into as many objects as its distance transform has maxima of height `neck` (h-maxima).
+
+    neck: by how many pixels the distance to the border must fall between two maxima. The rest as for `Components`.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class Watershed(Objects):
         self.neck = neck
 
     def divide(self, objects: Any, pieces: Pieces, rows: int | None) -> Pieces:
-        """Cut every piece at its necks; its first part keeps its number."""
+        """Divide every component at its necks; the first part keeps the number."""
         areas, kinds = pieces
         all_areas, all_kinds = list(areas), list(kinds)
         for number, here in enumerate(boxes(objects, len(areas), rows), 1):
@@ -47,7 +48,7 @@ class Watershed(Objects):
 
 
 def cut(piece: NDArray[np.bool_], neck: float) -> NDArray[np.int32]:
-    """(h, w) bool to its parts 1, 2, …; a piece without a neck is part 1."""
+    """(h, w) bool, one component, to its parts 1, 2, …, (h, w) int32; a component without a neck is part 1."""
     from skimage.morphology import local_maxima, reconstruction  # slow to import
     from skimage.segmentation import watershed
 
@@ -60,7 +61,7 @@ def cut(piece: NDArray[np.bool_], neck: float) -> NDArray[np.int32]:
 
 
 def boxes(objects: Any, number: int, rows: int | None) -> list[tuple[slice, slice]]:
-    """The bounding box of objects 1, 2, … number - 1."""
+    """The bounding boxes (rows, columns) of objects 1, 2, … number - 1."""
     found = np.tile([objects.shape[0], 0, objects.shape[1], 0], (number, 1))
     for here in row_bands(objects.shape, rows):
         for piece, box in enumerate(find_objects(np.asarray(objects[here])), 1):

@@ -1,1 +1,1 @@
-"""Trained networks at work on images of any size. Imports neither Lightning nor anything of training."""
+"""Prediction with trained networks on images of any size. Imports neither Lightning nor anything of training."""

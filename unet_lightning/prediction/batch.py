@@ -62,7 +62,7 @@ def _pages(jobs: Sequence[Job], predictor: Predictor) -> Iterator[tuple[Job, Out
 
 
 def label(predictor: Predictor, image: Any, output: Output, page: int) -> dict[str, Any]:
-    """The arrays of a page, filled."""
+    """Predict a page; returns its output arrays by kind."""
     wanted = {kind: output.blank(kind, page) for kind in output.paths}
     classes = wanted["classes"] if "classes" in wanted else output.blank("classes", page)
     for (top, left, bottom, right), logits in predictor.pieces(image):

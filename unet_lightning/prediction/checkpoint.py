@@ -1,4 +1,4 @@
-"""A checkpoint back to a network that predicts, with nothing in it run."""
+"""Load a network from a checkpoint without running any code that the file contains."""
 
 import zipfile
 from collections.abc import Mapping, Sequence

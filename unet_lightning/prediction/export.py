@@ -1,4 +1,4 @@
-"""A folder with the network as ONNX, what it needs to know, and an example that uses both."""
+"""Export: a folder with the network as ONNX, its parameters as JSON, and an example program that uses both."""
 
 import logging
 from collections.abc import Sequence

@@ -31,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is asked for: kinds of output in a folder, in the place of those that exist or not."""
+    """The wanted outputs: their kinds, their folder, and whether they replace files that exist."""
 
     folder: Path
     kinds: Sequence[str]
@@ -41,7 +41,7 @@ class Wanted:
 def plan(
     files: dict[Path, Path], wanted: Wanted, predictor: Predictor, broken: dict[Path, str]
 ) -> tuple[list[Job], int]:
-    """What is to be done, and how many inputs are done already; what can't be opened goes into `broken`."""
+    """The jobs, and the number of inputs that are done already; inputs that can't be opened are added to `broken`."""
     jobs: list[Job] = []
     owners: dict[Path, Path] = {}
     kept = 0

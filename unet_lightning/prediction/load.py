@@ -42,7 +42,7 @@ def load(
         log.info(f"postprocess as tuned in {tuned_path(first.path)}")
     if not all(model.network.geometry.exact for model in models):
         log.info(
-            "a norm looks at the whole tile: half-overlapping tiles are blended, and tile= changes the result a little"
+            "the norm uses statistics of a whole tile: overlapping tiles are averaged, tile= changes the result a bit"
         )
     config = resolve_plain(compose_over_checkpoint(plain, overrides, verb, fixed))
     for key in ("postprocess", "tta", "data")[: 3 if "split" in config else 2]:

@@ -1,4 +1,4 @@
-"""What prediction writes: each file under its name only when it is whole, and never outside of its folder."""
+"""The output files of prediction: each gets its name only when it is complete, and never lies outside its folder."""
 
 import math
 import os
@@ -35,7 +35,7 @@ class Output:
         self.files: dict[str, Any] = {}
 
     def begin(self) -> None:
-        """Take away what an earlier run left half done, and make the folders."""
+        """Remove what an earlier run left incomplete, and create the folders."""
         self.discard()
         for part in self.parts.values():
             part.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class Output:
         self.discard()
 
     def discard(self) -> None:
-        """Take away what isn't whole."""
+        """Remove incomplete files."""
         for part in (*self.parts.values(), self.work):
             if part.is_dir() and not part.is_symlink():
                 shutil.rmtree(part)

@@ -1,4 +1,4 @@
-"""Trained networks at work on native images: one or an ensemble, tile by tile, on whatever the machine has."""
+"""Predict images as read from files with one network or an ensemble, tile by tile, on the available device."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ class Predictor:
                 self._shrink()
 
     def working_bytes(self, maps: int) -> int:
-        """About what a tile takes on the way through the largest network: so many float32 maps of its finest level."""
+        """About the bytes that tiles need in the largest network: `maps` float32 feature maps of its finest level."""
         sizes = [model.network.head.in_channels * self._side(model) ** 2 for model in self.models]
         return self.batch * maps * 4 * int(max(sizes))
 
@@ -109,7 +109,7 @@ class Predictor:
         return logits.float().softmax(1) if len(self.models) > 1 else logits
 
     def _fit_memory(self) -> None:
-        """Before the first image on a GPU: as many tiles at once as its memory holds, by one that is tried."""
+        """Before the first image on a GPU: choose the number of tiles at once by the memory that one tile needs."""
         if self.device.type != "cuda" or self.fitted:
             return
         free, _ = torch.cuda.mem_get_info(self.device)

@@ -1,4 +1,4 @@
-"""What prediction takes: memory and disk."""
+"""The memory and disk space that prediction needs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,13 @@ from unet_lightning.error import InputError
 from unet_lightning.prediction.job import Job
 from unet_lightning.prediction.predictor import Predictor
 
-BAND = 1 << 24  # pixels that are looked at together after the network
+BAND = 1 << 24  # pixels that are post-processed at once
 LIBRARIES = 700 << 20  # bytes that Python and its libraries take by themselves
 MAPS = 8  # feature maps of the finest level that are held at once
 
 
 def requirements(jobs: Sequence[Job], predictor: Predictor, folder: Path) -> str:
-    """What the jobs take, in a line; InputError where the machine doesn't have it."""
+    """The memory and disk space that the jobs need, in one line; InputError where the machine doesn't have them."""
     classes = len(predictor.classes)
     disk = sum(job.source.shape[0] * job.pixels * job.bytes_per_pixel(classes) for job in jobs)
     memory = LIBRARIES + predictor.working_bytes(MAPS) + max(_page_memory(job, classes) for job in jobs)

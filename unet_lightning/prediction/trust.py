@@ -1,4 +1,4 @@
-"""What a checkpoint may name: nothing in it is run, and only trusted classes are built."""
+"""Check the classes that a checkpoint names: no code in it is run, and only trusted classes are built."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
     if target is not None and not _may_be_built(target, key, tuple(f"{name}." for name in trust)):
         raise InputError(
             f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn"
-            f"{f' for {key}' if key in KINDS else ''}; if you know and trust its package, say --trust PACKAGE"
+            f"{f' for {key}' if key in KINDS else ''}; if you know and trust its package, add --trust PACKAGE"
         )
     if str(target).startswith("torch.nn.") and (large := _largest([*node.values()])) > LARGEST:
         raise InputError(f"{key} in the checkpoint gives {target} the number {large}; expected {LARGEST} at most")

@@ -1,1 +1,1 @@
-"""A file of any format to native arrays: one file a format."""
+"""Read files of any format as arrays: one module for each format."""

@@ -19,7 +19,7 @@ from unet_lightning.reading.upright import ORIENTATION, orientation_of, upright
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 Image.MAX_IMAGE_PIXELS = None  # our own limit looks at the size of the file, not of the picture
-GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes of one number a pixel
+GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes with one number per pixel
 
 
 def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:

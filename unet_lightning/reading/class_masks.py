@@ -1,4 +1,4 @@
-"""One mask a class: several two-valued pictures for one image."""
+"""One mask per class: several binary pictures for one image."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def read(
         try:
             check_whole(stored, "mask")
             if stored.shape != mask.shape:
-                raise InputError(f"mask is {stored.shape}, its image is {mask.shape}; make both of one size")
+                raise InputError(f"mask is {stored.shape}, its image is {mask.shape}; give both the same size")
             if threshold is None and len(np.unique(stored)) > 2:
                 raise InputError(
                     f"mask of one class holds {len(np.unique(stored))} values; expected 0 and another; "

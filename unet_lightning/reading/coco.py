@@ -1,4 +1,4 @@
-"""COCO's description files: polygons, run lengths compressed and not, crowds."""
+"""COCO's description files: polygons, run lengths (compressed or not), crowds."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""What is said of a file that can't be read."""
+"""The errors for files that can't be read."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from unet_lightning.reading.tiff import decode_tiff
 
 
 def decoded(path: Path, encoding: LabelEncoding) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Class ids and valid (H, W) of a mask file, which is named where it holds what the encoding doesn't know."""
+    """Class ids and valid, (H, W), of a mask file; InputError with its name for values that the encoding lacks."""
     stored = read_label(path, in_color=encoding.colors is not None)
     try:
         return encoding.decode(stored)

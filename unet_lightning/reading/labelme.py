@@ -1,4 +1,4 @@
-"""labelme's description files: a JSON a picture, with polygons, rectangles, circles and masks by name."""
+"""labelme's description files: one JSON per picture, with polygons, rectangles, circles and masks by class name."""
 
 from base64 import b64decode
 from collections import Counter

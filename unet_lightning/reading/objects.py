@@ -1,4 +1,4 @@
-"""Objects one by one (outlines, run lengths, a mask each) to the arrays of a sample."""
+"""Single objects (polygons, run lengths, one mask each) to the arrays of a sample."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from unet_lightning.label import LabelEncoding
 from unet_lightning.reading.optional import require
 from unet_lightning.sample import Sample, to_sample
 
-IGNORED = -1  # as a class: counts nowhere
-BEYOND = 1.0  # pixels an outline may reach beyond its image; annotators' rounding does
+IGNORED = -1  # as a class: pixels that are ignored
+BEYOND = 1.0  # pixels an outline may reach beyond its image, because of rounding in annotation tools
 
 
 @dataclass(frozen=True)
 class Object:
-    """Class id, 0 for background or IGNORED, and where: the top left corner of a box, and a mask (h, w) of the box."""
+    """One object: class id (0 for background, or IGNORED), top left corner of its box, and mask (h, w) of the box."""
 
     kind: int
     corner: tuple[int, int]
@@ -45,7 +45,7 @@ def to_objects_sample(image: NDArray[Any], objects: Iterable[Object], classes: i
 
 
 def smallest_last(objects: Iterable[Object]) -> list[Object]:
-    """Objects whose file gives them no order: the smaller lies on top of the larger, regions to ignore beneath all."""
+    """Objects without an order, sorted so that smaller ones lie on top of larger ones and ignored regions below all."""
     return sorted(objects, key=lambda found: (found.kind != IGNORED, -int(found.mask.sum())))
 
 
@@ -78,7 +78,7 @@ def outline(polygons: Sequence[ArrayLike], shape: tuple[int, int]) -> NDArray[np
 
 
 def run_lengths(text: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """(H, W) of "start length start length …": pixels counted from 1 down the columns, as Kaggle defines it."""
+    """(H, W) bool from "start length start length …": pixels counted from 1, column by column, as Kaggle defines it."""
     try:
         numbers = np.array(text.split(), np.int64)
     except (ValueError, OverflowError):

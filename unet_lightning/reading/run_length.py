@@ -1,4 +1,4 @@
-"""Tables of run lengths, a row an object, as Kaggle writes them."""
+"""Tables of run lengths, one row per object, as Kaggle writes them."""
 
 import json
 from collections import defaultdict

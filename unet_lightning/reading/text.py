@@ -17,7 +17,7 @@ DELIMITERS = ",;\t"  # where they are equally many the first
 
 
 class TextBlock:
-    """Many texts in one block of memory, which forked workers share; millions of small objects they would copy."""
+    """Many texts in one block of memory, which forked workers share; they would copy millions of small objects."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         encoded = [text.encode() for text in texts.values()]
@@ -31,7 +31,7 @@ class TextBlock:
 
 
 def read_list(path: Path) -> list[str]:
-    """The lines of a list, stripped, without empty ones; Windows line ends and a byte order mark do no harm."""
+    """The lines of a list, stripped, without empty ones; Windows line ends and a byte order mark are accepted."""
     return [line.strip() for line in _text(path, "text in UTF-8").splitlines() if line.strip()]
 
 

@@ -1,1 +1,1 @@
-"""The machine and its processes: files, signals, memory, devices, launchers. Knows nothing of segmentation."""
+"""The machine and its processes: files, signals, memory, devices, launchers. Nothing here is about segmentation."""

@@ -1,4 +1,4 @@
-"""Which device and which precision this machine offers."""
+"""Choose device and precision by what this machine offers."""
 
 import torch
 from torch import nn
@@ -7,9 +7,9 @@ from unet_lightning.error import InputError
 
 
 def choose_precision(wanted: str, accelerator: str, network: nn.Module) -> str:
-    """`auto` is bf16 autocast where the processor or GPU multiplies bf16 in hardware, else float32.
+    """`auto` is bf16 autocast where CPU or GPU multiply bf16 in hardware, 16-mixed on other CUDA GPUs, else float32.
 
-    On a processor instance norm is much slower in bf16 than in float32, which it then gets.
+    On a CPU a network with instance norm gets float32, since instance norm is much slower there in bf16.
     """
     if wanted != "auto":
         return wanted
@@ -29,5 +29,5 @@ def choose_device(accelerator: str) -> torch.device:
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     if accelerator not in ("auto", "cpu"):
-        raise InputError(f"trainer.accelerator={accelerator}: there is none on this machine; set it to cpu")
+        raise InputError(f"trainer.accelerator={accelerator}: this machine has none; set trainer.accelerator=cpu")
     return torch.device("cpu")

@@ -1,4 +1,4 @@
-"""Collections over the processes that train one network together. A lone process is all of them."""
+"""Communication between the processes that train one network together. A single process is a group of one."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from unet_lightning.runtime.launch import Process
 
 
 def this_process() -> Process:
-    """This one among those that train together."""
+    """Rank and count of this process among those that train together."""
     return Process(dist.get_rank(), dist.get_world_size()) if _distributed() else Process()
 
 
@@ -36,10 +36,10 @@ def max_over_processes(numbers: Sequence[int], device: torch.device) -> list[int
 
 @contextmanager
 def leaving_group() -> Iterator[None]:
-    """Leave the process group at the end, once nothing here talks to the others any more.
+    """Leave the process group at the end, when this process no longer communicates with the others.
 
-    The threads of gloo give back what they sent through the interpreter; if that has gone before them, they abort the
-    process after its work is done. They end with the group, and the group with the last module that refers to it.
+    gloo's threads release their buffers through the Python interpreter; if the interpreter ends before them, they abort
+    the process after its work is done. They end with the group, and the group with the last module that refers to it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import csv
 import json
@@ -24,10 +24,10 @@ _said: set[Path] = set()
 
 @contextmanager
 def atomic(path: Path, part: Path | None = None, flush: bool = True) -> Iterator[IO[bytes]]:
-    """A file to write that gets its name at the end, so that a crash at any moment leaves the old one or the new one.
+    """Write to a temporary file and rename it to `path` at the end: a crash leaves either the old or the new file.
 
-    part: where it lies until then; beside its place by default. flush: to the disk, before and after it is renamed.
-    OSError where the disk is full or read-only: the old file is then untouched.
+    part: the temporary file, by default in the folder of `path`. flush: force the content and the new name to the
+    disk (fsync). OSError where the disk is full or read-only; the old file is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part or path.with_name(f"{path.name}.part")

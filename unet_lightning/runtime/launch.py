@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Process:
-    """One of `count` processes that train one network, numbered from 0. A lone process is all of them."""
+    """One of `count` processes that train one network; `rank` numbers them from 0. By default the only one."""
 
     rank: int = 0
     count: int = 1
 
 
 def external_launch() -> Process | None:
-    """This process where torchrun or srun started several; None where it is for us to start the others."""
+    """This process if torchrun or srun started several; None if this program has to start the others itself."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return Process(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))

@@ -1,4 +1,4 @@
-"""Where numbers come from: the machine, the libraries and the commit that a run was made with."""
+"""Provenance of a run: the machine, the libraries and the commit."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ LIBRARIES = {
 
 
 def versions() -> dict[str, str]:
-    """What the numbers were made with; the libraries aren't imported for it."""
+    """Versions of this package, Python and the libraries; the libraries aren't imported for it."""
     found = {name: installed(package) for name, package in LIBRARIES.items()}
     return {"unet-lightning": __version__, "python": platform.python_version()} | found
 
@@ -35,7 +35,7 @@ def installed(package: str) -> str:
 
 
 def machine() -> str:
-    """The GPU if there is one, else how many processors of which kind."""
+    """The name of the GPU if there is one, else number and model of the CPU cores."""
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     path = Path("/proc/cpuinfo")
@@ -44,9 +44,9 @@ def machine() -> str:
 
 
 def commit() -> str | None:
-    """Of the checkout this code lies in, with -dirty where files were changed since; None outside of one.
+    """The git commit of this code's checkout, with -dirty if files were changed since; None if it isn't a checkout.
 
-    A repository further up isn't meant: a package installed in a folder of it is not part of it.
+    A repository in a folder further up isn't used: a package that is installed below it isn't part of it.
     """
     checkout = Path(__file__).parents[2]
     if not (checkout / ".git").exists():

@@ -1,4 +1,4 @@
-"""How much memory a run took at its peak."""
+"""The peak memory of a run."""
 
 import re
 from contextlib import suppress
@@ -10,15 +10,15 @@ PROCESS = Path("/proc/self")
 
 
 def reset_peak() -> None:
-    """Begin to measure anew, so that a trial isn't charged with the one before it in the same process."""
+    """Reset the peak values, so that those of an earlier trial in the same process aren't included."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    with suppress(OSError):  # only Linux measures by itself
+    with suppress(OSError):  # only Linux has this file
         (PROCESS / "clear_refs").write_text("5")
 
 
 def peak() -> dict[str, int | None]:
-    """Bytes since `reset_peak`: tensors on the GPU, and the main process without its loaders; None where unknown."""
+    """Peak bytes since `reset_peak`: of tensors on the GPU, and of the main process without loaders (None: unknown)."""
     gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
     process = None
     with suppress(OSError):

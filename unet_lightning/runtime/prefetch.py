@@ -1,4 +1,4 @@
-"""An iterator that works ahead in a thread while its consumer is busy."""
+"""An iterator that computes the next items in a thread while the current one is used."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ END: Any = object()
 
 
 def prefetch(items: Iterable[T], number: int = 1) -> Iterator[T]:
-    """The same items in the same order, up to `number` of them made before they are asked for; errors as they come."""
+    """The same items in the same order, up to `number` of them computed in advance; exceptions are passed on."""
     iterator = iter(items)
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[T]] = deque(pool.submit(next, iterator, END) for _ in range(number))

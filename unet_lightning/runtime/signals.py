@@ -15,8 +15,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 class SignalGuard:
     """A context that catches SIGINT, SIGTERM, SIGUSR1 and SIGUSR2.
 
-    While `deferred` it keeps the first of them in `signum`, to be looked at between two batches; else, and at a second
-    SIGINT, it raises Interrupted where the program is. Outside the main thread it does nothing.
+    While `deferred` is true the first signal is only stored in `signum`, which is checked between two batches.
+    Otherwise, and at a second SIGINT, it raises Interrupted immediately. Outside the main thread it does nothing.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""SLURM: ask its queue, and have a job started again."""
+"""SLURM: query the queue, and requeue a job."""
 
 import logging
 import os
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 def requeue(signum: int) -> None:
-    """In a SLURM job, after any signal but Ctrl-C: have the job start again, since one that just ends counts as done.
+    """In a SLURM job, after any signal but Ctrl-C: requeue the job, since SLURM regards a job that ends as done.
 
-    Where SLURM itself is ending the job, it was cancelled, or preempted and is in the queue already; but a job at its
-    time limit isn't.
+    If SLURM itself is ending the job, it was cancelled, or was preempted and is in the queue already: then nothing is
+    done. A job that ends at its time limit is requeued.
     """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None or signum == signal.SIGINT:
@@ -42,12 +42,12 @@ def _scontrol(*arguments: str) -> str:
 
 
 def wait_for_queue(folder: Path) -> None:
-    """Wait for those jobs of this sweep that SLURM still holds, of an earlier start as well."""
+    """Wait for the jobs of this sweep that are still in SLURM's queue, also those of an earlier start."""
     arrays = {path.name.split("_")[0] for path in (folder / ".submitit").glob("*") if path.name[0].isdigit()}
     if arrays and not shutil.which("squeue"):
         raise InputError(
-            f"{folder} holds jobs of SLURM, and there is no squeue here that says whether they still run; start it "
-            f"where SLURM is, or, once they have ended: rm -r {folder / '.submitit'}"
+            f"{folder} holds SLURM jobs, and there is no squeue here to check whether they still run; start the "
+            f"sweep on a machine with SLURM, or, once the jobs have ended: rm -r {folder / '.submitit'}"
         )
     while arrays and (queued := in_queue(arrays)):
         log.info(f"{queued} jobs of this sweep are still in the queue")
@@ -55,7 +55,7 @@ def wait_for_queue(folder: Path) -> None:
 
 
 def in_queue(jobs: Iterable[str]) -> int:
-    """How many jobs SLURM still holds; one that can't be asked now counts as held."""
+    """How many of these jobs are in SLURM's queue; 1 if squeue fails, because then it isn't known."""
     command = ["squeue", "--noheader", "--array", "--jobs", ",".join(jobs)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return len(done.stdout.splitlines()) or int(done.returncode != 0 and "Invalid job id" not in done.stderr)

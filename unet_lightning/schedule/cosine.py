@@ -1,4 +1,4 @@
-"""Half a cosine down to 0 after a linear warm-up (Loshchilov and Hutter, ICLR 2017)."""
+"""Half a cosine down to 0 after a linear warm-up (Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983)."""
 
 from math import cos, pi
 from typing import Annotated

@@ -1,4 +1,8 @@
-"""Polynomial decay, lr (1 - step / steps)^power (Chen et al., DeepLab; nnU-Net uses 0.9)."""
+"""Polynomial decay, lr (1 - step / steps)^power.
+
+Chen et al., DeepLab, IEEE TPAMI 2018, doi:10.1109/TPAMI.2017.2699184; nnU-Net (doi:10.1038/s41592-020-01008-z) uses
+power 0.9.
+"""
 
 from typing import Annotated
 

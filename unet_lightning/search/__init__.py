@@ -1,1 +1,1 @@
-"""Sweepers: which trials a sweep has."""
+"""Sweepers: they decide which trials a sweep runs."""

@@ -1,4 +1,4 @@
-"""What every search shares: which trials are missing, run by one of Hydra's launchers, and how each ended."""
+"""The base class of all searches: it finds the trials that are missing and runs them by one of Hydra's launchers."""
 
 import logging
 import os
@@ -30,15 +30,15 @@ log = logging.getLogger(__name__)
 
 
 def register_sweeper(sweeper: type[Sweeper]) -> None:
-    """Make a sweeper known to Hydra, which only takes names that begin with hydra_plugins."""
+    """Make a sweeper known to Hydra, which accepts only names that begin with hydra_plugins."""
     Plugins.instance().class_name_to_class[f"hydra_plugins.{sweeper.__module__}.{sweeper.__name__}"] = sweeper
 
 
 class Search(Sweeper, ABC):
-    """A sweeper of Hydra's. A trial that is done isn't run again.
+    """Base class of the sweepers. A trial that is finished isn't run again.
 
-    Presets may hold several grids in `search.grids`, one beside the other, such as one factor at a time.
-    params: overrides of a preset, as Hydra's own sweeper takes them. max_batch_size: Hydra's, of no use here.
+    A preset may hold several grids in `search.grids`, for instance to vary one factor at a time.
+    params: overrides of a preset, as in Hydra's own sweeper. max_batch_size: passed by Hydra, not used.
     """
 
     def __init__(self, max_batch_size: int | None = None, params: Mapping[str, str] | None = None) -> None:
@@ -59,7 +59,7 @@ class Search(Sweeper, ABC):
         return Path(self.common.hydra.sweep.dir)
 
     def sweep(self, arguments: list[str]) -> None:
-        """Run what is missing, print how every trial ended, and exit: 0 if all are finished, else 1."""
+        """Run the missing trials, print the status of all, and exit: 0 if all are finished, else 1."""
         configure_log(self.common.hydra.hydra_logging, self.common.hydra.verbose)
         check_machine(self.common)
         with hold(self.folder):
@@ -77,7 +77,7 @@ class Search(Sweeper, ABC):
                 print_table(list(self.trials.values()), self.folder)
 
     def grid(self, more: Mapping[str, Any], arguments: list[str]) -> list[Override]:
-        """The overrides of one grid: the preset's, those of this grid alone, and, before both, what was typed."""
+        """The overrides of one grid: the preset's, then this grid's, then those typed, where the later ones win."""
         parser = OverridesParser.create(config_loader=self.loader)
         preset = [f"{key}={value}" for key, value in {**self.params, **more}.items()]
         parsed = parser.parse_overrides(preset + arguments)
@@ -88,7 +88,7 @@ class Search(Sweeper, ABC):
         """Run the trials of some grids."""
 
     def run(self, wanted: Iterable[Sequence[str]]) -> list[Trial]:
-        """The trials of some overrides, run unless they are done; all are composed and checked before the first."""
+        """The trials of some overrides, run unless finished; all are composed and checked before the first one runs."""
         trials = [self.compose(overrides) for overrides in wanted]
         distinct = {trial.folder: trial for trial in trials}
         due = [trial for trial in distinct.values() if is_due(trial, self.common.retry is Retry.failed)]
@@ -114,7 +114,7 @@ class Search(Sweeper, ABC):
             trial.write("waiting")
         try:
             for job in self.engine.launch([trial.overrides for trial in trials], initial_job_idx=0):
-                _ = job.return_value  # raises what kept a trial from starting
+                _ = job.return_value  # raises the error that kept a trial from starting
         except Exception as error:
             wait_for_queue(self.folder)
             waiting = [trial for trial in trials if trial.status == "waiting"]
@@ -123,7 +123,7 @@ class Search(Sweeper, ABC):
             self.recover([trial for trial in trials if trial.status == "running"], waiting)
 
     def recover(self, died: list[Trial], waiting: list[Trial]) -> None:
-        """After a process died. With joblib it took all others along: those that had begun are run again one by one."""
+        """After a process died. With joblib all others end with it: those that had begun are run again one by one."""
         if "joblib" in self.common.hydra.launcher._target_ and len(died) + len(waiting) > 1:
             for group in [[trial] for trial in died] + [waiting] * bool(waiting):
                 self.launch(group)
@@ -141,7 +141,7 @@ def varied(grids: Sequence[Sequence[Override]]) -> set[str]:
 
 
 def check_machine(common: DictConfig) -> None:
-    """InputError where a trial wants more than this machine has, which Ray would wait for without end."""
+    """InputError where a trial asks for more GPUs or cores than this machine has; Ray would wait forever."""
     if "ray" not in common.hydra.launcher or common.hydra.launcher.ray.init.get("address"):
         return
     import torch

@@ -13,7 +13,7 @@ class Grid(Search):
     """Tries every combination of every grid."""
 
     def explore(self, grids: list[list[Override]]) -> None:
-        """All of them at once: the launcher shares them out."""
+        """Run all combinations of all grids; the launcher distributes them."""
         self.run(combination for grid in grids for combination in combinations(grid))
 
 

@@ -1,4 +1,4 @@
-"""Optuna proposes trials, and learns from a study in the sweep's folder how they scored."""
+"""Optuna proposes trials from the scores of earlier ones, which a study in the sweep's folder keeps."""
 
 from math import isnan
 from statistics import fmean
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Tpe(Search):
     """Optuna's tree-structured Parzen estimator over the values given; `seed=1,2,3` scores each proposal by its mean.
 
-    The study is search.db in the sweep's folder. Started again it goes on up to `search.trials` proposals, those that
-    were under way first; with retry=failed those that failed are proposed once more.
+    The study is search.db in the sweep's folder. A sweep that is started again continues up to `search.trials`
+    proposals, first with the unfinished ones; with retry=failed the failed ones are proposed once more.
     """
 
     def explore(self, grids: list[list[Override]]) -> None:
@@ -43,7 +43,7 @@ class Tpe(Search):
             self.score(study, proposals, repeats)
 
     def open_study(self) -> "Study":
-        """The study of this sweep, with what earlier starts told it."""
+        """The study of this sweep, with the scores of earlier starts."""
         try:
             import optuna
         except ImportError:
@@ -64,7 +64,7 @@ class Tpe(Search):
         return study
 
     def propose_failed_again(self, study: "Study") -> set[int]:
-        """With retry=failed, put those that failed back; the numbers of the failures that no longer count."""
+        """With retry=failed, propose the failed ones again; the numbers of these failures, which no longer count."""
         from optuna.trial import TrialState
 
         failed = study.get_trials(states=[TrialState.FAIL]) if self.common.retry is Retry.failed else []
@@ -73,7 +73,7 @@ class Tpe(Search):
         return {proposal.number for proposal in failed}
 
     def propose(self, study: "Study", space: dict[str, "BaseDistribution"], left_out: set[int]) -> list[Any]:
-        """The next proposals: those that an earlier start left open, then new ones up to the number wanted."""
+        """The next proposals: those that an earlier start left unfinished, then new ones up to `search.trials`."""
         from optuna.trial import TrialState
 
         begun = [p for p in study.trials if p.number not in left_out and p.params.keys() == space.keys()]
@@ -82,7 +82,7 @@ class Tpe(Search):
         return under_way + [study.ask(space) for _ in range(new)]
 
     def score(self, study: "Study", proposals: list[Any], repeats: list[list[str]]) -> None:
-        """Run some proposals, each with every repeat (the seeds), and tell the study their mean scores."""
+        """Run some proposals, each with all seeds (`repeats`), and report their mean scores to the study."""
         from optuna.trial import TrialState
 
         chosen = [[f"{key}={value}" for key, value in proposal.params.items()] for proposal in proposals]

@@ -1,1 +1,1 @@
-"""Trials of a sweep, how they ended, and what follows from them."""
+"""The trials of a sweep: planning, status, ranking and report."""

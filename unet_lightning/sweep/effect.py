@@ -1,4 +1,4 @@
-"""What each level of each factor does to a score: an additive model by least squares, with intervals."""
+"""Main effects: how each level of each factor changes a score, by an additive least-squares model, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from scipy.special import stdtrit
 
 @dataclass(frozen=True)
 class Effect:
-    """A level of a factor: its trials, their mean score, and how far it lies from the mean of all levels, ± half.
+    """A level of a factor: number of trials, their mean score, and the effect of the level with interval ± half.
 
-    effect is nan where the trials can't tell this factor from another, half where nothing is left to judge noise by.
+    effect: difference from the mean of all levels; nan where the trials can't separate this factor from another one.
+    half: half the width of the interval; nan without residual degrees of freedom.
     """
 
     level: str
@@ -28,9 +29,10 @@ def main_effects(
 ) -> dict[str, list[Effect]]:
     """Effects of every level of every factor on N scores, each adjusted for the other factors and for the blocks.
 
-    factors: N levels each. blocks: N names, such as seeds, whose differences count for no factor. Levels are coded to
-    sum to zero (analysis of variance with main effects, for instance Montgomery, Design and Analysis of Experiments);
-    in a full grid an effect is the mean of its level minus the mean of all. The residual holds interactions and noise.
+    factors: N levels each. blocks: N names, such as seeds, whose differences are attributed to no factor. Levels are
+    coded to sum to zero (analysis of variance with main effects, for instance Montgomery, Design and Analysis of
+    Experiments); in a full grid an effect is the mean of its level minus the mean of all. The residual contains
+    interactions and noise.
     """
     values: NDArray[np.float64] = np.asarray(scores, np.float64)
     levels = {name: list(dict.fromkeys(column)) for name, column in factors.items()}
@@ -59,11 +61,11 @@ def main_effects(
 
 
 def codes(number: int) -> NDArray[np.float64]:
-    """Rows of number - 1 columns for the levels of a factor, which sum to zero in every column."""
+    """Sum-to-zero coding of a factor with `number` levels, (number, number - 1): every column sums to zero."""
     return np.vstack([np.eye(number - 1), -np.ones((1, number - 1))])
 
 
 def sum_to_zero(column: Sequence[str]) -> NDArray[np.float64]:
-    """The rows of a design matrix, (N, levels - 1), of one factor."""
+    """The columns of the design matrix for one factor, (N, levels - 1)."""
     levels = list(dict.fromkeys(column))
     return codes(len(levels))[[levels.index(value) for value in column]]

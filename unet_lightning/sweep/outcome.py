@@ -1,4 +1,4 @@
-"""What became of a sweep: its trials as they stand in the folder, and the settings they repeat over seeds."""
+"""The results of a sweep: its trials as read from the folder, and the settings that they repeat with several seeds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from unet_lightning.sweep.plan import read_plan
 from unet_lightning.sweep.trial import foreground_score
 
 SEED = "seed"
-PLACE = ("run", "resume")  # where a run lies, not what it is
+PLACE = ("run", "resume")  # keys that don't change what a run computes
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One trial: what it overrides, how far it came, what it scored and what it cost."""
+    """One trial: its overrides, status, scores and costs."""
 
     name: str
     overrides: dict[str, str]
@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def setting(self) -> frozenset[tuple[str, str]]:
-        """What it overrides beside the seed."""
+        """Its overrides without the seed."""
         return frozenset(item for item in self.overrides.items() if item[0] != SEED)
 
     def score(self, split: str, name: str) -> float:
@@ -57,14 +57,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Setting:
-    """Finished trials that differ in nothing but the seed."""
+    """Finished trials that differ only in the seed."""
 
     trials: tuple[Outcome, ...]
     scored: str
 
     @property
     def overrides(self) -> list[str]:
-        """What to type for it, the seed left out."""
+        """The overrides to type for this setting, without the seed."""
         return [f"{key}={value}" for key, value in self.trials[0].overrides.items() if key != SEED]
 
     def value(self, key: str) -> str:
@@ -104,7 +104,7 @@ def _outcome(name: str, results: dict[str, Any], planned: Sequence[str]) -> Outc
 def varied_levels(outcomes: Iterable[Outcome]) -> dict[str, list[str]]:
     """Keys with several values among the trials, the seed included, and their values in order of appearance.
 
-    A trial that leaves a key alone has the value that its group chose, or `default`.
+    A trial that doesn't override a key has the value that its group chose, or `default`.
     """
     trials = list(outcomes)
     keys = dict.fromkeys(key for trial in trials for key in trial.overrides)
@@ -119,7 +119,7 @@ def level(trial: Outcome, key: str) -> str:
 
 
 def settings(outcomes: Iterable[Outcome], scored: str) -> list[Setting]:
-    """Finished trials by what they override beside the seed, best validation score first."""
+    """Finished trials grouped by their overrides without the seed, best validation score first."""
     groups: dict[frozenset[tuple[str, str]], list[Outcome]] = {}
     for trial in outcomes:
         if not isnan(trial.score("val", scored)):

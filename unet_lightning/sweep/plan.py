@@ -19,7 +19,7 @@ PLAN = "sweep.json"
 
 
 def is_due(trial: Trial, retry: bool) -> bool:
-    """Whether a trial is to be run; InputError where its folder holds the results of another config."""
+    """Whether a trial must be run; InputError where its folder holds the results of another config."""
     same = trial.results.get("config_hash") == trial.config_hash
     if trial.status == "finished" and not same:
         raise InputError(
@@ -46,7 +46,7 @@ def read_plan(folder: Path) -> dict[str, list[str]]:
 
 
 def write_plan(folder: Path, trials: list[Trial]) -> None:
-    """Add trials to sweep.json, which says what belongs to a sweep, whether or not it has run."""
+    """Add trials to sweep.json, the list of all trials of a sweep, whether or not they have run."""
     plan = read_plan(folder) | {trial.folder.name: [o for o in trial.overrides if not steers(o)] for trial in trials}
     write_json(folder / PLAN, plan)
 

@@ -1,4 +1,4 @@
-"""Which setting of a sweep is best, how sure that is, and what each factor does: by the validation split alone."""
+"""The best setting of a sweep, its uncertainty, and the effects of the factors, by the validation split alone."""
 
 import shlex
 from math import isfinite, isnan, nan, sqrt
@@ -9,23 +9,26 @@ from unet_lightning.sweep.outcome import SEED, Outcome, Setting, level, varied_l
 
 
 def title_of(setting: Setting, keys: list[str]) -> str:
-    """A setting in a line, by the keys that vary."""
+    """A setting in one line: the keys that vary, with their values."""
     return ", ".join(f"{key}={setting.value(key)}" for key in keys)
 
 
 def command(best: Setting | None) -> str:
-    """What to type for a setting, seed left out."""
+    """The command to train a setting, without the seed; empty for None."""
     return shlex.join(["python", "train.py", *best.overrides]) if best else ""
 
 
 def best_of(ranked: list[Setting]) -> Setting | None:
-    """The best mean among settings with at least half of the most seeds; one scored less often may only be lucky."""
+    """The setting with the best mean score, among those with at least half as many seeds as the most repeated one.
+
+    With few seeds a high mean can be chance.
+    """
     most = max((len(setting.trials) for setting in ranked), default=0)
     return next((setting for setting in ranked if 2 * len(setting.trials) >= most), None)
 
 
 def advice(best: Setting | None, ranked: list[Setting], keys: list[str]) -> str:
-    """What follows from the ranking, and how sure it is."""
+    """The conclusion of the ranking and its uncertainty, in words."""
     if best is None:
         return "No trial has finished yet."
     seeds = f"{len(best.trials)} seed{'s' * (len(best.trials) > 1)}"
@@ -36,11 +39,11 @@ def advice(best: Setting | None, ranked: list[Setting], keys: list[str]) -> str:
     ahead, others = ranked[: ranked.index(best)], ranked[ranked.index(best) + 1 :]
     if others:
         text += f" {doubt(best, others, pooled_std(ranked))}"
-    return text + (f" {len(ahead)} with fewer seeds stand higher so far." if ahead else "")
+    return text + (f" {len(ahead)} with fewer seeds have a higher mean so far." if ahead else "")
 
 
 def doubt(best: Setting, others: list[Setting], noise: float) -> str:
-    """How many others can't be told from the best, given the standard deviation between seeds."""
+    """How many other settings can't be distinguished from the best, given the standard deviation between seeds."""
     behind = [best.mean("val") - other.mean("val") for other in others]
     if isnan(noise):
         return f"The next is {behind[0]:.4f} behind; one seed can't tell whether that is noise."
@@ -50,7 +53,7 @@ def doubt(best: Setting, others: list[Setting], noise: float) -> str:
 
 
 def pooled_std(ranked: list[Setting]) -> float:
-    """The standard deviation over seeds of all settings together; nan where none was repeated."""
+    """The pooled standard deviation over seeds of all settings; nan where none was repeated."""
     repeated = [setting for setting in ranked if len(setting.trials) > 1]
     squares = sum((len(setting.trials) - 1) * setting.std("val") ** 2 for setting in repeated)
     return sqrt(squares / sum(len(setting.trials) - 1 for setting in repeated)) if repeated else nan

@@ -1,4 +1,4 @@
-"""What a sweep says so far: settings, effects, costs."""
+"""The report of a sweep: settings, effects, costs."""
 
 from math import isfinite, isnan
 from pathlib import Path
@@ -17,13 +17,13 @@ from unet_lightning.sweep.ranking import advice, best_of, command, effects_of, t
 COSTS = {"seconds": "seconds a trial", "memory": "peak memory, MiB", "parameters": "parameters"}
 MAP_KEYS = ("fusion", "loss", "upsample")  # panels, rows, columns
 EFFECTS = (
-    "How far the trials of a level lie from the mean of all levels of its factor, adjusted for the other factors and "
-    "for the seeds (least squares, no interactions), with the 95 % interval. A dash: these trials can't tell."
+    "The difference of a level from the mean of all levels of its factor, adjusted for the other factors and for the "
+    "seeds (least squares, no interactions), with the 95 % interval. A dash: these trials don't determine it."
 )
 
 
 def summary(folder: Path, outcomes: list[Outcome], scored: str) -> dict[str, Any]:
-    """Everything the report says, ready to be laid out."""
+    """The content of the report, for Markdown and HTML."""
     finished = [trial for trial in outcomes if not isnan(trial.score("val", scored))]
     ranked = settings(finished, scored)
     effects = effects_of(finished, ranked, scored)
@@ -42,18 +42,18 @@ def summary(folder: Path, outcomes: list[Outcome], scored: str) -> dict[str, Any
 
 
 def settings_table(ranked: list[Setting], keys: list[str]) -> Table:
-    """A row a setting, best first."""
+    """One row for each setting, best first."""
     rows = []
     for setting in ranked:
         scores = [format_mean_std(setting.mean(split), setting.std(split)) for split in ("val", "test")]
         costs = [format_compact(setting.cost(cost)) for cost in COSTS]
         rows.append([*map(setting.value, keys), str(len(setting.trials)), *scores, *costs])
-    note = "Mean ± standard deviation over seeds, best first. The test split took no part in choosing."
+    note = "Mean ± standard deviation over seeds, best first. The test split isn't used to choose."
     return Table("Settings", [*keys, "seeds", "validation", "test", *COSTS.values()], rows, note)
 
 
 def effects_table(effects: dict[str, list[Effect]]) -> Table:
-    """A row a level."""
+    """One row for each level of each factor."""
     rows = [
         [key, e.level, str(e.number), format_compact(e.mean), format_mean_std(e.effect, e.half)]
         for key, column in effects.items()
@@ -63,14 +63,14 @@ def effects_table(effects: dict[str, list[Effect]]) -> Table:
 
 
 def unfinished_table(trials: list[Outcome]) -> Table:
-    """A row a trial that has no score, and why."""
+    """One row for each trial without a score, with the reason."""
     return Table("Without a score", ["trial", "status", "why"], [[t.name, t.status, t.error] for t in trials])
 
 
 def charts(
     finished: list[Outcome], ranked: list[Setting], effects: dict[str, list[Effect]], scored: str
 ) -> list[dict[str, Any]]:
-    """Drawings by what they show; those that have nothing to show are left out."""
+    """The charts that have something to show, each with title, note and drawings."""
     keys = [key for key in varied_levels(finished) if key != SEED]
     axes = map_keys(list(effects))
     drawn = {"Map": [heat_map(*cells(finished, axes, scored))] if len(axes) > 1 else []}
@@ -86,17 +86,17 @@ def charts(
         for cost, title in COSTS.items()
     }
     drawn["Cost"] = [scatter(points, title, scored) for title, points in costs.items() if points]
-    point = "Each point is a setting, its mean over seeds; the pointer shows which."
+    point = "Each point is the mean of a setting over seeds; move the mouse over it to see which."
     notes = {"Main effects": "The table of main effects, drawn.", "Cost": point, "Numbers that were searched": point}
     if len(axes) > 1:
-        notes["Map"] = f"Mean {scored} over seeds and whatever isn't an axis. Rows: {axes[-2]}, columns: {axes[-1]}."
+        notes["Map"] = f"Mean {scored} over seeds and all other keys. Rows: {axes[-2]}, columns: {axes[-1]}."
     return [{"title": title, "note": notes[title], "drawings": found} for title, found in drawn.items() if found]
 
 
 def cells(
     finished: list[Outcome], axes: list[str], scored: str
 ) -> tuple[dict[tuple[str, str, str], float], tuple[str, str, str]]:
-    """Mean scores by (panel, row, column), and what these are; two axes make one panel without a name."""
+    """Mean scores by (panel, row, column), and the names of the axes; two axes give one panel without a name."""
     panel, row, column = axes if len(axes) == 3 else ("", *axes)
     found: dict[tuple[str, str, str], list[float]] = {}
     for trial in finished:
@@ -112,14 +112,14 @@ def map_keys(factors: list[str]) -> list[str]:
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """sweep.md."""
+    """The content of sweep.md."""
     lines = [f"# {found['title']}", "", f"{found['counts']} {found['basis']}", "", found["advice"], ""]
     lines += ["```", found["command"], "```", ""] if found["command"] else []
     return "\n".join([*lines, *(table.markdown() for table in found["tables"])])
 
 
 def table_rows(outcomes: list[Outcome]) -> list[dict[str, Any]]:
-    """A row a trial: its overrides, status, every score of validation and test, costs, and why it failed."""
+    """One row per trial: its overrides, status, every score of validation and test, costs, and why it failed."""
     keys = dict.fromkeys(key for trial in outcomes for key in trial.overrides)
     rows = []
     for trial in outcomes:

@@ -1,4 +1,4 @@
-"""A trial of a sweep: its folder, how far it came, and a run that writes down how it ended, whatever happens."""
+"""A trial of a sweep: its folder, its status, and a run that records how it ended, whatever happens."""
 
 import gc
 import logging
@@ -19,7 +19,7 @@ from unet_lightning.runtime.parent import end_with_parent
 if TYPE_CHECKING:
     from unet_lightning.training.run import CommandLine
 
-DIED = "its process ended without a word: killed, or out of memory"
+DIED = "its process ended without an error message: killed, or out of memory"
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ class Trial:
         return str(self.results.get("status", "waiting"))
 
     def write(self, status: str, **more: Any) -> None:
-        """Replace its results.json by a word of how far it came."""
+        """Replace its results.json by its status, its overrides and the hash of its config."""
         identity = {"overrides": [o for o in self.overrides if not steers(o)], "config_hash": self.config_hash}
         write_json(self.folder / RESULTS, {"status": status} | identity | more)
 
 
 def describe_changes(trial: Trial) -> str:
-    """What the config of a trial changes in the one its folder was made with, key by key."""
+    """The differences between the config in a trial's folder and its config now, key by key."""
     from unet_lightning.training.folder import CONFIG, differences
 
     path = trial.folder / CONFIG
@@ -67,12 +67,12 @@ def foreground_score(results: Mapping[str, Any], split: str, name: str) -> float
 
 
 def validation_score(results: Mapping[str, Any]) -> float:
-    """What trials are compared by: foreground Dice of the validation split, pooled; nan where there is none."""
+    """The score by which trials are compared: pooled foreground Dice of the validation split; nan if there is none."""
     return foreground_score(results, "val", "dice")
 
 
 def run_trial(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> float:
-    """Train one trial and return its score; a failure goes to its log and results.json, and returns nan.
+    """Train one trial and return its score; a failure is written to its log and results.json, and gives nan.
 
     A trial whose results.json says `running` was started again by its launcher because its process died, and fails
     without another attempt, unless a queue put it back. What another process trains is left to it.
@@ -100,7 +100,7 @@ def _run_held(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> 
         trial.write("failed", error=str(error))
     except Exception as error:  # whatever it is, the other trials go on
         log.exception("the trial failed")
-        cause = error.__cause__ or error  # what a part raised, not that it could not be built
+        cause = error.__cause__ or error  # the error of the part itself, not Hydra's that it could not be built
         trial.write("failed", error=f"{type(cause).__name__}: {cause}")
     finally:
         release()
@@ -108,7 +108,7 @@ def _run_held(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> 
 
 
 def release() -> None:
-    """Hand memory back before the next trial in this process."""
+    """Free memory before the next trial in this process."""
     import torch
 
     gc.collect()

@@ -1,1 +1,1 @@
-"""A run: what a config builds, how it is trained, and what it leaves in its folder."""
+"""A training run: build its parts from a config, train, score, and write the results to its folder."""

@@ -1,4 +1,4 @@
-"""What a threshold alone would score: the yardstick beside every two-class result."""
+"""The scores of Otsu's threshold: a baseline for every two-class result (Otsu 1979, doi:10.1109/TSMC.1979.4310076)."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -10,7 +10,7 @@ from unet_lightning.runtime.distributed import this_process
 
 
 class CpuSyncBatchNorm(nn.BatchNorm2d):
-    """What PyTorch's SyncBatchNorm is on GPUs, on processors. Every process must give as many pixels."""
+    """PyTorch's SyncBatchNorm for CPUs. Every process must have the same number of pixels."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) to the same shape and dtype."""

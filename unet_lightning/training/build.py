@@ -36,7 +36,7 @@ class Run:
 
     @property
     def resume(self) -> Resume | None:
-        """What writes the run's checkpoints to go on from, unless it was taken out of the config."""
+        """The callback that writes the checkpoints to resume from; None if it was removed from the config."""
         return next((c for c in self.trainer.callbacks if isinstance(c, Resume)), None)  # type: ignore[attr-defined]
 
 
@@ -72,7 +72,7 @@ def build_task(config: Mapping[str, Any], network: nn.Module, identity: dict[str
 
 
 def identify(config: Mapping[str, Any], data: DataModule, geometry: Geometry, precision: str) -> dict[str, Any]:
-    """What a checkpoint says of itself, in plain containers."""
+    """A checkpoint's description of itself, as dictionaries, lists, numbers and text."""
     return {
         "format": FORMAT,
         "config": dict(config),

@@ -1,4 +1,4 @@
-"""What can break while a network trains, as an error that says what to do."""
+"""Failures from outside during training (disk, memory, other processes), as errors that say what to do."""
 
 import errno
 import re
@@ -17,7 +17,7 @@ LOST = re.compile(r"gloo|nccl|connection (closed|reset)|broken pipe|peer|timed o
 
 @contextmanager
 def explained(folder: Path, failure: Callable[[], str], distributed: bool) -> Iterator[None]:
-    """Raise an InputError for what came from outside; a mistake of ours goes on as it is.
+    """Raise an InputError for failures from outside; exceptions from bugs in this package are passed on unchanged.
 
     failure: tells how another process of the run failed, or nothing. distributed: whether several processes train.
     """
@@ -38,7 +38,7 @@ def _reason(error: Exception, folder: Path, failure: Callable[[], str], distribu
         return text.rpartition("InputError: ")[2].strip() if text.startswith(FROM_WORKER) else None
     if _loader_died(error):
         reason = (text or type(error).__name__).splitlines()[0]
-        remedy = "most likely for want of memory; lower data.num_workers or data.cache_gb"
+        remedy = "most likely from lack of memory; lower data.num_workers or data.cache_gb"
         return f"a loader process died ({reason}), {remedy}"
     if isinstance(error, OSError):
         return _from_disk(error, folder)

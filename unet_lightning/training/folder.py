@@ -1,4 +1,4 @@
-"""What a run's folder says when a run starts in it: begin, go on, extend, nothing left to do, or another config."""
+"""Decide by a run's folder how the run starts: new, resumed, extended, already finished, or refused."""
 
 import logging
 import pickle
@@ -112,7 +112,7 @@ def resume_hint(folder: Path) -> str:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Keys that decide what a run gives and whose values differ, with both values."""
+    """Keys that influence the results and whose values differ, with both values."""
     one, other = flat(before), flat(now)
     keys = [key for key in {**one, **other} if key not in NOT_HASHED]
     return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
@@ -128,7 +128,7 @@ def last_point(folder: Path) -> Path | None:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint that can be read; broken ones are said and set aside."""
+    """The last checkpoint that can be read; broken ones are reported and renamed to .broken."""
     for path in sorted(folder.glob(POINTS), reverse=True):
         try:
             if not is_whole(path):

@@ -1,4 +1,4 @@
-"""The choices of a run beside its final scores, for TensorBoard's HParams tab."""
+"""The config of a run with its final scores, for TensorBoard's HParams tab."""
 
 from collections.abc import Mapping
 from typing import Any

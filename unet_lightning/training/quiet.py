@@ -1,11 +1,11 @@
-"""Warnings of libraries that say nothing new here."""
+"""Hide warnings of libraries that don't apply here."""
 
 import logging
 import warnings
 
 
 def quieten() -> None:
-    """Leave out what Lightning says twice or advertises; its warnings stay."""
+    """Hide Lightning's info messages and warnings that don't apply here; its other warnings stay."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # whoever asks for one wants its table

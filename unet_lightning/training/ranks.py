@@ -35,7 +35,7 @@ class RankProcess:
         )
 
     def failure(self) -> str:
-        """How it was lost, and the last lines of its errors; empty while it lives or when it ended well."""
+        """How it failed, with the last lines of its errors; empty while it runs or after it ended without error."""
         code = self.handle.poll()
         if not code:
             return ""
@@ -72,7 +72,7 @@ class RankProcesses:
 
 @contextmanager
 def start_ranks(others: int, folder: Path) -> Iterator[RankProcesses]:
-    """Start so many other processes on this machine; end them, and all they had in common, afterwards."""
+    """Start `others` further processes on this machine; afterwards end them and remove their environment variables."""
     found = RankProcesses()
     if not others:
         yield found

@@ -1,4 +1,4 @@
-"""What a run leaves behind: the table people read, results.json for programs, report.md with pictures."""
+"""The results of a run: a table on the terminal, results.json for programs, report.md with pictures."""
 
 import inspect
 import shlex

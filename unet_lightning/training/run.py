@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What was typed, for the records: the overrides, and which file each key chose."""
+    """The command line, to be stored with the results: the overrides, and the file that each key chose."""
 
     overrides: list[str] = field(default_factory=list)
     choices: dict[str, str] = field(default_factory=dict)

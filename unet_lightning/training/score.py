@@ -49,7 +49,7 @@ def best_checkpoint(trainer: L.Trainer) -> str:
 
 
 def leave_out_averaging(trainer: L.Trainer) -> None:
-    """What was loaded is scored: a moving average would put its own last weights in its place."""
+    """Remove the moving average, which would replace the loaded weights by its own last ones before scoring."""
     trainer.callbacks[:] = [callback for callback in trainer.callbacks if not isinstance(callback, WeightAveraging)]  # type: ignore[attr-defined]
 
 

@@ -70,7 +70,7 @@ class SegmentationTask(L.LightningModule):
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
     def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
-        """Dropout draws from (seed, epoch, batch, process) alone, so that an interrupted run goes on as it was."""
+        """Seed dropout by (seed, epoch, batch, process) alone, so that an interrupted run continues identically."""
         key = SampleKey(self.identity["config"]["seed"], self.current_epoch, batch_idx)
         torch.manual_seed(int(key.generator("dropout").integers(2**62)) + this_process().rank)
 
@@ -125,7 +125,7 @@ class SegmentationTask(L.LightningModule):
         optimizer = self.objective.optimizer(self.parameters())
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
-            raise InputError("a run without an end has no schedule; set trainer.max_epochs or trainer.max_steps")
+            raise InputError("a schedule needs the number of steps; set trainer.max_epochs or trainer.max_steps")
         schedule = self.objective.schedule(optimizer, max(1, int(steps)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -159,7 +159,7 @@ class SegmentationTask(L.LightningModule):
         return logits
 
     def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
-        """Add to `histograms[stage]` (K, 2, BINS): pixels by the probability of class k, of the rest and of k."""
+        """Add to `histograms[stage]` (K, 2, BINS): pixels of other classes, and of class k, by the probability of k."""
         classes = logits.shape[0]
         bins = (logits.softmax(0).nan_to_num(0) * BINS).long().clamp(0, BINS - 1)
         labelled = sample["mask"] == torch.arange(classes, device=logits.device)[:, None, None]

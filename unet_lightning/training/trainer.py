@@ -50,7 +50,7 @@ def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, 
 
 
 def plugins(node: Mapping[str, Any]) -> list[Any]:
-    """Whole checkpoint files, synchronised batch norm, and no other processes than those that were started."""
+    """Plugins: atomic checkpoint files, synchronised batch norm, and no start of processes by Lightning itself."""
     found: list[Any] = [AtomicCheckpointIO()]
     if node["sync_batchnorm"]:
         found.append(SyncBatchNormPlugin())

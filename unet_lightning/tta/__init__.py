@@ -1,1 +1,1 @@
-"""Test-time augmentation: an image seen several times, its probabilities averaged."""
+"""Test-time augmentation: the averaged probabilities of rotated and mirrored copies of an image."""

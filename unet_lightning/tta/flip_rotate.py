@@ -1,4 +1,4 @@
-"""The views of a square: turned by right angles and mirrored, mapped back without any interpolation."""
+"""Views of an image: rotated by multiples of 90 degrees and mirrored; their predictions are mapped back exactly."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,10 @@ from torch import Tensor
 
 
 class FlipRotate:
-    """An image's views, their probabilities averaged.
+    """Averages the class probabilities over several views of an image.
 
-    mirrors: left-right, up-down and both. turns: by 90 and 270 degrees as well; alone, all four rotations.
+    mirrors: the image mirrored left-right, up-down and both. turns: its rotations by 90, 180 and 270 degrees. Both
+    together: all eight rotated and mirrored views.
     """
 
     def __init__(self, turns: bool, mirrors: bool) -> None:
@@ -17,8 +18,9 @@ class FlipRotate:
         self.views = [(quarter, mirror) for quarter in quarters for mirror in ((False, True) if mirrors else (False,))]
 
     def __call__(self, score: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
-        """Logits (B, K, h', w') of images (B, C, h, w): those of the one view, or the logarithm of the views' mean
-        probabilities. score: images to logits.
+        """Logits (B, K, h', w') of images (B, C, h, w); of several views the logarithm of the mean probabilities.
+
+        score: function from images to logits.
         """
         if len(self.views) == 1:
             return score(image)
@@ -28,7 +30,7 @@ class FlipRotate:
 
 
 def transform(image: Tensor, quarters: int, mirror: bool) -> Tensor:
-    """(B, C, h, w) turned by quarters of a circle, then mirrored left to right."""
+    """(B, C, h, w) rotated by `quarters` times 90 degrees, then mirrored left to right; (B, C, w, h) for odd ones."""
     turned = torch.rot90(image, quarters, (-2, -1))
     return turned.flip(-1) if mirror else turned
 

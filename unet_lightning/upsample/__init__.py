@@ -1,1 +1,1 @@
-"""Up-sampling: modules from (in, out channels) that double a map."""
+"""Up-sampling: modules that double the sides of a feature map, built from (in, out channels)."""

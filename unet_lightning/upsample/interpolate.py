@@ -9,9 +9,10 @@ REACH = {"nearest": 0, "bilinear": 1, "bicubic": 3}
 
 
 class Interpolate(nn.Module):
-    """(B, in, h, w) to (B, out, 2h, 2w). The 1x1 convolution commutes with interpolation and is cheaper before it.
+    """(B, in, h, w) to (B, out, 2h, 2w).
 
-    Pixel centres, not corners, are aligned; at the map's own edge the outermost pixel is repeated.
+    The 1x1 convolution comes first: after the interpolation it would give the same result and cost four times as much.
+    `align_corners` is false; at the edge of the map the outermost pixel is repeated.
     """
 
     needs_indices = False

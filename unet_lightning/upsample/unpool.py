@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 class Unpool(nn.Module):
-    """(B, in, h, w) to (B, out, 2h, 2w), after a 1x1 convolution to the channels the indices have."""
+    """(B, in, h, w) to (B, out, 2h, 2w), after a 1x1 convolution to the number of channels of the indices."""
 
     reach = 0
     needs_indices = True
@@ -21,10 +21,10 @@ class Unpool(nn.Module):
 
 
 def rebase(indices: Tensor, height: int, width: int) -> Tensor:
-    """The middle (height, width) of pooling indices, pointing into the middle of the encoder's map.
+    """Pooling indices (B, F, H, W) to their central (B, F, height, width), as indices into the central part of the map.
 
-    An index counts row by row through the encoder's map of twice the pooled sides; a valid network's decoder sees
-    only its centre.
+    The encoder's map has sides 2H and 2W, and an index is row * 2W + column. The decoder of a valid network uses only
+    the centre of it, with sides 2 height and 2 width.
     """
     pooled_height, pooled_width = indices.shape[-2:]
     top, left = (pooled_height - height) // 2, (pooled_width - width) // 2

@@ -12,13 +12,15 @@ from unet_lightning.weight.base import Weight
 
 
 class Balanced(Weight):
-    """Each pixel weighs what its class weighs.
+    """The weight of a pixel is the weight w_c of its class.
 
-    method: with n_c pixels of class c among n and K classes,
+    method: with n pixels in the training split, n_c of them of class c, and K classes,
     `inverse` is n / (K n_c);
-    `median_frequency` is median(f) / f_c, f_c = n_c / pixels of the images with c (Eigen and Fergus, ICCV 2015);
-    `effective_number` is (1 - beta) / (1 - beta^n_c), scaled to a mean of 1 over classes (Cui et al., CVPR 2019);
-    `given` is `classes`, one number a class. A class without a training pixel weighs 1.
+    `median_frequency` is median(f) / f_c, f_c = n_c / pixels of the images with class c
+    (Eigen and Fergus, ICCV 2015, doi:10.1109/ICCV.2015.304);
+    `effective_number` is (1 - beta) / (1 - beta^n_c), scaled to a mean of 1 over classes
+    (Cui et al., CVPR 2019, doi:10.1109/CVPR.2019.00949);
+    `given` is `classes`, one number per class. A class without a training pixel has weight 1.
     """
 
     def __init__(
@@ -32,7 +34,7 @@ class Balanced(Weight):
         if (method == "given") != (classes is not None):
             raise InputError(
                 f"weight.method={method} with weight.classes={classes}; expected weight.method=given "
-                "'weight.classes=[1,5]', one number a class, or another method and no numbers"
+                "'weight.classes=[1,5]', one number per class, or another method and no numbers"
             )
 
     def fit(self, statistics: Mapping[str, Any]) -> None:
@@ -40,7 +42,7 @@ class Balanced(Weight):
         pixels = np.array(statistics["class_pixels"], np.float64)
         if self.given is not None and len(self.given) != len(pixels):
             raise InputError(
-                f"weight.classes={list(self.given)} for {len(pixels)} classes; expected one number a class"
+                f"weight.classes={list(self.given)} for {len(pixels)} classes; expected one number per class"
             )
         seen = pixels > 0
         counts = np.where(seen, pixels, 1)
@@ -59,11 +61,11 @@ class Balanced(Weight):
         self.table = np.where(seen, table, 1.0).astype(np.float32)
 
     def describe(self) -> str:
-        """The table."""
+        """The method and the class weights."""
         return f"class weights by {self.method}: " + ", ".join(f"{w:.3g}" for w in self.table)
 
     def __call__(
         self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator
     ) -> NDArray[np.float32]:
-        """mask (H, W) to the weight of each pixel's class."""
+        """mask (H, W) to the weight of each pixel's class, (H, W)."""
         return self.table[mask]

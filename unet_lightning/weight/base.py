@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 
 class Weight(ABC):
-    """What every weight is.
+    """Base class of all weights.
 
-    reach: how many pixels around a crop it looks at. needs_objects: whether it wants instances; of a set without them
-    these are the connected pieces of foreground of the whole image.
+    reach: how many pixels around a crop the weight depends on. needs_objects: whether it uses instances; for a data
+    set without them these are the connected components of the foreground of the whole image.
     """
 
     reach = 0
     needs_objects = False
 
     def fit(self, statistics: Mapping[str, Any]) -> None:  # noqa: B027
-        """Take what is needed from the plain statistics of the training records; nothing by default."""
+        """Take the needed numbers from the statistics of the training records, a dictionary; by default nothing."""
 
     @abstractmethod
     def describe(self) -> str:
-        """What it does with these data, for the summary before training."""
+        """The weight in words, after `fit`, for the summary before training."""
 
     @abstractmethod
     def __call__(

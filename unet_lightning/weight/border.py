@@ -1,7 +1,7 @@
 """The border weight map of the U-Net: w(x) = w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / 2 sigma^2).
 
-Ronneberger et al., MICCAI 2015, eq. (2); d1 and d2 are the distances, between pixel centres, to the nearest and the
-second nearest cell. The exponential stands on background pixels only.
+Ronneberger et al., MICCAI 2015, eq. (2), doi:10.1007/978-3-319-24574-4_28. d1 and d2 are the distances in pixels,
+between pixel centres, to the nearest and the second nearest cell. The exponential is added on background pixels only.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from unet_lightning.weight.base import Weight
 
 NEGLIGIBLE = 1e-5
-FAR = np.int32(1 << 28)  # a squared distance that stands for none
+FAR = np.int32(1 << 28)  # squared distance where no cell was found
 
 
 class Border(Weight):
-    """w_c + w0 exp(-(d1 + d2)^2 / 2 sigma^2): pixels between two close cells count most.
+    """w_c + w0 exp(-(d1 + d2)^2 / 2 sigma^2): pixels between two close cells have the largest weights.
 
-    base: the weight that gives w_c. w0: height. sigma: width in pixels.
+    base: the weight that gives w_c. w0: height of the border term. sigma: its width in pixels.
     """
 
     needs_objects = True
@@ -146,7 +146,7 @@ def _wanted(instances: Any, first: Any, second: Any, dx: Any, reach: Any) -> Any
 
 @numba.njit(cache=True, nogil=True)
 def _keep_two(label: Any, first: Any, second: Any, names: Any, distances: Any, square: Any) -> None:
-    """Offer every pixel of a row one more cell; no branches, so that the compiler takes many pixels at once."""
+    """Update the two nearest cells of every pixel of a row with one more cell; without branches, for SIMD."""
     for x in range(first.size):
         offered, name = distances[x] + square, names[x]
         nearest, next_one, known = first[x], second[x], label[x]

@@ -1,4 +1,4 @@
-"""Every pixel counts alike."""
+"""The same weight for every pixel."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,8 @@ class Uniform(Weight):
     """Weight 1 everywhere."""
 
     def describe(self) -> str:
-        """In words."""
-        return "every pixel counts alike"
+        """The weight in words."""
+        return "every pixel has the same weight"
 
     def __call__(
         self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator

@@ -1,4 +1,4 @@
-"""Several weights at once, multiplied."""
+"""Several weights, multiplied."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ class Product(Weight):
             weight.fit(statistics)
 
     def describe(self) -> str:
-        """Each factor."""
+        """All factors in words."""
         return " times ".join(weight.describe() for weight in self.factors.values())
 
     def __call__(

@@ -1,4 +1,4 @@
-"""Under-sampling: a majority class counts on a drawn share of its pixels only."""
+"""Under-sampling: of a frequent class only a random share of the pixels is used."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -11,10 +11,11 @@ from unet_lightning.weight.base import Weight
 
 
 class Undersample(Weight):
-    """Weight 1 or 0: of each class the share of pixels is kept that leaves it at most `ratio` times the rarest class.
+    """Weight 1 for the pixels that are kept, 0 for the others.
 
-    The shares come from the training statistics; the pixels are drawn anew, seeded, for every sample. `share`, if
-    given, is that of the most frequent class instead.
+    ratio: each class keeps a share of its pixels, on average at most `ratio` times as many as the rarest class has in
+    the training split. share: if given, only the most frequent class is reduced, to this share. The pixels are chosen
+    at random, with a seed, for every sample anew.
     """
 
     def __init__(self, ratio: Annotated[float, Gt(0)], share: Annotated[float, Gt(0), Le(1)] | None) -> None:
@@ -22,7 +23,7 @@ class Undersample(Weight):
         self.shares: NDArray[np.float32] = np.zeros(0, np.float32)  # until fit
 
     def fit(self, statistics: Mapping[str, Any]) -> None:
-        """Compute the share kept of every class."""
+        """Compute the share of pixels that each class keeps."""
         pixels = np.array(statistics["class_pixels"], np.float64)
         rarest = pixels[pixels > 0].min()
         shares = np.minimum(1, self.ratio * rarest / np.maximum(pixels, 1))
@@ -32,10 +33,10 @@ class Undersample(Weight):
 
     def describe(self) -> str:
         """The shares."""
-        return "share of each class's pixels that counts: " + ", ".join(f"{s:.3g}" for s in self.shares)
+        return "share of each class's pixels that is used: " + ", ".join(f"{s:.3g}" for s in self.shares)
 
     def __call__(
         self, mask: NDArray[np.uint8], instances: NDArray[np.int32] | None, random: np.random.Generator
     ) -> NDArray[np.float32]:
-        """mask (H, W) to 1 where a pixel was drawn, else 0."""
+        """mask (H, W) to 1 where a pixel is kept, else 0, (H, W)."""
         return (random.random(mask.shape, np.float32) < self.shares[mask]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Named arrays on disk, one file for each key, read by mapping it into memory."""
+"""Named arrays on disk, one file for each key, memory-mapped when read."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ BLOCK = 2**20
 
 
 class ArrayCache:
-    """A file appears under its name only when it is whole, so that any number of processes may write and be killed.
+    """A cache folder. A file gets its name only when it is complete, so that processes may be killed while they write.
 
     Each is a standard .npy of one structured element, and behind it a checksum that is verified when the file is first
     looked at. Whatever can't be read is no entry.

@@ -1,4 +1,4 @@
-"""What is kept of a record: its sample, and what is measured once on the whole of it."""
+"""The cached data of a record: its sample, and measurements on the whole sample."""
 
 import hashlib
 import zlib
@@ -17,7 +17,7 @@ PLACES = 4096
 
 @dataclass(frozen=True)
 class Summary:
-    """What the statistics are made of.
+    """The measurements of one record from which the statistics are computed.
 
     shape: (H, W, C) and dtype of the image. pixels: their number, without those that hold no data. content: a hash of
     all of them. label: checksums of its mask, of what is valid, and of its instances. counts: (K,) counting pixels of
@@ -41,12 +41,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Entry:
-    """Nothing but arrays, so that memory and disk keep it alike.
+    """A record's sample and measurements, all as arrays, so that memory and disk can hold it in the same way.
 
     image, mask, valid, instances, nodata as in a sample. content, label, counts, moments, areas, thumbnail as in a
     summary.
     value_range: (2,) smallest and largest value of the image. places: flat positions of the pixels of class 1, then of
-    class 2 and so on, each thinned evenly to a few thousand; ends: (K - 1,) where each class ends among them.
+    class 2 and so on, of each class an even selection of a few thousand; ends: (K - 1,) where each class ends in it.
     """
 
     image: NDArray[Any]
@@ -104,7 +104,7 @@ class Entry:
 
 
 def measure(sample: Sample, classes: int) -> Entry:
-    """A sample with everything that is measured on it."""
+    """Measure a sample."""
     image = sample.image
     pixels, few = image, image[::2, ::2]
     if sample.nodata is not None:
@@ -133,7 +133,7 @@ def measure(sample: Sample, classes: int) -> Entry:
 
 
 def areas(sample: Sample) -> NDArray[np.int64]:
-    """(N,) pixels of each instance, or of each connected piece of foreground."""
+    """(N,) pixels of each instance, or of each connected component of the foreground."""
     if sample.instances is not None:
         counts = np.bincount(sample.instances.ravel())[1:]
         return counts[counts > 0]
@@ -142,7 +142,7 @@ def areas(sample: Sample) -> NDArray[np.int64]:
 
 
 def _content(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """(16,) bytes that are equal for equal pictures only: pixels, shape and type."""
+    """(16,) uint8, a hash of pixels, shape and dtype."""
     digest = hashlib.blake2b(repr((image.shape, image.dtype.str)).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image).data)
     return np.frombuffer(digest.digest(), np.uint8)

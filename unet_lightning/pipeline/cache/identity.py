@@ -1,4 +1,4 @@
-"""What a record's decoded content follows from: its files, how they are read, and the code and libraries that read."""
+"""The key of a record in the cache: a hash of its files, of the reading function, and of code and library versions."""
 
 import hashlib
 import inspect
@@ -36,11 +36,11 @@ LIBRARIES = (
     "nibabel",
     "pycocotools",
 )
-SETTLED = 2.0  # seconds: the coarsest time stamps of file systems
+SETTLED = 2.0  # seconds: the coarsest resolution of time stamps on file systems
 
 
 def reader_identity(dataset: DataSet) -> str | None:
-    """A hash of how the data set's records are read; None for a reader that can't be told from another one."""
+    """A hash of the function that reads the records and its arguments; None if it can't be pickled or has no source."""
     function: Any = dataset.read
     while isinstance(function, partial):
         function = function.func
@@ -56,8 +56,8 @@ def reader_identity(dataset: DataSet) -> str | None:
 def record_identity(reader: str, record: Record) -> str | None:
     """A hash that changes with any of the record's files.
 
-    A file is told by its place, inode, size and times, of which that of its last change of any kind can't be set back.
-    None where a file was changed so lately that a further change might leave its times as they are.
+    A file is identified by path, inode, size, mtime and ctime; no program can set the ctime back. None if a file was
+    changed so recently that a further change might not change its time stamps.
     """
     files = [signature(path) for path in paths(record)]
     newest = max((time_ns for file in files for time_ns in file[4:]), default=0)
@@ -67,7 +67,7 @@ def record_identity(reader: str, record: Record) -> str | None:
 
 
 def signature(path: Path) -> tuple[Any, ...]:
-    """Place, device, inode, size and times of a file, of all files below a folder, or of nothing."""
+    """Path, device, inode, size and times of a file, or of a folder and everything below it; Nones if it is absent."""
     try:
         found = os.stat(path)
         below = tuple(signature(child) for child in sorted(path.iterdir())) if path.is_dir() else ()
@@ -78,7 +78,7 @@ def signature(path: Path) -> tuple[Any, ...]:
 
 
 def paths(value: Any) -> Iterator[Path]:
-    """Every path inside a value, at whatever depth of data classes, partial functions and lists."""
+    """Every path inside a value, at any depth of data classes, partial functions, lists and tuples."""
     inner: Sequence[Any] = ()
     if isinstance(value, Path):
         yield value
@@ -93,7 +93,7 @@ def paths(value: Any) -> Iterator[Path]:
 
 
 def _pickled(value: Any) -> bytes:
-    """Bytes that are the same for equal values, whether or not parts of them are one object."""
+    """Bytes that are the same for equal values, whether or not parts of them are the same object."""
     buffer = BytesIO()
     pickler = pickle.Pickler(buffer)
     pickler.fast = True
@@ -103,7 +103,7 @@ def _pickled(value: Any) -> bytes:
 
 @cache
 def _package() -> str:
-    """The code that reads, and the libraries it reads with."""
+    """A hash of the code that reads, and of the versions of the libraries it uses."""
     sources = [path.read_bytes() for pattern in CODE for path in sorted(PACKAGE.glob(pattern))]
     return _digest(*sources, repr([__version__, *map(installed, LIBRARIES)]).encode())
 

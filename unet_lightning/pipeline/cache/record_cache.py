@@ -1,4 +1,4 @@
-"""What is known of a data set's records, in a cache on disk under what it follows from."""
+"""A cache on disk of arrays computed from a data set's records."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from unet_lightning.record import DataSet, Record
 
 
 class RecordCache:
-    """Arrays of the records of one data set. A record's key is found once and kept for the whole run.
+    """Arrays of the records of one data set. A record's key is computed once and kept for the whole run.
 
-    complaint: why something couldn't be written; nothing more is written then.
+    complaint: why a file couldn't be written; after that nothing more is written.
     """
 
     def __init__(self, dataset: DataSet, folder: Path) -> None:
@@ -30,7 +30,7 @@ class RecordCache:
         self.cache.sound.add(f"{self.keys[record]}-{what}")
 
     def load(self, record: Record, what: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays of a record that are called `what`, mapped into memory; None where there are none."""
+        """The arrays of a record that are stored under the name `what`, memory-mapped; None where there are none."""
         if record not in self.keys:
             found = self._identity(record)
             if found is None:
@@ -39,7 +39,7 @@ class RecordCache:
         return self.cache.load(f"{self.keys[record]}-{what}")
 
     def save(self, record: Record, what: str, arrays: dict[str, NDArray[Any]]) -> None:
-        """Keep what followed from a record since it was looked for, unless its files have changed since."""
+        """Store arrays of a record under the name `what`, unless its files have changed since `load`."""
         if not self.complaint and record in self.keys and self._identity(record) == self.keys[record]:
             try:
                 self.cache.save(f"{self.keys[record]}-{what}", arrays)

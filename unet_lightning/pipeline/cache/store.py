@@ -22,10 +22,10 @@ PROBES = 8
 
 
 class Store:
-    """Reads a data set's records and keeps what was read and measured in memory until `cache_gb` are full.
+    """Reads a data set's records and keeps what was read and measured in memory, up to `cache_gb` GiB.
 
-    After `settle`, a set that is larger than that as a whole is kept on disk in `cache_dir`. What can be kept neither
-    here nor there is read again each time.
+    After `settle`, a data set whose total size is larger is kept on disk in `cache_dir` instead. A record that fits
+    neither in memory nor on disk is read again each time.
     """
 
     def __init__(self, dataset: DataSet, normalize: Normalize, cache_gb: float, cache_dir: str | None = None) -> None:
@@ -41,15 +41,15 @@ class Store:
         self.warned = False
 
     def __getitem__(self, record: Record) -> Sample:
-        """The native sample of a record."""
+        """The sample of a record as read from its files."""
         return self.entry(record).sample
 
     def entry(self, record: Record) -> Entry:
-        """The sample of a record and what is measured on it."""
+        """The sample of a record and its measurements."""
         return self.kept[record] if record in self.kept else self.keep(record, self.fetch(record))
 
     def fetch(self, record: Record) -> Entry:
-        """The entry of a record from disk, its pixels read where they are looked at, or decoded from its files."""
+        """The entry of a record: memory-mapped from the cache on disk, or decoded from its files."""
         stored = self.disk.load(record, "entry") if self.disk else None
         if stored is not None:
             return Entry(**stored)
@@ -59,7 +59,7 @@ class Store:
         return entry
 
     def keep(self, record: Record, entry: Entry) -> Entry:
-        """Keep an entry in memory if there is room, and none that is on disk."""
+        """Keep an entry in memory if there is room and no cache on disk is used."""
         if self.disk is None and record not in self.kept and entry.nbytes <= self.free:
             self.free -= entry.nbytes
             self.kept[record] = entry
@@ -81,7 +81,7 @@ class Store:
             )
 
     def settle(self) -> None:
-        """Choose memory or disk by the size of a few records, spread over the set, times the number of all."""
+        """Choose memory or disk by the total size, estimated from a few records spread over the data set."""
         records = self.dataset.records
         if self.folder is None or not records:
             return
@@ -89,7 +89,7 @@ class Store:
         decoded: dict[Record, Entry] = {}
         for record in records[:: -(-len(records) // PROBES)]:
             stored = disk.load(record, "entry")
-            with suppress(InputError):  # which is said when all records are looked at
+            with suppress(InputError):  # reported when all records are inspected
                 entry = Entry(**stored) if stored else decoded.setdefault(record, self._decode(record))
                 sizes.append(entry.nbytes)
         if not sizes:
@@ -100,12 +100,12 @@ class Store:
             self.disk.save(record, "entry", entry.arrays) if self.disk else self.keep(record, entry)
 
     def _suited(self, disk: RecordCache, needed: float, missing: float) -> RecordCache | None:
-        """The disk if it can take the `missing` ones of the `needed` bytes; else None, and why is said."""
+        """The cache on disk if it has room for the `missing` bytes of the `needed` ones; else None, after a warning."""
         size = f"cache     about {needed / 2**30:.1f} GiB decoded, more than data.cache_gb"
         again = "what doesn't fit in memory is read again each time"
         room = disk.cache.room
         if disk.reader is None:
-            log.warning(f"{size}; this data set's reader has no name to keep them under: {again}")
+            log.warning(f"{size}; this data set's reading function can't be pickled, so there is no cache key: {again}")
         elif missing > room:
             remedy = "set data.cache_dir to a folder with room"
             log.warning(f"{size}; {self.folder} has only {room / 2**30:.1f} GiB free: {again}; {remedy}")
@@ -115,7 +115,7 @@ class Store:
         return None
 
     def share(self, channels: int) -> None:
-        """Have the numbers that normalise each image measured once, by whichever worker needs them first."""
+        """Make a table of each image's shift and scale in shared memory; the first worker that needs them fills it."""
         self.rows = {record: row for row, record in enumerate(self.dataset.records)}
         self.affines = torch.full((len(self.rows), 2, channels), torch.nan)
         self.affines.share_memory_()  # type: ignore[no-untyped-call]
@@ -130,7 +130,7 @@ class Store:
         return shared[0], shared[1]
 
     def objects(self, record: Record) -> NDArray[np.int32]:
-        """(H, W) instances of a record, or of a set without them the connected pieces of its foreground."""
+        """(H, W) instances of a record, or without any the connected components of its foreground."""
         entry = self.entry(record)
         if entry.instances is not None:
             return entry.instances
@@ -147,5 +147,5 @@ class Store:
         return found
 
     def _decode(self, record: Record) -> Entry:
-        sample = self.dataset.read(replace(record, split=""))  # so that a record reads alike on every side
+        sample = self.dataset.read(replace(record, split=""))  # so that the split can't change what is read
         return measure(sample, len(self.dataset.classes))
