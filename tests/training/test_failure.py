@@ -83,7 +83,8 @@ def test_a_data_file_that_vanishes_is_named(tmp_path, monkeypatch, workers):
     monkeypatch.setattr(CropDataset, "__getitem__", vanishing)
     synthetic = ("data=", "data.number", "data.height", "data.width", "data.cells")
     options = [option for option in test_resume.SMALL if not option.startswith(synthetic)]
-    options += ["data=folder", f"data.root={tmp_path / 'set'}", "data.cache_gb=0", f"data.num_workers={workers}"]
+    options += ["data=folder", f"data.root={tmp_path / 'set'}", "data.cache_gb=0", "data.cache_dir=null"]
+    options += [f"data.num_workers={workers}"]
     with pytest.raises(InputError, match=r"set/images/\d\.png") as caught:
         train_run(config(*options), tmp_path / "a")
     assert "Traceback" not in str(caught.value)
