@@ -9,7 +9,7 @@ from tests.small import TRIAL, config, write_untrained
 from unet_lightning.command.arguments import parse, parser
 from unet_lightning.config.check import check
 from unet_lightning.config.compose import compose
-from unet_lightning.config.overrides import check_overrides, check_repeated
+from unet_lightning.config.overrides import check_overrides, warn_repeated
 from unet_lightning.config.quote import quote_paths
 from unet_lightning.error import InputError, shown
 from unet_lightning.prediction.load import load
@@ -138,12 +138,13 @@ def test_what_is_no_override_is_said_to_be_none(override):
         check_overrides([override])
 
 
-def test_a_key_is_given_once():
-    with pytest.raises(InputError, match=r"seed is given twice, seed=1 and \+seed=2; leave one of them out"):
-        check_repeated(["seed=1", "tile=3", "+seed=2"])
-    check_repeated(["weight=border", "weight@weight.base=balanced", "~trainer.callbacks.panels"])
-    with pytest.raises(InputError, match="tile is given twice"):
-        parse(parser("predict", ""), ["tile=1", "tile=2"])
+def test_a_key_given_twice_is_said_and_the_last_one_counts(capsys):
+    warn_repeated(["seed=1", "tile=3", "+seed=2"])
+    assert capsys.readouterr().err == "warning: seed is given twice, seed=1 and +seed=2; the last one counts\n"
+    warn_repeated(["weight=border", "weight@weight.base=balanced", "~trainer.callbacks.panels"])
+    assert capsys.readouterr().err == ""
+    assert parse(parser("predict", ""), ["tile=1", "tile=2"])[1] == ["tile=1", "tile=2"]
+    assert "tile is given twice" in capsys.readouterr().err
 
 
 def test_an_interpolation_that_leads_nowhere_is_named():

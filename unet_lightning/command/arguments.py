@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from unet_lightning.config.overrides import check_repeated
+from unet_lightning.config.overrides import warn_repeated
 
 
 def parser(verb: str, description: str) -> ArgumentParser:
@@ -26,9 +26,9 @@ def checkpoint_parser(verb: str, description: str) -> ArgumentParser:
 
 
 def parse(rules: ArgumentParser, arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
-    """Files and flags as `rules` read them, and the overrides among them, in their order; no key twice."""
+    """Files and flags as `rules` read them, and the overrides among them, in their order."""
     overrides = [argument for argument in arguments if is_override(argument)]
-    check_repeated(overrides)
+    warn_repeated(overrides)
     return rules.parse_intermixed_args([a for a in arguments if not is_override(a)]), overrides
 
 

@@ -18,7 +18,7 @@ from unet_lightning.command.help import help_text
 from unet_lightning.config import names as names  # its resolvers, in the processes that run trials too
 from unet_lightning.config.explain import explain
 from unet_lightning.config.groups import CONF
-from unet_lightning.config.overrides import check_overrides, check_repeated, steers
+from unet_lightning.config.overrides import check_overrides, steers, warn_repeated
 from unet_lightning.config.quote import quote_paths
 from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.config.schema import register
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of being printed by Hydra
     try:
         typed = quote_paths([a for a in arguments if _is_override(a)])
-        check_repeated(typed)
+        warn_repeated(typed)
         check_overrides(typed, *_preset_folders(arguments))
         sys.argv[1:] = [a for a in arguments if not _is_override(a)] + typed
         if external_launch():

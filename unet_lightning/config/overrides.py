@@ -1,6 +1,7 @@
 """Overrides as they are typed: checked word by word before Hydra reads them."""
 
 import re
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -33,14 +34,15 @@ def check_overrides(overrides: list[str], *folders: Path, keys: Collection[str] 
         _check_override(override, known, keys)
 
 
-def check_repeated(overrides: list[str]) -> None:
-    """Refuse a key that is given twice: only one of its values could count."""
+def warn_repeated(overrides: list[str]) -> None:
+    """Say on stderr which keys are given twice: the last of their values counts."""
     given: dict[str, str] = {}
     for line in overrides:
         key, equals, _ = line.partition("=")
         key = key.lstrip("+")
         if equals and key in given:
-            raise InputError(f"{key} is given twice, {given[key]} and {line}; leave one of them out")
+            said = f"{key} is given twice, {shown(given[key])} and {shown(line)}; the last one counts"
+            print(f"warning: {said}", file=sys.stderr)
         given[key] = line
 
 

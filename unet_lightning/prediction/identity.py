@@ -105,7 +105,7 @@ def check_plain(node: Any, key: str) -> None:
     left, waiting = MOST, [(node, key, 0)]
     while waiting:
         one, name, depth = waiting.pop()
-        if isinstance(one, Mapping | list | tuple):
+        if isinstance(one, Mapping) or type(one) in (list, tuple):
             left -= len(one)
             if depth == DEEPEST or left < 0:
                 raise InputError(f"{shown(name)} in the checkpoint holds containers too deep or too large")
