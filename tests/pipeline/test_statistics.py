@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def store(samples):
             raise InputError(samples[record.id])
         return samples[record.id]
 
-    records = tuple(Record(name, name, split="val" if name == "v" else "train") for name in samples)
+    records = tuple(Record(name, Path(name), split="val" if name == "v" else "train") for name in samples)
     return Store(DataSet(records, ("background", "cell"), read), normalize=None, cache_gb=1), records
 
 
@@ -55,7 +57,7 @@ def test_the_store_keeps_what_fits_and_reads_the_rest_again():
 
 
 def named(**splits):
-    records = tuple(Record(name, name, split=split, group=name[0]) for name, split in splits.items())
+    records = tuple(Record(name, Path(name), split=split, group=name[0]) for name, split in splits.items())
     samples = {name: sample(6, 6) for name in splits}
     dataset = DataSet(records, ("b", "c"), lambda record: samples[record.id])
     return Store(dataset, normalize=None, cache_gb=0), samples

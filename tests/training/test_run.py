@@ -215,11 +215,15 @@ def test_a_run_without_an_end_needs_to_know_its_steps(tmp_path):
         train(tmp_path, "trainer.max_epochs=-1", "trainer.max_time=00:00:00:05")
 
 
-@pytest.mark.parametrize("split", ["val", "test"])
-def test_a_split_that_is_not_scored_is_left_out(tmp_path, split):
-    results = train(tmp_path, "trainer.max_epochs=1", f"trainer.limit_{split}_batches=0")
-    assert split not in results
-    assert {"val", "test"} - {split} <= results.keys()
+def test_a_test_split_that_is_not_scored_is_left_out(tmp_path):
+    results = train(tmp_path, "trainer.max_epochs=1", "trainer.limit_test_batches=0")
+    assert "test" not in results
+    assert "val" in results
+
+
+def test_a_run_without_a_validation_split_to_choose_by_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"trainer\.limit_val_batches=0: expected a share above 0"):
+        train(tmp_path, "trainer.limit_val_batches=0")
 
 
 def test_captions_and_pictures_come_from_the_same_prediction(trained):

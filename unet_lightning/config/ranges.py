@@ -33,7 +33,7 @@ TRAINER: dict[str, Rule] = {
     "max_steps": (lambda n: n == -1 or is_count(n), "expected a whole number from 1, or -1 for no limit"),
     "limit_train_batches": SHARE,
     "limit_val_batches": SHARE,
-    "limit_test_batches": SHARE,
+    "limit_test_batches": (lambda n: is_share(n, 0), "expected a share from 0.0 to 1.0, or a whole number"),
     "overfit_batches": (lambda n: is_share(n, 0), "expected a share from 0.0 to 1.0, or a whole number"),
     "check_val_every_n_epoch": (lambda n: n is None or is_count(n), "expected a whole number from 1"),
     "accumulate_grad_batches": (is_count, "expected a whole number from 1"),

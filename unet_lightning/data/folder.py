@@ -17,7 +17,7 @@ from unet_lightning.reading.axes import check_axes
 from unet_lightning.reading.endings import PICTURES
 from unet_lightning.reading.names import locate, said, with_slashes
 from unet_lightning.reading.sample import read_files
-from unet_lightning.reading.text import TextBlock, read_table
+from unet_lightning.reading.text import TextBlock, read_table, uneven_rows
 from unet_lightning.reading.undrawn import Boxes, undrawn, with_boxes
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
@@ -120,7 +120,7 @@ def read_manifest(table: Path) -> Pairs:
     if "image" not in columns or not {"mask", "instances"} & set(columns):
         came = sorted(str(column) for column in columns)
         raise InputError(f"{table} has the columns {came}; expected image and mask or instances; name them so")
-    findings = [
+    findings = uneven_rows(table, columns, rows) or [
         f"{table}, row {k}: no image, or a name that can't be one; correct the row"
         for k, row in enumerate(rows, 2)
         if not Path(row["image"] or "").name or any("\0" in str(value) for value in row.values())

@@ -16,10 +16,12 @@ def grouped(findings: Iterable[tuple[str, tuple[Path, ...]]]) -> list[str]:
     files and three examples. Findings whose remedies differ stay apart.
     """
     alike: dict[tuple[str, str], dict[str, tuple[str, str]]] = defaultdict(dict)
+    first: dict[str, tuple[Path, ...]] = {}
     for text, files in findings:
+        first.setdefault(text, files)  # a broken volume is found with each of its slices
+    for text, files in first.items():
         key, name = _pattern(text, files)
-        image = files[0].name if files else name
-        alike[key].setdefault(text, (name, image))
+        alike[key][text] = name, files[0].name if files else name
     return [_line(list(found), list(found.values())) for found in alike.values()]
 
 

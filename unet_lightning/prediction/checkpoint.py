@@ -117,6 +117,7 @@ def load_model(path: str | Path, trust: Sequence[str] = ()) -> TrainedModel:
     state = _tensors(path, content.get("state_dict"))
     for key in ("model", "normalize"):
         check_targets(config[key], key, trust)
+    for key in ("model", "normalize"):
         found = findings(config[key], key)
         if found:
             raise InputError(f"{path}: {'; '.join(found[:3])}; train it again")

@@ -8,7 +8,7 @@ from pathlib import Path
 from unet_lightning.error import InputError
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.objects import Object, boxed, run_lengths, smallest_last, to_objects_sample
-from unet_lightning.reading.text import TextBlock, read_table
+from unet_lightning.reading.text import TextBlock, read_table, uneven_rows
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
 
@@ -27,6 +27,8 @@ def find_images(
         raise InputError(f"{table} has the columns {columns}; expected {' and '.join(COLUMNS)}; name them so")
     names = {str(key): k for k, name in enumerate(classes) for key in (name, k) if k}
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    if uneven := uneven_rows(table, columns, rows):
+        return [], uneven, {}
     findings = []
     for number, row in enumerate(rows, 2):
         name, kind = row["ImageId"] or "", row.get("ClassId") or "1"

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,21 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         rows = [{key: _plain(value) for key, value in row.items()} for row in reader]
     except csv.Error as error:
         raise InputError(f"{path} can't be read ({error}); save it as CSV UTF-8") from None
-    for number, row in enumerate(rows, 2):
-        cells: list[str | None] = list(row.values())
-        if None in cells or None in row:  # too few, or more than have a name
-            came = f"more than {len(columns)}" if None in row else f"{len(columns) - cells.count(None)}"
-            raise InputError(f"{path}, row {number}: {came} values; expected {len(columns)} as in the first row; "
-                             "complete the row, or copy the file again from its source")  # fmt: skip
     return columns, rows
+
+
+def uneven_rows(table: Path, columns: Sequence[str], rows: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """A finding for each row of a table with more or fewer values than columns: the last of a file that is cut off."""
+    found = []
+    for number, row in enumerate(rows, 2):
+        missing = list(row.values()).count(None)
+        if missing or None in row:
+            came = f"more than {len(columns)}" if None in row else len(columns) - missing
+            found.append(
+                f"{table}, row {number}: {came} values; expected {len(columns)} as in the first row; "
+                "correct the row, or copy the file again from its source"
+            )
+    return found
 
 
 def parse_json(path: Path) -> Any:
