@@ -30,10 +30,10 @@ def _line(texts: list[str], names: list[tuple[str, str]]) -> str:
     if len(texts) == 1:
         return texts[0]
     named, images = (list(dict.fromkeys(column)) for column in zip(*names, strict=True))
-    told = named if len(named) >= len(images) else images  # one description file names many images
-    if len(told) == 1:
-        return f"{texts[0]} (and {len(texts) - 1} times more)"
-    return f"{texts[0]} (so are {some(told)})"
+    shown = named if len(named) >= len(images) else images  # one description file names many images
+    if len(shown) == 1:
+        return f"{texts[0]} ({len(texts)} times)"
+    return f"{texts[0]} (the same in {some(shown)})"
 
 
 def _pattern(text: str, files: tuple[Path, ...]) -> tuple[tuple[str, str], str]:

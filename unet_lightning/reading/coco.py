@@ -44,7 +44,11 @@ class Description:
         """
         for name in classes[1:]:
             if name not in self.classes:
-                raise InputError(f"{self.path} has no {name}; correct the name: {nearest(name, self.classes[1:])}")
+                all_names = ",".join([classes[0], *self.classes[1:]])
+                raise InputError(
+                    f"{self.path} has no {name}; correct the name: {nearest(name, self.classes[1:])}; "
+                    f"or set 'data.classes=[{all_names}]'"
+                )
         used = {annotation["category_id"] for found in self.annotations.values() for annotation in found}
         lacking = sorted(self.categories[k] for k in used if self.categories[k] not in (*classes[1:], *BACKGROUND))
         if strict and lacking:

@@ -18,7 +18,7 @@ IGNORE = "*"  # at the end of a class's name: QuPath leaves such regions out of 
 
 
 def read(record: Record, classes: Sequence[str], channels: int | None, axes: str | None = None) -> Sample:
-    """The sample of a picture and its GeoJSON: the smaller object lies on top, classes like `Ignore*` count nowhere.
+    """The sample of a picture and its GeoJSON: the smaller object lies on top, those of `Ignore*` classes are ignored.
 
     An object without a class is of the one class that isn't background; where there are several it is refused.
     """

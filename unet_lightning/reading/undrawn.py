@@ -24,14 +24,14 @@ def undrawn(description: Description, class_ids: Mapping[Any, int]) -> tuple[lis
     """Findings and notes on the objects of the classes that have no outline: a finding where they are half or more."""
     used = [a for found in description.annotations.values() for a in found if a["category_id"] in class_ids]
     crowds = sum(bool(annotation["iscrowd"]) and kind_of(annotation) == "" for annotation in used)
-    notes = [f"{description.path}: {crowds} crowds, which count nowhere"] if crowds else []
+    notes = [f"{description.path}: {crowds} crowds, which are ignored"] if crowds else []
     kinds = Counter(kind for annotation in used if (kind := kind_of(annotation)))
     if not kinds:
         return [], notes
     shown = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
     remedy = "draw their outlines, or take them out of the file"
     if kinds["boxes"]:
-        remedy = "set data.boxes=draw to draw boxes as rectangles, or data.boxes=ignore so that they count nowhere"
+        remedy = "set data.boxes=draw to draw boxes as rectangles, or data.boxes=ignore to ignore their pixels"
     total = sum(kinds.values())
     came = f"{total} of {len(used)} objects have no outline ({shown}) and would be background"
     line = f"{description.path}: {came}; {remedy}"
