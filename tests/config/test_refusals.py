@@ -43,7 +43,7 @@ def changed(plain, key, value):
         *[(key, None) for key in ("model", "data", "trainer.callbacks", "trainer.callbacks.panels")],
         *[(f"trainer.{key}", 0) for key in ("accumulate_grad_batches", "limit_train_batches", "limit_val_batches")],
         *[(f"trainer.{key}", -1) for key in ("gradient_clip_val", "check_val_every_n_epoch", "log_every_n_steps")],
-        *[("trainer.limit_test_batches", 0.0), ("trainer.limit_val_batches", 1.5), ("trainer.max_steps", 0)],
+        *[("trainer.limit_test_batches", -0.5), ("trainer.limit_val_batches", 1.5), ("trainer.max_steps", 0)],
         *[("trainer.callbacks.checkpoint.filename", None), ("trainer.callbacks.checkpoint.filename", "")],
         *[("augment.context", float("inf")), ("optimizer.lr", float("nan")), ("augment.warp.elastic", float("inf"))],
         *[("data.crop", 1_000_000), ("data.height", 10**12), ("data.height", 1e12), ("data.ridge", 10**6)],
