@@ -25,11 +25,14 @@ class Schema(BaseModel, ABC):
 
 
 class Statistics(Schema):
-    """Of the training records: what normalisations use."""
+    """Of the training records: what normalisations use, and the values to expect, which older checkpoints lack."""
 
     channels: Channels
     mean: Annotated[list[float], Len(1, 4096)]
     std: Annotated[list[Annotated[float, Ge(0)]], Len(1, 4096)]
+    dtype: Annotated[str, Len(0, 200)] = ""
+    value_range: Annotated[list[float], Len(2, 2)] | None = None
+    peaks: Annotated[list[Annotated[float, Ge(0)]], Len(2, 2)] | Annotated[list[float], Len(0, 0)] | None = None
 
     @model_validator(mode="after")
     def _one_a_channel(self) -> "Statistics":

@@ -25,12 +25,8 @@ def find_inputs(inputs: Sequence[str], output: Path, broken: dict[Path, str]) ->
     found: dict[Path, Path] = {}
     for text in inputs:
         before = len(broken)
-        try:
-            os.stat(text)  # refuses what no name can be
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as error:  # too long, with a null character, without permission
-            broken[Path(text)] = f"{text!r}: {getattr(error, 'strerror', None) or error}; correct the name"
+        if reason := _no_name(text):
+            broken[Path(text)] = f"{text!r}: {reason}; correct the name"
             continue
         files = _found(text, output, broken)
         if not files and len(broken) == before:
@@ -40,6 +36,17 @@ def find_inputs(inputs: Sequence[str], output: Path, broken: dict[Path, str]) ->
         del found[path]
         broken[path] = f"{str(path)!r}: a control character in its name; rename it"
     return found
+
+
+def _no_name(text: str) -> str:
+    """Why the file system refuses a name: too long, a null character, no permission; empty where it doesn't."""
+    try:
+        os.stat(text)
+    except FileNotFoundError:
+        return ""  # it may be a pattern
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return ""
 
 
 def _found(text: str, output: Path, broken: dict[Path, str]) -> dict[Path, Path]:

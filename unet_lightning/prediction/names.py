@@ -61,6 +61,6 @@ def _check_name(path: Path) -> None:
     try:
         path.lstat()
     except FileNotFoundError:
-        pass
+        return  # free
     except OSError as error:  # a file where a folder is needed, a folder without permission
         raise OutputNameError(f"its output {path} can't be written: {error.strerror}; give another --output") from None

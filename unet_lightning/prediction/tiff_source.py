@@ -44,6 +44,7 @@ def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Sour
         raise InputError(f"{path}: too large for the memory and stored turned; store it upright")
 
     def page(number: int) -> Any:
+        """One page, (H, W, C), or a `Plane` of it where it doesn't fit into memory."""
         if pages == 1 and not lazy:
             return as_channels(read_image(path, axes=stated), wanted)
         import zarr  # slow to import

@@ -77,12 +77,12 @@ def read_results(folder: Path) -> dict[str, Any]:
     path = folder / RESULTS
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if _are_results(found):
-            return dict(found)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError):
-        pass
+        found = None
+    if _are_results(found):
+        return dict(found)
     if path not in _said:
         _said.add(path)
         log.warning(f"{path}: not what a run writes; it counts as absent: start the same command again to replace it")
