@@ -165,8 +165,9 @@ def test_a_value_is_shown_in_a_line():
         ("trainer.accumulate_grad_batches", 2, "trainer.accumulate_grad_batches=2: an epoch has 1 batches"),
     ],
 )
-def test_what_the_data_leave_no_room_for_is_refused(key, value, words):
-    wrong = changed(config(*TRIAL), key, value)  # 3 training images, 2 crops of each, 16 in a batch
+@pytest.mark.parametrize("batch_size", [4, 16])  # of 6 crops: an incomplete last batch is left out unless it is alone
+def test_what_the_data_leave_no_room_for_is_refused(key, value, words, batch_size):
+    wrong = changed(config(*TRIAL, f"data.batch_size={batch_size}"), key, value)  # 3 training images, 2 crops of each
     check(wrong)
     with pytest.raises(InputError, match=words):
         build(wrong)

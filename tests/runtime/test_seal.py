@@ -4,13 +4,19 @@ import os
 import pytest
 import torch
 
-from unet_lightning.runtime.seal import LENGTH, is_whole, sealed
+from unet_lightning.runtime.seal import LENGTH, is_whole, seal
 
 
 def archive(value):
     content = io.BytesIO()
     torch.save(value, content)
     return content.getvalue()
+
+
+def sealed(content):
+    file = io.BytesIO(content)
+    seal(file)
+    return file.getvalue()
 
 
 def flipped(content, place):

@@ -270,6 +270,15 @@ def test_a_sweep_or_a_trial_that_another_process_runs_is_left_to_it(sweep, tmp_p
         assert [path.name for path in (tmp_path / "trial").iterdir()] == [LOCK]
 
 
+def test_a_trial_that_another_process_runs_keeps_its_status(sweep, tmp_path):
+    assert sweep("fusion=concat,add") == 0
+    trial = tmp_path / "sweep" / "fusion=add"
+    (trial / "results.json").write_text('{"status": "running"}')
+    with another_process(trial):
+        sweep("fusion=concat,add")
+    assert json.loads((trial / "results.json").read_text()) == {"status": "running"}
+
+
 def test_a_study_that_is_not_one_is_named_in_one_line(sweep, tmp_path, capsys):
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "search.db").write_bytes(bytes(range(256)) * 64)

@@ -7,8 +7,9 @@ import torch
 
 from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
+from unet_lightning.runtime.seal import check_whole
 from unet_lightning.training.checkpoint_io import AtomicCheckpointIO
-from unet_lightning.training.folder import check_best, newest_checkpoint
+from unet_lightning.training.folder import newest_checkpoint
 
 
 def flip(path, share=0.5):
@@ -35,10 +36,10 @@ def test_a_damaged_best_checkpoint_is_refused_in_one_line_by_a_run_that_goes_on_
     path = tmp_path / "checkpoints" / "best.ckpt"
     path.parent.mkdir()
     shutil.copy(checkpoint, path)
-    check_best(tmp_path)
+    check_whole(path)
     load(path)
     flip(path)
-    for look in (lambda: check_best(tmp_path), lambda: load(path)):
+    for look in (lambda: check_whole(path), lambda: load(path)):
         with pytest.raises(InputError, match=r"best\.ckpt.* what was written: cut off, or a byte") as caught:
             look()
         assert "\n" not in str(caught.value)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.small import QUIET, TINY_NETWORK, config
 from unet_lightning.error import InputError
+from unet_lightning.pipeline.build import build_data_module
+from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.record import Record, keep_splits
 from unet_lightning.training.known_data import KnownData, Seen, read_known, write_known
 from unet_lightning.training.run import train
@@ -60,6 +62,46 @@ def test_a_picture_that_was_trained_on_is_not_accepted_as_a_test_picture_under_a
     records = (*fewer, Record("z", "z.png", split="test"))
     with pytest.raises(InputError, match="z: this run has trained on pictures that are now held out as 'z'"):
         later.check(records, without("a", z=("image a", "another label")), "accept")
+
+
+def test_a_picture_that_came_back_from_the_training_split_under_its_old_name_is_refused(tmp_path):
+    """Held out as a, then trained on as z, then held out as a again: the last start decides."""
+    picture, other = ("image a", "label a"), ("image b", "label b")
+    write_known(tmp_path, [Record("a", "a.png", split="val")], {"a": picture}, None)
+    write_known(tmp_path, [Record("z", "z.png", split="train")], {"z": picture}, read_known(tmp_path))
+    records = [Record("a", "a.png", split="val"), Record("b", "b.png", split="train")]
+    with pytest.raises(InputError, match="a: this run has trained on pictures that are now held out"):
+        read_known(tmp_path).check(records, {"a": picture, "b": other}, "accept")
+
+
+def test_a_blank_picture_may_lie_in_two_splits_from_start_to_start(tmp_path):
+    records = [Record("a", "a.png", split="val"), Record("b", "b.png", split="train")]
+    contents = {"a": ("blank", "x"), "b": ("blank", "y")}
+    for _ in range(3):
+        write_known(tmp_path, records, contents, read_known(tmp_path))
+        read_known(tmp_path).check(records, contents, "refuse")
+
+
+def test_ids_that_a_spreadsheet_would_take_for_formulas_are_known_again(tmp_path):
+    contents = {name: (f"image {name}", "label") for name in ("-a", "@b", "=c", "+d", "'e")}
+    write_known(tmp_path, [Record(name, name, split="train") for name in contents], contents, None)
+    assert "'-a" in (tmp_path / "split.csv").read_text()
+    assert read_known(tmp_path).changes(contents) == ""
+
+
+def test_a_split_whose_images_were_all_renamed_is_named_before_anything_else(tmp_path):
+    for k in range(6):
+        write_pair(tmp_path / "set", f"p{k}", k)
+    options = ["data=folder", f"data.root={tmp_path / 'set'}"]
+    splits = {record.id: record.split for record in find_dataset(config(*options)).records}
+    for kind in ("images", "masks"):
+        for path in (tmp_path / "set" / kind).iterdir():
+            path.rename(path.with_name(f"new_{path.name}"))
+    for accepted in ([], ["data.changed=accept"]):
+        with pytest.raises(
+            InputError, match=r"none of the 1 images of the split 'val' \(p\d\) is there under its name"
+        ):
+            build_data_module(config(*options, *QUIET, *accepted), splits)
 
 
 def test_known_records_stay_on_their_side_and_new_ones_join_their_group():

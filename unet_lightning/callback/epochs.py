@@ -39,4 +39,5 @@ class Epochs(L.Callback):
         if done > self.first and steps != float("inf"):
             left = (time.perf_counter() - self.started) / (done - self.first) * max(0, steps - done)
             parts.append(f"{timedelta(seconds=round(left))} left")
-        log.info(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {', '.join(parts)}")
+        planned = f"/{trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+        log.info(f"epoch {trainer.current_epoch + 1}{planned}: {', '.join(parts)}")

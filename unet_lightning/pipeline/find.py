@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from unet_lightning.config.check import SHARED, SPLITTING
 from unet_lightning.config.instantiate import instantiate
-from unet_lightning.error import InputError, printable
+from unet_lightning.error import InputError, printable, some
 from unet_lightning.record import DataSet, Record, assign_splits, keep_splits
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,23 @@ def find_dataset(plain: Mapping[str, Any], before: Mapping[str, str] | None = No
         records = assign_splits(found.records, plain["seed"], **splitting)
         if before is not None:
             records = keep_splits(records, before, {record.id: record.split for record in found.records})
+            findings += emptied_splits(records, before)
         log.info(f"split     {describe_split(found.records, **splitting)}, written to split.csv")
     except InputError as error:
         findings += [] if findings else [str(error)]  # few records are what comes of files without a partner
     background = plain["data"]["background"]
     return replace(found, records=records, findings=tuple(findings), background=background, notes=notes)
+
+
+def emptied_splits(records: Sequence[Record], before: Mapping[str, str]) -> Iterator[str]:
+    """A finding for each split of a run that goes on, all images of which are gone or have other names."""
+    for name in dict.fromkeys(before.values()):
+        if not any(record.split == name for record in records):
+            gone = [key for key, split in before.items() if split == name]
+            yield (
+                f"the data has changed since this run began: none of the {len(gone)} images of the split {name!r} "
+                f"({some(gone)}) is there under its name; put them back, or begin another run: run=…"
+            )
 
 
 def describe_split(records: Sequence[Record], fold: int | None, folds: int, train_images: int | None) -> str:

@@ -18,7 +18,7 @@ from unet_lightning.normalize.base import Normalize, normalize_image
 from unet_lightning.prediction.identity import check_identity
 from unet_lightning.prediction.trust import check_targets
 from unet_lightning.reading.guard import check_file
-from unet_lightning.runtime.seal import is_whole
+from unet_lightning.runtime.seal import check_whole
 
 CHECKPOINT_KEY = "unet_lightning"  # what a checkpoint says of itself
 FORMAT = 2  # of what lies under that key; 1 had none written
@@ -58,10 +58,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         if Path(path).exists() and not Path(path).is_dir():
             check_file(Path(path))  # a pipe would never end
         _refuse_bomb(Path(path))
-        if not is_whole(Path(path)):
-            raise InputError(
-                f"{path}: not what was written: cut off, or a byte of it has changed; use a copy, or train it again"
-            )
+        check_whole(Path(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the checkpoints/best.ckpt of a run") from None

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from unet_lightning.error import InputError
 from unet_lightning.reading.failure import missing
 from unet_lightning.reading.guard import check_file
+from unet_lightning.runtime.files import cell_text
 
 DELIMITERS = ",;\t"  # where they are equally many the first
 
@@ -42,7 +42,7 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         reader = csv.DictReader(lines, delimiter=delimiter)
         columns = list(reader.fieldnames or ())
-        rows = [{key: _plain(value) for key, value in row.items()} for row in reader]
+        rows = [{key: cell_text(value) for key, value in row.items()} for row in reader]
     except csv.Error as error:
         raise InputError(f"{path} can't be read ({error}); save it as CSV UTF-8") from None
     return columns, rows
@@ -68,11 +68,6 @@ def parse_json(path: Path) -> Any:
         return json.loads(_text(path, "JSON in UTF-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}); copy the file again from its source") from None
-
-
-def _plain(value: Any) -> Any:
-    """A cell without the apostrophe that keeps a spreadsheet from taking it for a formula."""
-    return value[1:] if isinstance(value, str) and re.match(r"'[=+\-@\t\r]", value) else value
 
 
 def read_json(path: Path) -> dict[str, Any]:

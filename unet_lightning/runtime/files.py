@@ -19,7 +19,8 @@ SHAPES: dict[str, Any] = {  # of what is read from it
     **dict.fromkeys(("seconds", "parameters"), int | float),
     "overrides": list,
 }
-_said: set[Path] = set()
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of one
+_reported: set[Path] = set()
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def atomic(path: Path, part: Path | None = None, flush: bool = True) -> Iterator
             os.close(folder)
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
+def write_atomic(path: Path, content: bytes | memoryview | str) -> None:
     """Replace a file; text is written as UTF-8."""
     with atomic(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -63,7 +64,7 @@ def write_json(path: Path, content: Any) -> None:
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replace a CSV file; its columns are the keys of the rows in order of appearance.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it, which `read_table` takes away.
+    A text that a spreadsheet would take for a formula gets an apostrophe before it, which `cell_text` takes away.
     """
     text = StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
@@ -72,8 +73,13 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_atomic(path, text.getvalue())
 
 
+def cell_text(value: Any) -> Any:
+    """A cell of a CSV file without the apostrophe that keeps a spreadsheet from taking it for a formula."""
+    return value[1:] if isinstance(value, str) and value.startswith(tuple(f"'{sign}" for sign in FORMULA)) else value
+
+
 def read_results(folder: Path) -> dict[str, Any]:
-    """results.json of a run's folder; empty where there is none, or not what a run writes, which is said."""
+    """results.json of a run's folder; empty where there is none, or, with a warning, not what a run writes."""
     path = folder / RESULTS
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -83,9 +89,11 @@ def read_results(folder: Path) -> dict[str, Any]:
         found = None
     if _are_results(found):
         return dict(found)
-    if path not in _said:
-        _said.add(path)
-        log.warning(f"{path}: not what a run writes; it counts as absent: start the same command again to replace it")
+    if path not in _reported:
+        _reported.add(path)
+        log.warning(
+            f"{path}: not what a run writes; it counts as absent: the run that wrote it, started again, replaces it"
+        )
     return {}
 
 
@@ -101,7 +109,7 @@ def _are_results(found: Any) -> bool:
 
 
 def _cell(value: Any) -> Any:
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not isinstance(value, str) or not value.startswith(FORMULA):
         return value
     try:
         float(value)

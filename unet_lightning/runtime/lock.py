@@ -26,7 +26,7 @@ def hold(folder: Path) -> Iterator[None]:
 
     Held again by the same process it changes nothing. The lock is a file in the folder, which is made if need be, and
     names the process and its machine. Both are removed at the end, the folder if it is empty. After kill -9 the file
-    stays, and the lock on it doesn't. Where the file system has no locks that is said, and nothing is held.
+    stays, and the lock on it doesn't. Where the file system has no locks a warning is logged, and nothing is held.
     """
     key = (os.getpid(), folder.resolve())
     made = [place for place in (folder, *folder.parents) if not place.exists()]
@@ -54,7 +54,7 @@ def _acquire(folder: Path) -> int | None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError:  # of a folder that can't be written: said by the first who must
+        except OSError:  # of a folder that can't be written: the first who writes there reports it
             return None
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,9 +65,11 @@ def _acquire(folder: Path) -> int | None:
                 time.sleep(1)
                 continue
             _refuse(descriptor, folder, error)
+            path.unlink(missing_ok=True)
             return None
         if _is_file(path, descriptor):
-            _sign(descriptor, folder)
+            with suppress(OSError):  # of a full disk: held all the same
+                _sign(descriptor, folder)
             return descriptor
         os.close(descriptor)  # its holder has just removed it
 
@@ -85,7 +87,7 @@ def _sign(descriptor: int, folder: Path) -> None:
     if before and f" on {here} " not in f"{before} ":
         log.warning(
             f"{folder} was left behind by {before}. Its lock is free here, but not every network file system passes "
-            "locks on: see that it runs no more"
+            "locks on: make sure that process has ended"
         )
     os.ftruncate(descriptor, 0)
     now = datetime.now().isoformat(" ", "seconds")
@@ -100,7 +102,8 @@ def _refuse(descriptor: int, folder: Path, error: OSError) -> None:
             f"{folder} is in use by {holder}: wait until it ends, stop it, or choose another name: run=…"
         ) from None
     log.warning(
-        f"{folder} can't be locked ({error.strerror}): nothing keeps another start of the same name out; start it once"
+        f"{folder} can't be locked ({error.strerror}): two runs of this name could write into it at once; "
+        "start only one"
     )
 
 

@@ -3,7 +3,10 @@
 import struct
 import zipfile
 import zlib
+from io import SEEK_END, BytesIO
 from pathlib import Path
+
+from unet_lightning.error import InputError
 
 PREFIX = b"unet-lightning crc32 "
 LENGTH = len(PREFIX) + 8  # of the comment: 8 hex digits follow
@@ -11,12 +14,24 @@ END = b"PK\x05\x06"  # begins the 22 bytes that end an archive without a comment
 BLOCK = 2**20
 
 
-def sealed(archive: bytes) -> bytes:
-    """A zip file without a comment, with its checksum as one, which readers skip and copies keep."""
-    if archive[-22:-18] != END or archive[-2:] != b"\0\0":
-        raise ValueError("not a zip file without a comment")
-    content = archive[:-2] + struct.pack("<H", LENGTH)
-    return content + PREFIX + b"%08x" % zlib.crc32(content)
+def seal(archive: BytesIO) -> None:
+    """Give a zip file in memory, without a comment, its checksum as one, which readers skip and copies keep."""
+    with archive.getbuffer() as content:
+        if bytes(content[-22:-18]) != END or bytes(content[-2:]) != b"\0\0":
+            raise ValueError("not a zip file without a comment")
+        content[-2:] = struct.pack("<H", LENGTH)
+        checksum = zlib.crc32(content)
+    archive.seek(0, SEEK_END)
+    archive.write(PREFIX + b"%08x" % checksum)
+
+
+def check_whole(path: Path) -> None:
+    """InputError where a zip file isn't what was written; OSError where it can't be read."""
+    if not is_whole(path):
+        raise InputError(
+            f"{path} isn't what was written: cut off, or a byte of it has changed; put a copy of it back, "
+            "or train again under another name: run=…"
+        )
 
 
 def is_whole(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -45,9 +46,10 @@ def wait_for_queue(folder: Path) -> None:
     """Wait for the jobs of this sweep that are still in SLURM's queue, also those of an earlier start."""
     arrays = {path.name.split("_")[0] for path in (folder / ".submitit").glob("*") if path.name[0].isdigit()}
     if arrays and not shutil.which("squeue"):
+        remedy = f"rm -r {shlex.quote(str(folder / '.submitit'))}"
         raise InputError(
             f"{folder} holds SLURM jobs, and there is no squeue here to check whether they still run; start the "
-            f"sweep on a machine with SLURM, or, once the jobs have ended: rm -r {folder / '.submitit'}"
+            f"sweep on a machine with SLURM, or, once the jobs have ended: {remedy}"
         )
     while arrays and (queued := in_queue(arrays)):
         log.info(f"{queued} jobs of this sweep are still in the queue")

@@ -5,6 +5,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,8 @@ class Search(Sweeper, ABC):
     def launch(self, trials: list[Trial]) -> None:
         """Run trials by Hydra's launcher until each has ended; InputError if not even one could be started."""
         for trial in trials:
-            trial.write("waiting")
+            with suppress(InputError), hold(trial.folder):  # one that another process runs keeps its status
+                trial.write("waiting")
         try:
             for job in self.engine.launch([trial.overrides for trial in trials], initial_job_idx=0):
                 _ = job.return_value  # raises the error that kept a trial from starting

@@ -46,12 +46,13 @@ class Tpe(Search):
         """The study of this sweep, with the scores of earlier starts."""
         try:
             import optuna
+            from sqlalchemy import URL
         except ImportError:
             raise InputError("search=tpe needs Optuna: pip install 'unet-lightning[search]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            storage = f"sqlite:///{self.folder}/search.db"
+            storage = URL.create("sqlite", database=f"{self.folder}/search.db").render_as_string()
             study = optuna.create_study(storage=storage, study_name="search", direction="maximize", load_if_exists=True)
             seed = self.common.search.seed + len(study.trials)  # another start makes other random proposals
         except Exception as error:  # of Optuna, SQLAlchemy or SQLite

@@ -1,6 +1,7 @@
 """Which trials of a sweep are due, and how each ended."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,4 +73,4 @@ def print_table(trials: list[Trial], folder: Path) -> None:
     statuses = [trial.status for trial in trials]
     hint = "; the same command with retry=failed repeats what failed" if "failed" in statuses else ""
     console.print(f"{count_statuses(statuses)}{hint}", soft_wrap=True)
-    console.print(f"unet-lightning sweep-report {folder}", soft_wrap=True, markup=False)
+    console.print(f"unet-lightning sweep-report {shlex.quote(str(folder))}", soft_wrap=True, markup=False)

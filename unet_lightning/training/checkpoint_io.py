@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from unet_lightning.runtime.files import write_atomic
-from unet_lightning.runtime.seal import sealed
+from unet_lightning.runtime.seal import seal
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -21,4 +21,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """OSError of a full or read-only disk; what lay at `path` before is then still there."""
         content = BytesIO()
         torch.save(checkpoint, content)
-        write_atomic(Path(path), sealed(content.getvalue()))
+        seal(content)
+        with content.getbuffer() as archive:
+            write_atomic(Path(path), archive)

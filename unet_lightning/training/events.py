@@ -17,7 +17,7 @@ PATIENCE = 2  # seconds that are worth waiting
 
 
 def truncate_events(folder: Path, checkpoint: Path | None) -> None:
-    """Cut off what TensorBoard was told after the checkpoint: it will be told again. What else is missing is said."""
+    """Cut off what TensorBoard got after the checkpoint: it will be logged again. Warns of what else is lost."""
     step, events = _recorded(checkpoint) if checkpoint else (0, {})
     there = {_first_name(path.name): path for path in sorted(folder.glob(EVENTS))}
     for name in there.keys() - events.keys():

@@ -15,7 +15,7 @@ from unet_lightning.config.plain import NOT_HASHED, config_hash, flat, read_conf
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import read_results
 from unet_lightning.runtime.launch import rank
-from unet_lightning.runtime.seal import is_whole
+from unet_lightning.runtime.seal import check_whole, is_whole
 from unet_lightning.training.events import truncate_events
 
 log = logging.getLogger(__name__)
@@ -93,13 +93,15 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> Ru
             + ("" if finished else "; trainer.max_epochs can be raised once the run is finished")
         )
     checkpoint = newest_checkpoint(folder)
-    if checkpoint:
-        check_best(folder)
+    if checkpoint and (folder / BEST).is_file():
+        check_whole(folder / BEST)
     if checkpoint is None and finished:
         raise InputError(f"{folder} can't be extended: its checkpoints are gone; choose another name: run=…")
     if checkpoint and changed:
-        told = ", ".join(f"{key} from {old} to {new}" for key, (old, new) in changed.items())
-        log.info(f"extends the finished run: {told}; the schedule is that of the new length from {checkpoint.stem} on")
+        lengths = ", ".join(f"{key} from {old} to {new}" for key, (old, new) in changed.items())
+        log.info(
+            f"extends the finished run: {lengths}; the schedule is that of the new length from {checkpoint.stem} on"
+        )
     elif checkpoint:
         log.info(f"resumes from {checkpoint}")
     return RunStart(checkpoint)
@@ -143,13 +145,3 @@ def newest_checkpoint(folder: Path) -> Path | None:
             if rank() == 0:
                 path.replace(path.with_suffix(".broken"))
     return None
-
-
-def check_best(folder: Path) -> None:
-    """InputError where the best checkpoint so far isn't what was written."""
-    path = folder / BEST
-    if path.is_file() and not is_whole(path):
-        raise InputError(
-            f"{path} isn't what was written: cut off, or a byte of it has changed; put a copy of it back, or begin "
-            "another run: run=…"
-        )

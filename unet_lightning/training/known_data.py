@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unet_lightning.error import InputError
 from unet_lightning.record import SPLITS, Record
-from unet_lightning.runtime.files import write_table
+from unet_lightning.runtime.files import cell_text, write_table
 
 log = logging.getLogger(__name__)
 SPLIT = "split.csv"  # for people: id, split, group, kind of the records as they are
@@ -34,19 +34,20 @@ class KnownData:
     seen: tuple[Seen, ...] = ()
 
     def check(self, records: Sequence[Record], contents: Contents, changed: str) -> None:
-        """InputError where the data isn't what it was, unless `changed` is accept: then it is said.
+        """InputError where the data isn't what it was, unless `changed` is accept: then a warning.
 
         Never accepted is a picture in the val or test split that was trained on.
         """
         found = self.changes(contents)
         if found:
-            told = f"the data has changed since this run began: {found}"
+            fault = f"the data has changed since this run began: {found}"
             if changed != "accept":
                 raise InputError(
-                    f"{told}. Put it back, go on all the same by data.changed=accept, or begin another run: run=…"
+                    f"{fault}. Put it back, go on all the same by data.changed=accept, or begin another run: run=…"
                 )
-            log.warning(f"{told}. The run goes on with what is there now")
-        held_out = {one.image for one in self.seen if one.split != "train"}
+            log.warning(f"{fault}. The run goes on with what is there now")
+        last = {one.id: one for one in self.seen if one.id in self.splits}.values()  # as the last start saw them
+        held_out = {one.image for one in last if one.split != "train"}  # also in training only if all are one colour
         trained = {one.image for one in self.seen if one.split == "train"} - held_out
         leaked = [r.id for r in records if r.split != "train" and contents[r.id][0] in trained]
         if leaked:
@@ -105,7 +106,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():  # of a run of before
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file, strict=True))
+        return [{name: cell_text(value) for name, value in row.items()} for row in csv.DictReader(file, strict=True)]
 
 
 def _named(names: Iterable[str]) -> str:

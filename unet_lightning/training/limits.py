@@ -1,7 +1,7 @@
 """What only the data can tell about a config: values that leave nothing to learn from, or no step."""
 
 from collections.abc import Mapping
-from math import ceil, sqrt
+from math import sqrt
 from typing import Any
 
 from unet_lightning.error import InputError
@@ -17,10 +17,10 @@ def check_limits(config: Mapping[str, Any], data: DataModule) -> None:
             "of that width leaves nothing of two that touch; set data.ridge=1"
         )
     images, sampling, trainer = data.statistics.images, data.sampling, config["trainer"]
-    batches = ceil(images * sampling.crops_per_image / sampling.batch_size)
+    batches = max(1, images * sampling.crops_per_image // sampling.batch_size)  # as of EpochSampler
     wanted = trainer.get("accumulate_grad_batches", 1)
     if wanted > batches:
         raise InputError(
-            f"trainer.accumulate_grad_batches={wanted}: an epoch has {batches} batches, and a step takes none of the "
-            f"next; set trainer.accumulate_grad_batches to {batches} at most"
+            f"trainer.accumulate_grad_batches={wanted}: an epoch has {batches} batches, and gradients aren't "
+            f"accumulated beyond its end; set trainer.accumulate_grad_batches to {batches} at most"
         )

@@ -8,11 +8,10 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-from unet_lightning.error import InputError
 from unet_lightning.metric import instance
 from unet_lightning.metric.semantic import by_kind, summary
 from unet_lightning.pipeline.data_module import DataModule
-from unet_lightning.runtime.seal import is_whole
+from unet_lightning.runtime.seal import check_whole
 from unet_lightning.training.baseline import otsu_confusions
 from unet_lightning.training.build import Run
 from unet_lightning.training.task import SegmentationTask
@@ -55,10 +54,7 @@ def leave_out_averaging(trainer: L.Trainer) -> None:
 
 def load_weights(task: SegmentationTask, checkpoint: str) -> None:
     """The parameters of a checkpoint into a task of the same config; InputError where it isn't what was written."""
-    if not is_whole(Path(checkpoint)):
-        raise InputError(
-            f"{checkpoint} isn't what was written; delete the run's folder, and start the same command again"
-        )
+    check_whole(Path(checkpoint))
     content = torch.load(checkpoint, map_location=task.device, weights_only=True)
     task.load_state_dict(content["state_dict"])
 

@@ -26,7 +26,7 @@ class ArrayCache:
     Each is a standard .npy of one structured element, and behind it a checksum that is verified when the file is first
     looked at. Whatever can't be read is no entry.
 
-    sound: keys of the files that were verified or written by this process or by those that told it.
+    sound: keys of the files that were verified or written by this process or by the processes that read for it.
     """
 
     def __init__(self, folder: Path) -> None:
