@@ -1,6 +1,7 @@
 """`unet-lightning VERB FILES key=value…`: flags are for files only, all other settings are overrides."""
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -67,5 +68,14 @@ def _quiet_when_nobody_reads() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
+        if not _nobody_reads():
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(128 + signal.SIGPIPE)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe whose other end is closed."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(event & select.POLLERR for _, event in poll.poll(0))

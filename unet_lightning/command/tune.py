@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     rules = checkpoint_parser("tune", HELP)
     rules.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     options, overrides = parse(rules, arguments)
-    if any(override.startswith(("postprocess", "split")) for override in overrides):
+    if any(override.lstrip("+").startswith(("postprocess", "split")) for override in overrides):
         raise InputError("tune chooses postprocess itself, on the validation split; leave postprocess= and split= out")
     predictor = load(options.checkpoint, overrides=overrides, trust=options.trust, verb="tune", fixed=["split=val"])
     tried = tune(predictor)

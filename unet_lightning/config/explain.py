@@ -21,7 +21,7 @@ def explain(error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         parent, key = cause.parent_node, str(cause.full_key)
-        if OmegaConf.is_dict(parent) and str(cause.key) not in parent:
+        if OmegaConf.is_dict(parent) and str(cause.key) not in parent.keys():  # noqa: SIM118, where a missing value counts
             names = [str(name) for name in parent]
             return f"{key} is not a key; {nearest(str(cause.key), names)}"
         if unset := re.search(r"Environment variable '(\w+)' not found", str(cause)):

@@ -42,7 +42,8 @@ def compose_over_checkpoint(
     typed = quote_paths(overrides)
     check_overrides(typed, keys=list(added))
     check_used(typed, verb)
-    for override in OverridesParser.create().parse_overrides([*typed, *fixed]):
+    parsed = OverridesParser.create().parse_overrides([*typed, *fixed])
+    for override in sorted(parsed, key=lambda one: one.key_or_group not in groups()):  # parts first, then their keys
         key, value = override.key_or_group, override.value()
         if key in groups():
             chosen = compose([f"{key}={value}"])[key]
@@ -78,7 +79,7 @@ def _set(config: DictConfig, override: Override, value: Any) -> None:
         node = OmegaConf.select(config, parent) if parent else config
         if not OmegaConf.is_dict(node):
             raise InputError(f"{line}: the checkpoint's config has no {parent}")
-        if name not in node and not override.is_add():
+        if name not in node.keys() and not override.is_add():  # noqa: SIM118, where a missing value counts
             names = [str(key) for key in node]
             raise InputError(f"{line}: {override.key_or_group} is not a key; {nearest(name, names)}")
         node[name] = value

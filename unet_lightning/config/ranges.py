@@ -27,13 +27,19 @@ def is_share(value: Any, least: int = 1) -> bool:
     return is_count(value, least) or (isinstance(value, float) and (0 < value <= 1 or value == least == 0))
 
 
-SHARE: Rule = (is_share, "expected a share above 0.0 up to 1.0, or a whole number from 1")
+SHARE: Rule = (
+    lambda n: n is None or is_share(n),
+    "expected a share above 0.0 up to 1.0, a whole number from 1, or null for all",
+)
 TRAINER: dict[str, Rule] = {
     "max_epochs": (lambda n: n is None or is_count(n, -1), "expected a whole number, or -1 for no limit"),
     "max_steps": (lambda n: n == -1 or is_count(n), "expected a whole number from 1, or -1 for no limit"),
     "limit_train_batches": SHARE,
     "limit_val_batches": SHARE,
-    "limit_test_batches": (lambda n: is_share(n, 0), "expected a share from 0.0 to 1.0, or a whole number"),
+    "limit_test_batches": (
+        lambda n: n is None or is_share(n, 0),
+        "expected a share from 0.0 to 1.0, a whole number, or null for all",
+    ),
     "overfit_batches": (lambda n: is_share(n, 0), "expected a share from 0.0 to 1.0, or a whole number"),
     "check_val_every_n_epoch": (lambda n: n is None or is_count(n), "expected a whole number from 1"),
     "accumulate_grad_batches": (is_count, "expected a whole number from 1"),
@@ -41,7 +47,7 @@ TRAINER: dict[str, Rule] = {
     "log_every_n_steps": (lambda n: n is None or is_count(n, 0), "expected a whole number from 0"),
     "num_sanity_val_steps": (lambda n: n is None or is_count(n, -1), "expected a whole number from 0, or -1 for all"),
     "num_nodes": (is_count, "expected a whole number from 1"),
-    "fast_dev_run": (lambda n: isinstance(n, bool) or is_count(n), "expected true, false or a whole number from 1"),
+    "fast_dev_run": (lambda n: isinstance(n, bool) or is_count(n, 0), "expected true, false or a whole number"),
     "strategy": (lambda n: isinstance(n, str) and n != "", "expected auto or ddp"),
     "enable_progress_bar": (lambda n: isinstance(n, bool), "expected true or false"),
     "sync_batchnorm": (lambda n: isinstance(n, bool), "expected true or false"),

@@ -68,7 +68,15 @@ def read_evaluation(path: Path) -> dict[str, Any]:
                 found = json.loads(file.read_text(encoding="utf-8"))
             except (OSError, ValueError, RecursionError):
                 found = None
-            if not isinstance(found, dict) or not isinstance(found.get("per_image"), list):
+            if not _is_evaluation(found):
                 raise InputError(f"{file}: not what `unet-lightning evaluate` writes; evaluate again")
-            return found
+            return dict(found)
     raise InputError(f"{path}: not evaluated; run: unet-lightning evaluate {path / 'checkpoints' / 'best.ckpt'}")
+
+
+def _is_evaluation(found: Any) -> bool:
+    """Whether everything that is read from evaluation.json has its type."""
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), dict) for key in ("protocol", "provenance")):
+        return False
+    images = found.get("per_image")
+    return isinstance(images, list) and len(images) > 0 and all(isinstance(image, dict) for image in images)

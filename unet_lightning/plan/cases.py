@@ -12,13 +12,19 @@ from unet_lightning.record import DataSet, Record
 
 
 def cases(dataset: DataSet, records: Sequence[Record]) -> Iterator[Case]:
-    """A case for each image file of the records, which stand in the order of their slices."""
-    for path, slices in groupby(records, key=lambda record: record.image):
+    """A case for each record; for a NIfTI volume one of all its slices, which stand in their order."""
+    for name, group in groupby(records, key=_name):
+        slices = list(group)
         samples = [dataset.read(record) for record in slices]
         image = np.stack([sample.image.astype(np.float32) for sample in samples])  # (z, H, W, C)
         label = np.stack([np.where(sample.valid, sample.mask, 0) for sample in samples])
         spacing = (FLAT, 1.0, 1.0)
-        if ends_in(path, NIFTI):  # whose rows run along x and whose columns along y
-            spacing = voxel_size(path)
+        if name == str(slices[0].image):  # a volume, whose rows run along x and whose columns along y
+            spacing = voxel_size(slices[0].image)
             image, label = image.swapaxes(1, 2), label.swapaxes(1, 2)
         yield Case(np.moveaxis(image, 3, 0), label, spacing)
+
+
+def _name(record: Record) -> str:
+    """The volume that a record is a slice of, or its own id."""
+    return str(record.image) if ends_in(record.image, NIFTI) else record.id

@@ -36,7 +36,7 @@ def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> N
                     continue
                 save = label(predictor, image, output, page)
             except Exception as error:  # readers raise all kinds; the other inputs are done all the same
-                broken[job.source.path] = reason(error)
+                broken.setdefault(job.source.path, reason(error))
                 written.result()
                 _clear(output)
                 continue

@@ -52,7 +52,7 @@ class Machine(Schema):
     """The keys of the trainer that prediction uses."""
 
     accelerator: str
-    precision: str
+    precision: str | int
 
 
 class Config(Schema):
@@ -111,13 +111,13 @@ def check_plain(node: Any, key: str) -> None:
         if isinstance(one, Mapping) or type(one) in (list, tuple):
             left -= len(one)
             if depth == DEEPEST or left < 0:
-                raise InputError(f"{shown(name)} in the checkpoint holds containers too deep or too large")
+                raise InputError(f"{shown(name)} holds containers too deep or too large for a checkpoint")
             if isinstance(one, Mapping):
                 _check_keys(one, name)
             inner = one.items() if isinstance(one, Mapping) else enumerate(one)
             waiting += [(child, f"{name}.{k}", depth + 1) for k, child in inner]
         elif not _is_plain(one):
-            raise InputError(f"{shown(name)}={shown(one)} in the checkpoint is no plain value; train it again")
+            raise InputError(f"{shown(name)}={shown(one)} is no plain value, which a checkpoint can hold")
 
 
 def _is_plain(value: Any) -> bool:
@@ -129,4 +129,4 @@ def _is_plain(value: Any) -> bool:
 def _check_keys(node: Mapping[Any, Any], name: str) -> None:
     for key in node:
         if type(key) not in (str, int) or not _is_plain(key) or len(str(key)) > 200:
-            raise InputError(f"{shown(name)} in the checkpoint has the key {shown(key)}, which is no plain value")
+            raise InputError(f"{shown(name)} has the key {shown(key)}, which is no plain value")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.config.check import check_prediction, resolve_plain
-from unet_lightning.config.overlay import compose_over_checkpoint
+from unet_lightning.config.check import check_prediction, is_part, resolve_plain
+from unet_lightning.config.overlay import USED, compose_over_checkpoint
 from unet_lightning.error import InputError
 from unet_lightning.prediction.checkpoint import load_model
 from unet_lightning.prediction.identity import check_plain
@@ -24,8 +24,8 @@ def load(
     """Checkpoints, several of them an ensemble, ready to predict; InputError where they don't belong together.
 
     overrides: as on the command line of `verb`, composed over the first one's config, and before those that are `fixed`
-    by the verb. What `unet-lightning tune` chose lies
-    beside a checkpoint and is used unless postprocess is overridden. trust: packages whose classes may be built.
+    by the verb. What `unet-lightning tune` chose lies beside a checkpoint and is used unless postprocess is overridden.
+    trust: packages whose classes may be built.
     """
     models = [load_model(checkpoint, trust) for checkpoint in checkpoints]
     first = models[0]
@@ -37,7 +37,8 @@ def load(
             if one != two:
                 raise InputError(f"{other.path} has {what} {two}, {first.path} has {one}; an ensemble shares them")
     plain = dict(first.identity["config"])
-    if tuned_path(first.path).is_file():
+    chosen = any(override.startswith("postprocess=") for override in overrides)
+    if tuned_path(first.path).is_file() and "postprocess" in USED[verb] and not chosen:
         plain["postprocess"] = _read_tuned(tuned_path(first.path))
         log.info(f"postprocess as tuned in {tuned_path(first.path)}")
     if not all(model.network.geometry.exact for model in models):
@@ -55,9 +56,9 @@ def _read_tuned(path: Path) -> dict[str, Any]:
     try:
         found = dict(json.loads(path.read_text(encoding="utf-8"))["postprocess"])
         check_plain(found, "postprocess")
-    except InputError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        if not is_part(found):
+            raise TypeError("no part")
+    except (InputError, OSError, ValueError, LookupError, TypeError, RecursionError):
         raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
     return found
 

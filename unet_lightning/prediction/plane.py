@@ -14,12 +14,18 @@ from unet_lightning.reading.image import KEPT
 
 Convert = Callable[[NDArray[Any]], NDArray[Any]]
 CHANNEL_AXES = "CS"
+MOST_CHANNELS = 32  # a picture is wider, or it has a name for each of its axes
 SHARE = 0.25  # of the free memory: a larger page is read in parts
 
 
 def fits_memory(nbytes: int) -> bool:
     """Whether a page, or the chunk of an array, may be held as a whole."""
     return bool(nbytes <= psutil.virtual_memory().available * SHARE)
+
+
+def may_end_in_channels(shape: Sequence[int]) -> bool:
+    """Whether the last axis of an array is so short that it may hold channels."""
+    return shape[-1] < MOST_CHANNELS and shape[-1] < min(shape[:-1])
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def open_source(path: Path, channels: int, wanted: int | None = None, axes: str 
     """
     axes = None if axes is None else check_axes(axes)
     if path.is_dir():
-        return open_zarr(path, channels)
+        return open_zarr(path, channels, wanted)
     check_file(path)
     kind = format_of(path)
     if kind == "tiff":

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 
 from unet_lightning.error import InputError
-from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_memory
+from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_memory, may_end_in_channels
 from unet_lightning.reading.axes import channels_last, stated_axes
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import as_channels, read_image
@@ -20,7 +20,6 @@ from unet_lightning.reading.tiff_page import converted, orientation
 from unet_lightning.reading.upright import TURNED, upright
 
 TIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transformation, keys
-MOST_CHANNELS = 32  # a picture is wider, or it has a name for each of its axes
 
 
 def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Source:
@@ -47,22 +46,27 @@ def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Sour
         """One page, (H, W, C), or a `Plane` of it where it doesn't fit into memory."""
         if pages == 1 and not lazy:
             return as_channels(read_image(path, axes=stated), wanted)
-        import zarr  # slow to import
-
         with reading(path):
-            array = zarr.open_array(tifffile.TiffFile(path).series[0].aszarr(), mode="r")
+            array = _stored(path, path.stat().st_mtime_ns)
         place = np.unravel_index(number, stack) if stack else ()
-        plane = Plane(path, array, axes, place, partial(converted, page=key))
-        return plane if lazy else as_channels(filled(path, upright(plane[:, :], turn)), wanted)
+        plane = Plane(path, array, axes, place, lambda block: as_channels(converted(block, key), wanted))
+        return plane if lazy else filled(path, upright(plane[:, :], turn))
 
     return Source(path, (pages, height, width, channels), dtype.itemsize, page, lazy, pages > 1, tags=tags)
+
+
+@lru_cache(maxsize=2)  # pages are read in turn, and a file of many takes long to open
+def _stored(path: Path, changed: int) -> Any:
+    """The first series of a TIFF as an array that is read by slices."""
+    import zarr  # slow to import
+
+    return zarr.open_array(tifffile.TiffFile(path).series[0].aszarr(), mode="r")
 
 
 def _unnamed(axes: str, shape: Sequence[int]) -> bool:
     """Whether axes without a name (Q) may be channels: the last one is as short as these are, or there are several."""
     many = [size for name, size in zip(axes, shape, strict=True) if name == "Q" and size > 1]
-    short = shape[-1] < MOST_CHANNELS and shape[-1] < min(shape[:-1])
-    return len(many) > 1 or bool(many and short)
+    return len(many) > 1 or bool(many and may_end_in_channels(shape))
 
 
 def _tags(page: Any) -> dict[str, Any]:

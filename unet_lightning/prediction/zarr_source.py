@@ -1,15 +1,17 @@
 """Zarr arrays and OME-Zarr groups as inputs."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from unet_lightning.error import InputError
-from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_memory
+from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_memory, may_end_in_channels
 from unet_lightning.reading.failure import broken
 from unet_lightning.reading.guard import reading
+from unet_lightning.reading.image import as_channels
 
 
 def is_zarr(path: Path) -> bool:
@@ -17,13 +19,16 @@ def is_zarr(path: Path) -> bool:
     return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
-def open_zarr(path: Path, channels: int) -> Source:
-    """A Zarr array, or the finest picture of an OME-Zarr group; InputError where its metadata are damaged."""
+def open_zarr(path: Path, channels: int, wanted: int | None = None) -> Source:
+    """A Zarr array, or the finest picture of an OME-Zarr group; InputError where its metadata are damaged.
+
+    channels: what the network takes. wanted: as of `open_source`.
+    """
     with reading(path):
-        return _open(path, channels)
+        return _open(path, channels, wanted)
 
 
-def _open(path: Path, channels: int) -> Source:
+def _open(path: Path, channels: int, wanted: int | None) -> Source:
     import zarr  # slow to import
 
     try:
@@ -53,7 +58,8 @@ def _open(path: Path, channels: int) -> Source:
         )
 
     def page(number: int) -> Plane:
-        return Plane(path, array, axes, np.unravel_index(number, stack) if stack else ())
+        place = np.unravel_index(number, stack) if stack else ()
+        return Plane(path, array, axes, place, partial(as_channels, channels=wanted))
 
     pages = math.prod(stack)
     return Source(path, (pages, *page(0).shape), array.dtype.itemsize, page, True, pages > 1)
@@ -66,6 +72,11 @@ def _zarr_axes(path: Path, array: Any, axes: str, channels: int) -> str:
         shape = array.shape
         last, first = shape[-1] == channels, len(shape) > 2 and shape[-3] == channels
         grey = array.ndim == 2 or (channels == 1 and not (last or first))
+        if grey and array.ndim > 2 and may_end_in_channels(shape):
+            raise InputError(
+                f"{path}: an array of shape {shape} whose last axis may hold channels; store it with names of its axes "
+                "(Zarr's dimension_names), such as y, x, c"
+            )
         names = (
             "zt"[: array.ndim - 2][::-1] + "yx" if grey else "zt"[: array.ndim - 3][::-1] + ("yxc" if last else "cyx")
         )

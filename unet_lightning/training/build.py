@@ -17,6 +17,7 @@ from unet_lightning.model.geometry import Geometry
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.data_module import DataModule
 from unet_lightning.prediction.checkpoint import FORMAT
+from unet_lightning.prediction.identity import check_identity
 from unet_lightning.record import split_hash
 from unet_lightning.runtime.device import choose_precision
 from unet_lightning.runtime.machine import versions
@@ -52,7 +53,9 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     network = instantiate(config["model"], in_channels=data.statistics.channels, classes=len(data.dataset.classes))
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
-    task = build_task(config, network, identify(config, data, network.geometry, precision))
+    identity = identify(config, data, network.geometry, precision)
+    check_identity(identity)  # or no verb could read its checkpoints
+    task = build_task(config, network, identity)
     return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
 
 
