@@ -8,6 +8,7 @@ import pytest
 
 from tests.typed import typed
 from unet_lightning import __version__
+from unet_lightning.cli import main as cli_main
 from unet_lightning.command.help import help_text
 from unet_lightning.config.groups import CONF, groups
 
@@ -162,6 +163,16 @@ def test_help_may_be_read_in_part(arguments, expected):
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (expected, "")
+
+
+def test_a_pipe_that_breaks_elsewhere_is_no_reader_who_has_seen_enough(monkeypatch):
+    def break_pipe(arguments):
+        raise BrokenPipeError("a worker's")
+
+    monkeypatch.setattr("unet_lightning.command.validate.main", break_pipe)
+    monkeypatch.setattr("sys.argv", ["unet-lightning", "validate"])
+    with pytest.raises(BrokenPipeError, match="a worker's"):
+        cli_main()
 
 
 def test_the_version_is_known():

@@ -3,6 +3,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 from unet_lightning.command.plan import main
 from unet_lightning.error import InputError
@@ -53,9 +54,29 @@ def test_the_plan_is_shown_as_a_table(photographs, capsys):
         ("plan.encoder=resnet", "plan.encoder=resnet"),
         ("plan.memory=8", "plan.memory is not a key"),
         ("plan.channels=[CT]", "the images have 3 channels"),
+        ("+plan.memory_gb=-1", "plan.memory_gb=-1"),
+        ("plan.channels=[a,b", "plan.channels=[a,b"),
     ],
 )
 def test_wrong_keys_are_refused_by_name(photographs, override, words):
     with pytest.raises(InputError, match=words.replace("[", "\\[")) as refused:
         main(["data=folder", f"data.root={photographs}", override])
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_stack_of_slices_is_flat_and_a_ct_channel_has_its_intensities(tmp_path, capsys):
+    """Sections of a TIFF are images by themselves. Labelled: 100 pixels of 40 and 300 of 80, so 70 in the mean."""
+    image = np.zeros((30, 64, 64), np.uint8)
+    image[:, 10:20, 10:20], image[:, 30:40, 10:40] = 40, 80
+    tifffile.imwrite(tmp_path / "train-volume.tif", image, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "train-labels.tif", np.where(image > 0, 255, 0).astype(np.uint8))
+    typed = ["data=isbi2012", f"data.root={tmp_path}", "plan.channels=[CT]", "+plan.memory_gb=8"]
+    assert main([*typed, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert list(plan["configurations"]) == ["2d"]
+    assert plan["normalization"] == ["ct"]
+    (found,) = plan["intensities"]
+    assert (found["mean"], found["low"], found["high"]) == (pytest.approx(70, abs=0.1), 40, 80)
+    assert found["std"] == pytest.approx(300**0.5, abs=0.1)
+    assert main(typed) == 0
+    assert "Channel 0: cut off at 40 and 80" in capsys.readouterr().out

@@ -118,6 +118,8 @@ def test_a_trials_folder_has_one_short_name():
         "trainer.fast_dev_run=true",
         "trainer.limit_train_batches=0.5",
         "trainer.limit_train_batches=3",
+        *[f"trainer.limit_{split}_batches=null" for split in ("train", "val", "test")],
+        "trainer.fast_dev_run=0",
         "trainer.devices=2",
         "trainer.devices=[0,1]",
         "+trainer.benchmark=true",

@@ -12,6 +12,7 @@ from unet_lightning.config.compose import compose
 from unet_lightning.config.overrides import check_overrides, warn_repeated
 from unet_lightning.config.quote import quote_paths
 from unet_lightning.error import InputError, shown
+from unet_lightning.prediction.identity import check_identity
 from unet_lightning.prediction.load import load
 from unet_lightning.training.build import build
 
@@ -96,6 +97,22 @@ def test_what_a_verb_uses_is_taken(trained):
     model = load(trained, overrides=[*typed, *more], verb="evaluate")
     assert (model.tile, model.postprocess.neck, model.config["data"]["number"]) == (64, 2, 7)
     assert load(trained, verb="tune", fixed=["split=val"]).config["split"] == "val"
+
+
+def test_another_data_set_may_be_scored_and_keys_follow_their_part_in_any_order(trained):
+    """Also where the new part leaves a key open that has to be given, as data.root."""
+    typed = ["data.root=/set", "postprocess.neck=2", "data=folder", "postprocess=watershed", "data.manifest=m.csv"]
+    model = load(trained, overrides=typed, verb="evaluate")
+    assert (model.config["data"]["root"], model.config["data"]["manifest"]) == ("/set", "m.csv")
+    assert model.postprocess.neck == 2
+    with pytest.raises(InputError, match="rot is not a key"):
+        load(trained, overrides=["data=folder", "data.rot=/set"], verb="evaluate")
+
+
+def test_what_no_verb_could_read_from_a_checkpoint_is_refused_before_training():
+    check_identity(build(config(*TRIAL, "trainer.precision=32")).task.identity)
+    with pytest.raises(InputError, match="classes"):
+        build(config(*TRIAL, "data.classes=['',cell]"))
 
 
 @pytest.mark.parametrize("name", NAMES)

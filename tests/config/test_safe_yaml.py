@@ -60,7 +60,13 @@ def test_what_a_run_wrote_is_read_back(tmp_path):
     assert read_config(tmp_path / "config.yaml") == plain
 
 
-BAD_JSON = [b"", b"[]", b"null", b"3", b"\xff", b'{"postprocess": [1], "a": [2], "per_image": 1}', DEEP]
+BAD_JSON = [
+    *[b"", b"[]", b"null", b"3", b"\xff", DEEP],
+    b'{"postprocess": [1], "a": [2], "per_image": 1}',
+    b'{"postprocess": {"min_size": 3}, "protocol": {}, "provenance": {}, "per_image": []}',
+    b'{"protocol": {}, "provenance": [], "per_image": [{}]}',
+    b'{"protocol": {}, "provenance": {}, "per_image": [3]}',
+]
 
 
 @pytest.mark.parametrize("content", BAD_JSON, ids=range(len(BAD_JSON)))

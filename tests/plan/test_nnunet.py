@@ -74,6 +74,45 @@ def test_plans_are_nnunets_in_every_field(name, preset):
         }
 
 
+FLAT_SPACING = (999, 1, 1)
+VOLUMES = [  # number, labels, spacing, shape; 2-D: patch, batch, elements; 3-D: patch, batch, elements
+    (12, 2, (5, 0.8, 0.8), (20, 512, 512), ((512, 512), 12, 82624512), ((14, 384, 320), 2, 509187840)),
+    (8, 2, (1, 1, 1), (200, 256, 256), ((256, 256), 49, 20627456), ((112, 160, 128), 2, 492997120)),
+    (131, 3, (1, 0.767578125, 0.767578125), (432, 512, 512), ((512, 512), 12, 82886656), ((128,) * 3, 2, 452796416)),
+    (32, 3, (3.6, 0.625, 0.625), (20, 320, 319), ((320, 320), 32, 32332800), ((20, 320, 256), 2, 483315200)),
+]
+IMAGES = [
+    (30, 2, (512, 512), ((512, 512), 2, 82624512)),
+    (229, 2, (256, 320), ((256, 320), 11, 25784320)),
+    (20, 2, (584, 565), ((640, 640), 2, 129100800)),
+    (84, 2, (512, 512), ((512, 512), 4, 82624512)),
+    (447, 2, (256, 320), ((256, 320), 22, 25784320)),
+    (367, 12, (360, 480), ((384, 512), 16, 63848448)),
+    (2975, 20, (1024, 2048), ((896, 1536), 2, 458723328)),
+]
+
+
+def alike(number, labels, spacing, shape):
+    """The fingerprint of a set whose cases are all alike."""
+    return Fingerprint(np.array([shape] * number), np.array([spacing] * number), ("a",), labels, 1.0)
+
+
+def planned(fingerprint):
+    plan = plan_nnunet(fingerprint, ENCODERS["plain"], 8)
+    return {name: (one.topology.patch, one.batch, one.elements) for name, one in plan.configurations.items()}
+
+
+@pytest.mark.parametrize(("number", "labels", "spacing", "shape", "flat", "deep"), VOLUMES)
+def test_plans_of_volumes_that_nnunet_made(number, labels, spacing, shape, flat, deep):
+    found = planned(alike(number, labels, spacing, shape))
+    assert (found["2d"], found["3d_fullres"]) == (flat, deep)
+
+
+@pytest.mark.parametrize(("number", "labels", "shape", "expected"), IMAGES)
+def test_plans_of_images_that_nnunet_made(number, labels, shape, expected):
+    assert planned(alike(number, labels, FLAT_SPACING, (1, *shape))) == {"2d": expected}
+
+
 @pytest.mark.parametrize(
     ("patch", "expected"),
     [

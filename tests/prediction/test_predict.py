@@ -22,6 +22,7 @@ from unet_lightning.page.picture import labels_over
 from unet_lightning.prediction.load import load, tuned_path
 from unet_lightning.prediction.output import Output
 from unet_lightning.prediction.source import open_source
+from unet_lightning.reading.image import as_channels
 
 
 def cells(height=75, width=90, seed=0):
@@ -120,6 +121,20 @@ def test_zarr_is_written_as_zarr_and_equals_the_picture(tmp_path, checkpoint, sh
     assert np.array_equal(objects, np.stack([model.postprocess(page) for page in expected]))
     assert zarr.open_array(tmp_path / "out" / "z.overlay.zarr", mode="r").shape[-1] == 3
     assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_the_colours_of_a_zarr_array_are_turned_grey_or_refused(tmp_path):
+    """Without names of its axes an array (H, W, 3) might be a stack, whose pages are then 3 pixels wide."""
+    values = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    for name, axes in (("named", ("y", "x", "c")), ("plain", None)):
+        array = zarr.create_array(
+            tmp_path / f"{name}.zarr", shape=values.shape, dtype="uint8", chunks=(8, 8, 3), dimension_names=axes
+        )
+        array[:] = values
+    page = open_source(tmp_path / "named.zarr", 1, wanted=1).page(0)[:, :]
+    assert np.array_equal(page, as_channels(values, 1))
+    with pytest.raises(InputError, match=r"plain\.zarr: an array of shape \(20, 30, 3\) whose last axis may hold"):
+        open_source(tmp_path / "plain.zarr", 1)
 
 
 def test_an_ome_zarr_group_gives_its_finest_picture(tmp_path, checkpoint):
@@ -512,3 +527,13 @@ def test_a_tuned_postprocessing_is_used_and_can_be_overridden(tmp_path, checkpoi
     tuned_path(tmp_path / "best.ckpt").write_text(json.dumps({"postprocess": chosen}))
     assert load(tmp_path / "best.ckpt").postprocess.min_size == 77
     assert load(tmp_path / "best.ckpt", overrides=["postprocess=none"]).postprocess.min_size == 0
+
+
+@pytest.mark.parametrize("content", ["{", '{"postprocess": {"min_size": 3}}', '{"postprocess": {"_target_": [1]}}'])
+def test_a_damaged_choice_of_postprocessing_is_named_where_it_would_be_used(tmp_path, checkpoint, content):
+    shutil.copy(checkpoint, tmp_path / "best.ckpt")
+    tuned_path(tmp_path / "best.ckpt").write_text(content)
+    with pytest.raises(InputError, match=r"best\.postprocess\.json: not what `unet-lightning tune` writes"):
+        load(tmp_path / "best.ckpt")
+    assert load(tmp_path / "best.ckpt", overrides=["postprocess=none"]).postprocess.min_size == 0
+    assert load(tmp_path / "best.ckpt", verb="tune", fixed=["split=val"]).postprocess.min_size == 0  # it chooses anew

@@ -37,9 +37,10 @@ def read_plan(folder: Path) -> dict[str, list[str]]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        if not all(isinstance(line, str) for lines in found.values() for line in list(lines)):
+        plan: dict[str, list[str]] = dict(found.items())
+        if not all(isinstance(lines, list) and all(isinstance(line, str) for line in lines) for lines in plan.values()):
             raise TypeError("no overrides")
-        return {name: list(lines) for name, lines in found.items()}
+        return plan
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         raise InputError(
             f"{path}: not what a sweep writes; delete it (the trials stay), and start the same sweep again"
