@@ -20,7 +20,8 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.metric.instance import errors, summary
 from unet_lightning.metric.overlap import overlaps
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
-from unet_lightning.tiling import predict_tiled, window
+from unet_lightning.tiling.predict import predict_tiled
+from unet_lightning.tiling.window import window
 from unet_lightning.training.build import build
 
 SIDE = 2048

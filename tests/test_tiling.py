@@ -3,19 +3,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from tests.conftest import CONVOLUTIONS, UPSAMPLES, build_unet, picture, randomise
+from unet_lightning.error import InputError
 from unet_lightning.model.geometry import Geometry
-from unet_lightning.tiling import (
-    Grid,
-    TileScorer,
-    inside,
-    mirror_index,
-    predict_tiled,
-    predict_tiles,
-    tile_side,
-    window,
-)
+from unet_lightning.tiling.grid import Grid, nnunet, overlap_tile, tile_side
+from unet_lightning.tiling.predict import TileScorer, predict_grid, predict_tiled, predict_tiles
+from unet_lightning.tiling.window import inside, mirror_index, window
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -136,5 +131,65 @@ def test_a_large_image_is_cut_once_and_not_anew_for_every_batch(monkeypatch):
         lambda tile: tile[..., : -2 * geometry.halo, : -2 * geometry.halo],
     )
     scorer = TileScorer(geometry, read, score)
-    assert len(list(predict_tiles([scorer], (64, 64), 8, batch=4))) == 64
+    assert len(list(predict_tiles([scorer], overlap_tile((64, 64), [geometry], 8), batch=4))) == 64
     assert len(made) == 1
+
+
+class Echo(torch.nn.Module):
+    """Returns its input, and notes what it got."""
+
+    geometry = Geometry(3, "same", exact=False)
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, batch):
+        self.seen.append(batch)
+        return batch
+
+
+def test_tiles_of_nnunet_lie_where_its_rules_say_and_weigh_as_they_say():
+    grid = nnunet((110, 1000), [Echo.geometry], (64, 512))
+    assert (grid.rows, grid.columns) == ([0, 23, 46], [0, 244, 488])
+    impulse = np.zeros((64, 512))
+    impulse[32, 256] = 1
+    blurred = gaussian_filter(impulse, (8, 64), mode="constant", truncate=4)
+    assert grid.weights.max() == 10
+    assert np.allclose(grid.weights, blurred / blurred.max() * 10, rtol=1e-3, atol=1e-7)
+    assert (grid.weights > 0).all()
+
+
+def test_averaged_tiles_of_a_network_that_copies_give_the_image_back_and_zeros_beyond_a_small_one():
+    image = torch.randn(1, 50, 20, generator=torch.Generator().manual_seed(0))
+    network = Echo()
+    found = predict_grid(network, image, nnunet((50, 20), [network.geometry], (16, 32)), batch=3)
+    torch.testing.assert_close(found, image)
+    first = network.seen[0][0]
+    assert torch.equal(first[:, :, 6:26], image[:, :16])
+    assert not first[:, :, :6].any()
+    assert not first[:, :, 26:].any()
+
+
+def test_averages_worked_out_over_the_whole_image_equal_those_by_strips():
+    """With tiles that give numbers of their own, whatever rows and columns they lie at."""
+    random = torch.Generator().manual_seed(0)
+    grid = nnunet((70, 45), [Echo.geometry], (24, 16))
+    values = iter(torch.randn(len(grid.rows) * len(grid.columns), 2, 24, 16, generator=random))
+    kept = []
+    scorer = TileScorer(
+        Echo.geometry, lambda y, x, h, w: torch.zeros(1, h, w), lambda _: kept.append(next(values)) or kept[-1][None]
+    )
+    found = torch.zeros(2, 70, 45)
+    for (top, left, bottom, right), piece in predict_tiles([scorer], grid):
+        found[:, top:bottom, left:right] += piece
+    total, weight = torch.zeros(2, 70, 45), torch.zeros(70, 45)
+    for (y, x), scores in zip(grid.origins(), kept, strict=True):
+        total[:, y : y + 24, x : x + 16] += grid.weights * scores
+        weight[y : y + 24, x : x + 16] += grid.weights
+    torch.testing.assert_close(found, total / weight)
+
+
+def test_a_network_that_cuts_a_margin_off_has_no_tiles_of_nnunet():
+    with pytest.raises(InputError, match=r"set tiling=overlap"):
+        nnunet((64, 64), [Geometry(3, "valid")], 64)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from unet_lightning.augment.warp import Warp, bicubic, coordinates, lies_inside, sample_at
-from unet_lightning.tiling import window
+from unet_lightning.tiling.window import window
 
 RANDOM = np.random.default_rng(0)
 

@@ -10,7 +10,7 @@ from tests.conftest import picture
 from tests.small import SMALL, config
 from unet_lightning.config.groups import groups
 from unet_lightning.prediction.load import load
-from unet_lightning.tiling import predict_tiled
+from unet_lightning.tiling.predict import predict_tiled
 from unet_lightning.training.build import build
 from unet_lightning.training.run import train as train_run
 

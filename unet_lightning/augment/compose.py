@@ -11,7 +11,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from unet_lightning.augment.warp import Square, Warp, lies_inside, sample_at
-from unet_lightning.tiling import inside, window
+from unet_lightning.tiling.window import inside, window
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
 

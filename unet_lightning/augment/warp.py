@@ -12,7 +12,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Len
 from numpy.typing import NDArray
 
-from unet_lightning.tiling import window
+from unet_lightning.tiling.window import window
 
 Probability = Annotated[float, Ge(0), Le(1)]
 Coordinates = NDArray[np.float32]

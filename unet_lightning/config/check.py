@@ -26,7 +26,8 @@ OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of
     assign_splits: SPLITTING,
 }
 KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
-VALUES = ("run", "resume", "seed", "tile", "compile", "ema", "tags")  # the other keys are parts
+VALUES = ("run", "resume", "seed", "tile", "tiling", "compile", "ema", "tags")  # the other keys are parts
+TILINGS = ("overlap", "nnunet")
 SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 
@@ -60,7 +61,7 @@ def check(plain: Mapping[str, Any]) -> None:
             (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
             (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
         )
-        found += tile_findings(plain["tile"]) + [finding for holds, finding in rules if not holds]
+        found += tile_findings(plain) + [finding for holds, finding in rules if not holds]
     if found:
         raise InputError("\n".join(first_of_each(found)))
 
@@ -70,7 +71,7 @@ def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None
 
     overrides: those typed; of the trainer's keys these alone are checked, as training may have used others.
     """
-    found = tile_findings(plain["tile"])
+    found = tile_findings(plain)
     for key in ("postprocess", "tta"):
         found += findings(plain[key], key) if is_part(plain[key]) else [f"{key}={shown(plain[key])}: expected a part"]
     typed = {override.partition("=")[0].lstrip("+") for override in overrides}
@@ -112,10 +113,16 @@ def data_findings(plain: Mapping[str, Any], options: Iterable[Callable[..., Any]
     return found
 
 
-def tile_findings(tile: Any) -> list[str]:
-    """A sentence for a tile whose side is no whole number of pixels, or out of range."""
-    holds = type(tile) is int and 1 <= tile <= 2**20
-    return [] if holds else [f"tile={shown(tile)}: expected 1 to {2**20}"]
+def tile_findings(plain: Mapping[str, Any]) -> list[str]:
+    """A sentence for a tile whose sides are no whole numbers of pixels or out of range, and for an unknown tiling."""
+    tile, tiling = plain["tile"], plain["tiling"]
+    sides = tile if isinstance(tile, list) and len(tile) == 2 else [tile]
+    found = []
+    if not all(type(side) is int and 1 <= side <= 2**20 for side in sides):
+        found.append(f"tile={shown(tile)}: expected 1 to {2**20}, or two such numbers: [height,width]")
+    if tiling not in TILINGS:
+        found.append(f"tiling={shown(tiling)}: expected {' or '.join(TILINGS)}")
+    return found
 
 
 def first_of_each(found: Iterable[str]) -> list[str]:

@@ -18,13 +18,14 @@ from unet_lightning.config.schema import Loading, Sampling, fields_of
 from unet_lightning.error import InputError, nearest, shown
 
 TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
-PREDICTION = ("tile", "tta", "postprocess", "trainer.accelerator", "trainer.precision")
+PREDICTION = ("tile", "tiling", "tta", "postprocess", "trainer.accelerator", "trainer.precision")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
     "predict": PREDICTION,
     "export": ("tile", "postprocess"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
-    "tune": ("tile", "tta", "trainer.accelerator", "trainer.precision", "data", "seed"),
+    "tune": ("tile", "tiling", "tta", "trainer.accelerator", "trainer.precision", "data", "seed"),
 }
+BEFORE = {"tiling": "overlap"}  # what a checkpoint means that was trained before there was such a key
 UNUSED = {*fields_of(Sampling), *fields_of(Loading)} - {"ridge"}  # keys of data
 
 
@@ -38,7 +39,7 @@ def compose_over_checkpoint(
     """
     scores = "data" in USED[verb]
     added = containers(OmegaConf.load(CONF / "evaluate.yaml")) if scores else {}
-    config = OmegaConf.create({**plain, **added})
+    config = OmegaConf.create({**BEFORE, **plain, **added})
     typed = quote_paths(overrides)
     check_overrides(typed, keys=list(added))
     check_used(typed, verb)

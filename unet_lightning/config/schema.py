@@ -28,7 +28,8 @@ class Config:
     run: str | None = MISSING
     resume: str = MISSING
     seed: int = MISSING
-    tile: int = MISSING
+    tile: Any = MISSING
+    tiling: str = MISSING
     compile: bool = MISSING
     ema: float = MISSING
     tags: list[str] = MISSING

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from unet_lightning.tiling import round_up
+from unet_lightning.tiling.grid import round_up
 
 Convolution = Literal["valid", "same"]
 

@@ -22,7 +22,7 @@ NORMALIZE = {  # class to the two numbers of a channel, as the example computes 
     "Window": "({low}, {high} - {low})",
     "TypeRange": "0, np.iinfo(image.dtype).max if image.dtype.kind in 'iu' else 1",
 }
-TOLERANCE = 1e-4  # of the logits' standard deviation
+TOLERANCE = 1e-3  # of the logits' standard deviation; rounding reaches 3e-4 in networks of depth 5
 
 
 def export(predictor: Predictor, folder: Path) -> float:

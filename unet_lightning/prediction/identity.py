@@ -65,7 +65,7 @@ class Config(Schema):
     data: Data
     trainer: Machine
     seed: int
-    tile: int
+    tile: int | Annotated[list[int], Len(2, 2)]
 
 
 class Identity(Schema):

@@ -1,6 +1,7 @@
 """Predict images as read from files with one network or an ensemble, tile by tile, on the available device."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,7 +17,9 @@ from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import TrainedModel
 from unet_lightning.prediction.value_range import RangeCheck, SeenValues
 from unet_lightning.runtime.device import choose_device, choose_precision
-from unet_lightning.tiling import Pieces, TileScorer, predict_tiles, window
+from unet_lightning.tiling.grid import GRIDS, Grid, Tile, pair
+from unet_lightning.tiling.predict import Pieces, TileScorer, predict_tiles
+from unet_lightning.tiling.window import window
 
 log = logging.getLogger(__name__)
 TINY = torch.finfo(torch.float32).tiny
@@ -27,7 +30,7 @@ class Predictor:
     """Class scores of images as they are read from files, (H, W, C), of any size.
 
     models: their probabilities are averaged. config: plain, of the first model with overrides composed over it; its
-    tile, tta, postprocess and trainer.accelerator and .precision count.
+    tile, tiling, tta, postprocess and trainer.accelerator and .precision count.
     """
 
     def __init__(self, models: Sequence[TrainedModel], config: Mapping[str, Any]) -> None:
@@ -39,7 +42,8 @@ class Predictor:
         self.device = choose_device(config["trainer"]["accelerator"])
         wanted = config["trainer"]["precision"]
         self.precision = choose_precision(wanted, self.device.type, models[0].network)
-        self.tile, self.batch, self.fitted = int(config["tile"]), 1, False
+        self.tile: Tile = config["tile"] if isinstance(config["tile"], int) else pair(config["tile"])
+        self.batch, self.fitted = 1, False
         self.range_checks = [RangeCheck(model.identity["statistics"]) for model in models]
         for model in models:
             model.network.to(self.device, memory_format=torch.channels_last)
@@ -55,11 +59,12 @@ class Predictor:
         if len(image.shape) != 3 or image.shape[2] != self.channels:
             raise InputError(f"image of shape {tuple(image.shape)}; expected (H, W, {self.channels}) as in training")
         seen = SeenValues()
-        scorers = [self._scorer(model, image, seen) for model in self.models]
         while True:
             try:
                 self._fit_memory()
-                for box, piece in predict_tiles(scorers, (image.shape[0], image.shape[1]), self.tile, self.batch):
+                grid = self._grid((image.shape[0], image.shape[1]))
+                scorers = [self._scorer(model, image, grid, seen) for model in self.models]
+                for box, piece in predict_tiles(scorers, grid, self.batch):
                     if not piece.isfinite().all():
                         raise InputError(
                             "the network's output is NaN or infinite; set trainer.precision=32-true, or train it again"
@@ -73,7 +78,7 @@ class Predictor:
 
     def working_bytes(self, maps: int) -> int:
         """About the bytes that tiles need in the largest network: `maps` float32 feature maps of its finest level."""
-        sizes = [model.network.head.in_channels * self._side(model) ** 2 for model in self.models]
+        sizes = [model.network.head.in_channels * math.prod(self._input(model)) for model in self.models]
         return self.batch * maps * 4 * int(max(sizes))
 
     def logits(self, image: NDArray[Any]) -> Tensor:
@@ -90,7 +95,10 @@ class Predictor:
             ids[top:bottom, left:right] = piece.argmax(0).numpy()
         return ids
 
-    def _scorer(self, model: TrainedModel, image: Any, seen: SeenValues) -> TileScorer:
+    def _grid(self, shape: tuple[int, int]) -> Grid:
+        return GRIDS[self.config["tiling"]](shape, [model.network.geometry for model in self.models], self.tile)
+
+    def _scorer(self, model: TrainedModel, image: Any, grid: Grid, seen: SeenValues) -> TileScorer:
         affine, image = model.normalize(image), np.ma.getdata(image) if isinstance(image, np.ndarray) else image
 
         def read(top: int, left: int, height: int, width: int) -> Tensor:
@@ -99,13 +107,13 @@ class Predictor:
                 part = np.where(np.ma.getmaskarray(part), affine[0], part.data)
             return model.normalize_window(part, affine)
 
-        return TileScorer(model.network.geometry, read, partial(self._score, model))
+        return TileScorer(model.network.geometry, read, partial(self._score, model, grid))
 
-    def _score(self, model: TrainedModel, images: Tensor) -> Tensor:
+    def _score(self, model: TrainedModel, grid: Grid, images: Tensor) -> Tensor:
         half = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(self.precision)
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None):
-            logits: Tensor = self.tta(model.network.interior, images)
+            logits: Tensor = self.tta(model.network.interior if grid.context else model.network, images)
         return logits.float().softmax(1) if len(self.models) > 1 else logits
 
     def _fit_memory(self) -> None:
@@ -113,27 +121,27 @@ class Predictor:
         if self.device.type != "cuda" or self.fitted:
             return
         free, _ = torch.cuda.mem_get_info(self.device)
-        most = 1
+        grid, most = self._grid(pair(self.tile)), 1
         for model in self.models:
             torch.cuda.reset_peak_memory_stats(self.device)
             before = torch.cuda.memory_allocated(self.device)
             with torch.inference_mode():
-                self._score(model, torch.zeros(1, self.channels, self._side(model), self._side(model)))
+                self._score(model, grid, torch.zeros(1, self.channels, *self._input(model)))
             most = max(most, torch.cuda.max_memory_allocated(self.device) - before)
         self.batch, self.fitted = max(1, min(MOST_TILES, int(0.8 * free / most))), True
 
-    def _side(self, model: TrainedModel) -> int:
-        """Of a tile's input, in pixels."""
-        geometry = model.network.geometry
-        return int(geometry.input_size(self.tile + 2 * (geometry.halo - geometry.margin)))
+    def _input(self, model: TrainedModel) -> tuple[int, int]:
+        """Height and width of a tile's input, in pixels."""
+        return self._grid(pair(self.tile)).input_sides(model.network.geometry)
 
     def _shrink(self) -> None:
         """Half the batch, or of one tile half its side; InputError when that is as small as it can be."""
         smallest = max(model.network.geometry.multiple for model in self.models)
         if self.batch > 1:
             self.batch //= 2
-        elif self.tile >= 2 * smallest:
-            self.tile //= 2
+        elif self.config["tiling"] == "overlap" and min(pair(self.tile)) >= 2 * smallest:
+            height, width = pair(self.tile)
+            self.tile = height // 2 if height == width else (height // 2, width // 2)
         else:
             raise InputError(
                 f"{self.device} has no memory for a tile of {self.tile} pixels; set trainer.accelerator=cpu"

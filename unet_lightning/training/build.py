@@ -62,7 +62,8 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
 def build_task(config: Mapping[str, Any], network: nn.Module, identity: dict[str, Any]) -> SegmentationTask:
     """The network with its loss, its optimizer, and the way it predicts."""
     objective = Objective(*(instantiate(config[key]) for key in ("loss", "optimizer", "schedule")))
-    inference = Inference(config["tile"], instantiate(config["tta"]), instantiate(config["postprocess"]))
+    parts = (instantiate(config[key]) for key in ("tta", "postprocess"))
+    inference = Inference(config["tile"], config["tiling"], *parts)
     task = SegmentationTask(network, objective, inference, identity)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config["compile"]:

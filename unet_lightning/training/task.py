@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import numpy as np
@@ -18,7 +18,8 @@ from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
 from unet_lightning.runtime.distributed import gather_dict, this_process
-from unet_lightning.tiling import Views, predict_tiled
+from unet_lightning.tiling.grid import GRIDS, Geometry, Tile
+from unet_lightning.tiling.predict import Views, predict_grid
 
 BINS = 100  # of the probabilities behind a precision-recall curve
 SHOWN = ("dice", "iou", "accuracy", "precision", "recall", "pixel_accuracy")
@@ -41,11 +42,12 @@ class Objective:
 class Inference:
     """How whole images are predicted.
 
-    tile: side of a tile's output in pixels. tta: the views of an image that are averaged. postprocess: class ids (H, W)
-    to objects (H, W).
+    tile: side, or height and width, of a tile's output in pixels. tiling: the name of a grid. tta: the views of an
+    image that are averaged. postprocess: class ids (H, W) to objects (H, W).
     """
 
-    tile: int
+    tile: Tile
+    tiling: str
     tta: Views
     postprocess: Objects
 
@@ -136,7 +138,9 @@ class SegmentationTask(L.LightningModule):
         """
         training = self.network.training
         self.network.eval()
-        logits = predict_tiled(self.network, image, self.inference.tile, views=self.inference.tta)
+        how, geometry = self.inference, cast(Geometry, self.network.geometry)
+        grid = GRIDS[how.tiling]((image.shape[-2], image.shape[-1]), [geometry], how.tile)
+        logits = predict_grid(self.network, image, grid, views=how.tta)
         self.network.train(training)
         return logits
 
