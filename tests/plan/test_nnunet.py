@@ -11,7 +11,7 @@ import pytest
 from unet_lightning.plan.augmentation import rotation
 from unet_lightning.plan.encoder import ENCODERS
 from unet_lightning.plan.fingerprint import Case, Fingerprint, foreground_intensities, measure
-from unet_lightning.plan.nnunet import plan_nnunet
+from unet_lightning.plan.rules import plan_rules
 from unet_lightning.plan.topology import find_topology
 
 SHARED = Path(os.environ.get("UNET_LIGHTNING_DATA", "/nowhere"))
@@ -37,7 +37,7 @@ def stored(name):
 def test_plans_are_nnunets_in_every_field(name, preset):
     expected = PLANS[name][preset]
     encoder, memory_gb = PRESETS[preset]
-    plan = plan_nnunet(stored(name), ENCODERS[encoder], memory_gb)
+    plan = plan_rules(stored(name), ENCODERS[encoder], memory_gb)
     backward = [plan.transpose.index(axis) for axis in range(3)]
     assert [list(plan.transpose), backward] == [expected["transpose_forward"], expected["transpose_backward"]]
     assert list(plan.spacing) == pytest.approx(expected["orig_spacing"], rel=1e-12)
@@ -98,7 +98,7 @@ def alike(number, labels, spacing, shape):
 
 
 def planned(fingerprint):
-    plan = plan_nnunet(fingerprint, ENCODERS["plain"], 8)
+    plan = plan_rules(fingerprint, ENCODERS["plain"], 8)
     return {name: (one.topology.patch, one.batch, one.elements) for name, one in plan.configurations.items()}
 
 

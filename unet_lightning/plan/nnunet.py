@@ -1,165 +1,126 @@
-"""nnU-Net's plan of a data set: spacing, patch, batch, network and normalisation, for 2-D and 3-D.
+"""nnU-Net's rules as a plan: its network, patch, batch, normalisation and training recipe for two axes.
 
-Isensee et al., Nature Methods 2021, https://doi.org/10.1038/s41592-020-01008-z; the encoders' presets: Isensee et al.,
-MICCAI 2024, https://doi.org/10.1007/978-3-031-72114-4_47.
+Isensee et al., Nature Methods 2021, https://doi.org/10.1038/s41592-020-01008-z.
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from annotated_types import Gt, Le
 
-from unet_lightning.plan.encoder import Encoder
-from unet_lightning.plan.fingerprint import Fingerprint
-from unet_lightning.plan.topology import Topology, find_topology
+from unet_lightning.error import InputError
+from unet_lightning.pipeline.findings import grouped
+from unet_lightning.plan.augmentation import rotation
+from unet_lightning.plan.base import Choice, Decision, Plan
+from unet_lightning.plan.cases import cases, planned_records
+from unet_lightning.plan.encoder import ENCODERS, Encoder
+from unet_lightning.plan.fingerprint import Fingerprint, Intensities, foreground_intensities, measure
+from unet_lightning.plan.network import network_choices
+from unet_lightning.plan.rules import Configuration, Rules, plan_rules
+from unet_lightning.plan.table import configuration_table
+from unet_lightning.record import DataSet, Record
 
-THICK = 3  # an axis with that many times the spacing of the others is treated apart
-BATCH = {2: 12, 3: 2}  # for which the reference of memory was measured, by the number of axes
-LARGEST = {2: 512, 3: 320}  # channels
-START = {2: 2048**2, 3: 256**3}  # voxels of the first patch that is tried
-NORMALIZATIONS = {"ct": "ct", "nonorm": "none", "rescale_to_0_1": "rescale", "rgb_to_0_1": "rgb"}
-LOW_SHARE = 0.25  # of the median volume: a patch below it calls for a low-resolution stage
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """One of the networks nnU-Net would train. spacing, median: per axis; reference, elements: outputs that may be kept
-    and that are, for a batch of one; memory_batch: the batch that fills the memory, before it is limited and rounded.
-    """
-
-    spacing: tuple[float, ...]
-    median: tuple[float, ...]
-    topology: Topology
-    channels: tuple[int, ...]
-    batch: int
-    memory_batch: float
-    elements: int
-    reference: float
-    batch_dice: bool
-
-    @property
-    def reference_batch(self) -> int:
-        """The batch for which the reference was measured."""
-        return BATCH[len(self.spacing)]
+RGB = ("rgb_to_0_1",) * 3  # the names that images of 8 bits and three channels get where none are given
+EPOCHS, STEPS = 1000, 250
 
 
 @dataclass(frozen=True)
-class Plan:
-    """transpose: the order of the axes in every configuration. spacing, shape: medians of the cases, in that order.
-    normalization, masked: how each channel is normalised, and whether with the statistics of its non-zero voxels.
-    configurations: by name.
-    """
+class Planned:
+    """What nnU-Net would choose, and what it was chosen from. intensities: of each channel where one is CT, or none."""
 
-    transpose: tuple[int, ...]
-    spacing: tuple[float, ...]
-    shape: tuple[int, ...]
-    normalization: tuple[str, ...]
-    masked: tuple[bool, ...]
-    configurations: dict[str, Configuration]
-
-
-def plan_nnunet(fingerprint: Fingerprint, encoder: Encoder, memory_gb: float) -> Plan:
-    """The plan of a data set for a graphics card of `memory_gb` gigabytes."""
-    target = target_spacing(fingerprint)
-    first = int(np.argmax(target))
-    order = (first, *(axis for axis in range(3) if axis != first))
-    spacing = tuple(float(target[axis]) for axis in order)
-    median = tuple(map(float, median_shape(fingerprint, target)[list(order)]))
-    planner = Planner(fingerprint, encoder, memory_gb, fingerprint.cases * math.prod(median))
-    found = {"2d": replace(planner.configure(spacing[1:], median[1:]), batch_dice=True)}
-    if median[0] > 1:
-        full = planner.configure(spacing, median)
-        low = planner.low_resolution(spacing, median, full)
-        found |= {} if low is None else {"3d_lowres": low}
-        found["3d_fullres"] = replace(full, batch_dice=low is not None)
-    schemes = tuple(NORMALIZATIONS.get(name.lower(), "zscore") for name in fingerprint.channels)
-    masked = tuple(scheme == "zscore" and fingerprint.crop_ratio < 0.75 for scheme in schemes)
-    found_spacing, found_shape = (
-        np.median(values, axis=0)[list(order)] for values in (fingerprint.spacings, fingerprint.shapes)
-    )
-    return Plan(order, tuple(map(float, found_spacing)), tuple(map(int, found_shape)), schemes, masked, found)
-
-
-def target_spacing(fingerprint: Fingerprint) -> NDArray[np.float64]:
-    """(3,), millimetres: the median; of a thick axis with few voxels the tenth percentile."""
-    target = np.percentile(fingerprint.spacings, 50, axis=0)
-    sizes = np.percentile(fingerprint.shapes, 50, axis=0)
-    worst = int(np.argmax(target))
-    others = [axis for axis in range(3) if axis != worst]
-    if target[worst] > THICK * target[others].max() and THICK * sizes[worst] < sizes[others].min():
-        finer = float(np.percentile(fingerprint.spacings[:, worst], 10))
-        target[worst] = max(finer, target[others].max() + 1e-5) if finer < target[others].max() else finer
-    return target
-
-
-def median_shape(fingerprint: Fingerprint, target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3,), voxels: the median over the cases, resampled to the target spacing; may end in .5."""
-    return np.median(np.round(fingerprint.shapes * fingerprint.spacings / target), axis=0)
-
-
-@dataclass(frozen=True)
-class Planner:
-    """Fits networks into memory. voxels: of the whole data set at full resolution."""
-
-    fingerprint: Fingerprint
     encoder: Encoder
     memory_gb: float
-    voxels: float
+    fingerprint: Fingerprint
+    rules: Rules
+    intensities: tuple[Intensities, ...]
 
-    def configure(self, spacing: Sequence[float], median: Sequence[float]) -> Configuration:
-        """Shrink the patch until the network fits, then fill the memory with a batch."""
-        axes = len(spacing)
-        reference = self.encoder.reference[axes] * self.memory_gb / self.encoder.gb
-        allowed = reference if self.encoder.whole_batch else reference * BATCH[axes] / 2
-        topology = find_topology(spacing, first_patch(spacing, median))
-        while self._elements(topology) > allowed:
-            topology = shrink(spacing, median, topology)
-        elements = self._elements(topology)
-        memory_batch = reference / elements * BATCH[axes]
-        most = round(self.encoder.share * self.voxels / math.prod(topology.patch))
-        batch = max(2, min(round(memory_batch), most))
-        channels = self._channels(topology)
-        sizes = tuple(map(float, median))
-        return Configuration(tuple(spacing), sizes, topology, channels, batch, memory_batch, elements, reference, False)
-
-    def low_resolution(
-        self, spacing: Sequence[float], median: Sequence[float], full: Configuration
-    ) -> Configuration | None:
-        """A configuration of coarser spacing whose patch sees a quarter of an image; None where none is called for."""
-        coarse, found = np.array(spacing), full
-        sizes = np.array(median)
-        while math.prod(found.topology.patch) / float(np.prod(sizes)) < LOW_SHARE:
-            much_finer = coarse.max() / coarse > 2
-            coarse = np.where(much_finer, coarse * 1.03, coarse) if much_finer.any() else coarse * 1.03
-            sizes = np.array(median) * np.array(spacing) / coarse
-            whole = tuple(map(float, np.round(sizes)))
-            planner = replace(self, voxels=self.fingerprint.cases * math.prod(whole))
-            found = planner.configure(tuple(map(float, coarse)), whole)
-        return None if found is full or np.prod(median) / np.prod(sizes) < 2 else found
-
-    def _channels(self, topology: Topology) -> tuple[int, ...]:
-        largest = LARGEST[len(topology.patch)]
-        return tuple(min(largest, 32 * 2**stage) for stage in range(len(topology.strides)))
-
-    def _elements(self, topology: Topology) -> int:
-        return self.encoder.elements(topology, self._channels(topology), self.fingerprint.labels)
+    @property
+    def flat(self) -> Configuration:
+        """The configuration of two axes, which is trained."""
+        return self.rules.configurations["2d"]
 
 
-def first_patch(spacing: Sequence[float], median: Sequence[float]) -> tuple[float, ...]:
-    """Voxels per axis: a cube in millimetres of a fixed number of voxels, no larger than the median image."""
-    axes = len(spacing)
-    side = (START[axes] * math.prod(spacing)) ** (1 / axes)
-    return tuple(min(round(side / s), n) for s, n in zip(spacing, median, strict=True))
+class NnUNet(Plan):
+    """nnU-Net's plan and recipe, of version 2.
+
+    encoder: plain, or a residual one of 2024. memory_gb: of the graphics card; None is what nnU-Net assumes for the
+    encoder. channels: their names, which choose their normalisation.
+    """
+
+    def __init__(
+        self,
+        encoder: Literal["plain", "residual_m", "residual_l", "residual_xl"],
+        memory_gb: Annotated[float, Gt(0), Le(10_000)] | None,
+        channels: list[str] | None,
+    ) -> None:
+        self.encoder, self.memory_gb, self.channels = ENCODERS[encoder], memory_gb, channels
+
+    def decide(self, plain: Mapping[str, Any]) -> Decision:
+        """Every value of a run of nnU-Net's 2-D configuration."""
+        found = self.measure(plain)
+        return Decision((*_choices(found),), (configuration_table(found),))
+
+    def measure(self, plain: Mapping[str, Any]) -> Planned:
+        """The plan of the training and validation images; InputError where they can't be read."""
+        dataset, records = planned_records(plain)
+        if dataset.findings:
+            raise InputError("\n".join(grouped((line, ()) for line in dataset.findings)))
+        fingerprint = self._fingerprint(dataset, records)
+        memory_gb = self.memory_gb or self.encoder.gb
+        rules = plan_rules(fingerprint, self.encoder, memory_gb)
+        scaled = "ct" in rules.normalization
+        intensities = foreground_intensities(cases(dataset, records), fingerprint.cases) if scaled else ()
+        return Planned(self.encoder, memory_gb, fingerprint, rules, tuple(intensities))
+
+    def _fingerprint(self, dataset: DataSet, records: Sequence[Record]) -> Fingerprint:
+        first = dataset.read(records[0]).image
+        count = first.shape[2]
+        named = RGB if first.dtype == "uint8" and count == 3 else ("zscore",) * count
+        names = tuple(self.channels or named)
+        if len(names) != count:
+            raise InputError(
+                f"plan.channels={list(names)} with images of {count} channels; name each channel, or set "
+                "plan.channels=null"
+            )
+        return measure(cases(dataset, records), names, len(dataset.classes))
 
 
-def shrink(spacing: Sequence[float], median: Sequence[float], topology: Topology) -> Topology:
-    """The topology of the next smaller patch: shorter along the axis that covers most of the median image."""
-    shares = [n / m for n, m in zip(topology.patch, median, strict=True)]
-    axis = max(range(len(shares)), key=lambda a: (shares[a], a))  # of equal ones the last
-    patch = list(topology.patch)
-    patch[axis] -= topology.divisors[axis]
-    step = find_topology(spacing, patch).divisors[axis]
-    patch[axis] = topology.patch[axis] - step
-    return find_topology(spacing, patch)
+def _choices(found: Planned) -> list[Choice]:
+    flat = found.flat
+    patch, batch = list(flat.topology.patch), flat.batch
+    shape = "x".join(f"{size:g}" for size in flat.median)
+    turned = rotation(flat.topology.patch)
+    return [
+        *network_choices(flat, found.encoder),
+        Choice("data.crop", patch, f"of the median image of {shape} pixels what {found.memory_gb:g} GB hold"),
+        Choice("data.batch_size", batch, "what the memory holds, at most a share of all pixels of the set"),
+        Choice("data.steps", STEPS, "steps of an epoch; images are drawn with replacement"),
+        Choice("data.foreground", 0.33, "share of a batch that is centred on a class"),
+        Choice("data.foreground_by", "batch", "the last crops of each batch, and not each crop by chance"),
+        Choice("data.ridge", 0, "touching objects are not parted"),
+        Choice("augment", "nnunet", "rotation, scaling, noise, blur, brightness, contrast, low resolution, gamma"),
+        Choice("augment.warp.rotation", turned.degrees, "180 degrees, or 15 where a patch is oblong"),
+        *_normalization(found),
+        Choice("loss", "nnunet", "cross entropy plus Dice of the batch"),
+        Choice("optimizer", "sgd", "rate 0.01, Nesterov momentum 0.99, weight decay 3e-5"),
+        Choice("schedule", "poly", "(1 - epoch / epochs)^0.9"),
+        Choice("schedule.every", STEPS, "the rate is set once an epoch"),
+        Choice("trainer.gradient_clip_val", 12, "largest norm of the gradient"),
+        Choice("trainer.max_epochs", EPOCHS, "as in the publication; nnU-Net's rules know no end before"),
+        Choice("tile", patch, "tiles of the size of a training crop"),
+        Choice("tiling", "nnunet", "tiles overlap by half and are averaged with a Gaussian; 0 beyond the image"),
+        Choice("tta", "flips", "the image and its mirror images"),
+        Choice("average", "logits", "views and folds are averaged before the softmax"),
+    ]
+
+
+def _normalization(found: Planned) -> list[Choice]:
+    """How each channel is normalised."""
+    schemes = ["masked" if mask else scheme for scheme, mask in zip(found.rules.normalization, found.rules.masked, strict=True)]
+    chosen = [
+        Choice("normalize", "nnunet", "by the names of the channels"),
+        Choice("normalize.schemes", schemes, f"of the channels {', '.join(found.fingerprint.channels)}"),
+    ]
+    numbers = [[one.low, one.high, one.mean, one.std] for one in found.intensities]
+    return [*chosen, Choice("normalize.numbers", numbers, "of the labelled pixels")] if numbers else chosen

@@ -1,0 +1,91 @@
+"""Put a plan's choices beneath what was typed, and keep them in the run's folder."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from unet_lightning.config.groups import groups
+from unet_lightning.config.instantiate import instantiate
+from unet_lightning.config.plain import containers, flat
+from unet_lightning.config.quote import quote, read
+from unet_lightning.config.safe_yaml import load_mapping
+from unet_lightning.error import InputError
+from unet_lightning.plan.base import Choice, Decision
+from unet_lightning.plan.page import page, preset
+from unet_lightning.runtime.files import write_atomic
+from unet_lightning.runtime.launch import rank
+
+log = logging.getLogger(__name__)
+PRESET, PAGE = "plan.yaml", "plan.md"
+NO_PLAN = "unet_lightning.plan.none.NoPlan"
+
+
+def planned_overrides(plain: Mapping[str, Any], typed: Sequence[str], folder: Path) -> list[str]:
+    """The overrides of a config's plan that leave what was typed as it is; none without a plan.
+
+    A run keeps its plan: plan.yaml, a preset, and plan.md in its folder, are written once and read when it goes on.
+    InputError where plan.yaml isn't what was written.
+    """
+    if plain["plan"]["_target_"] == NO_PLAN:
+        return []
+    kept = folder / PRESET
+    if kept.is_file():
+        return [text(key, value) for key, value in _kept(kept)]
+    decision = _decide(json.dumps(_deciding(plain), sort_keys=True))
+    chosen = beneath(decision.choices, typed)
+    if rank() == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / PAGE, page(decision, chosen).encode())
+        write_atomic(kept, preset([(choice.key, choice.value) for choice in chosen], groups()).encode())
+    log.info(f"plan      {len(chosen)} values, each with its reason in {folder / PAGE}")
+    return [text(choice.key, choice.value) for choice in chosen]
+
+
+def _deciding(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan depends on: all folds of a data set have one plan."""
+    data = plain["data"]
+    folds = {} if data["fold"] is None else {"fold": 0}
+    return {"plan": plain["plan"], "data": data | folds, "seed": plain["seed"]}
+
+
+@lru_cache(maxsize=8)
+def _decide(plain: str) -> Decision:
+    """A plan is made once for all trials of a sweep on one data set."""
+    config = json.loads(plain)
+    decision: Decision = instantiate(config["plan"]).decide(config)
+    return decision
+
+
+def beneath(choices: Iterable[Choice], typed: Iterable[str]) -> list[Choice]:
+    """The choices but those whose key was typed, and those of the keys of a part that was typed.
+
+    >>> beneath([Choice("model", "nnunet", ""), Choice("seed", 1, "")], ["model=unet"])
+    [Choice(key='seed', value=1, why='')]
+    """
+    keys = {override.key_or_group for line in typed if (override := read(line))}
+    parts = keys & set(groups())
+    return [one for one in choices if one.key not in keys and one.key.split(".")[0] not in parts]
+
+
+def text(key: str, value: Any) -> str:
+    """An override as Hydra reads it.
+
+    >>> text("data.crop", [384, 512]), text("model", "nnunet"), text("ema", None)
+    ('data.crop=[384,512]', 'model=nnunet', 'ema=null')
+    """
+    return f"{key}={quote(value) if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
+
+
+def _kept(path: Path) -> list[tuple[str, Any]]:
+    """The keys and values of a preset that `preset` wrote."""
+    try:
+        found: Any = load_mapping(path)
+        lines = [line for line in found.pop("defaults") if not isinstance(line, str)]
+        parts = [(key.removeprefix("override "), name) for line in lines for key, name in line.items()]
+        return parts + list(flat(containers(found)).items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{path}: not the plan of a run; put it back, or begin another: run=…") from None
+

@@ -1,0 +1,47 @@
+"""A plan for people, plan.md, and as a preset, plan.yaml."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from unet_lightning.page.table import markdown_rows
+from unet_lightning.plan.base import Choice, Decision
+
+HEAD = """# The plan of this run
+
+Each value with the rule or the measurement behind it. What was typed wins over the plan. `plan.yaml` beside this page is the
+plan as a preset: `python train.py -cd THIS_FOLDER -cn plan`.
+"""
+
+
+def page(decision: Decision, kept: Collection[Choice]) -> str:
+    """plan.md. kept: the choices that weren't replaced by what was typed."""
+    rows = [[one.key, value_text(one.value), _reason(one, one in kept)] for one in decision.choices]
+    return "\n".join([HEAD, *markdown_rows(["key", "value", "why"], rows), "", *decision.notes])
+
+
+def preset(values: Sequence[tuple[str, Any]], groups: Collection[str]) -> str:
+    """plan.yaml: the parts as defaults, then the other values."""
+    parts = [{f"override {key}": value} for key, value in values if key in groups]
+    tree: dict[str, Any] = {"defaults": ["train", *parts, "_self_"]}
+    for key, value in values:
+        if key not in groups:
+            *parents, name = key.split(".")
+            node = tree
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[name] = value
+    return "# the plan of this run as a preset: python train.py -cd THIS_FOLDER -cn plan\n" + str(
+        yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
+    )
+
+
+def value_text(value: Any) -> str:
+    """A value as it is typed."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _reason(choice: Choice, kept: bool) -> str:
+    return choice.why if kept else f"replaced by what was typed; the plan's reason: {choice.why}"
