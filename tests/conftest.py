@@ -18,7 +18,7 @@ CONVOLUTIONS = ("same", "valid")
 
 def upsample_part(name):
     if name in REACH:
-        return lambda a, b: Interpolate(a, b, name)
+        return lambda a, b, stride: Interpolate(a, b, stride, name)
     return {"transposed": Transposed, "unpool": Unpool}[name]
 
 

@@ -19,10 +19,10 @@ GROUND = {"tiling"}  # a folder that every room may use
 LEAVES = {  # keys whose parts know nothing but arrays, tensors and the modules of the top level
     *("augment", "fusion", "loss", "model", "normalize", "postprocess", "schedule", "tta", "upsample", "weight"),
 }
-KEYS = LEAVES | {"callback", "data", "search"}
+KEYS = LEAVES | {"callback", "data", "plan", "search"}
 ROOMS = {
     *("config", "reading", "pipeline", "training", "prediction", "metric", "evaluation", "sweep", "page", "runtime"),
-    *("command", "plan"),
+    "command",
 }
 STOCK = {"optimizer", "trainer", "launch"}  # keys whose options are all other libraries' classes
 LOWEST = LEAVES | {"page", "runtime", "metric"}

@@ -41,8 +41,9 @@ def test_the_plan_of_a_folder_worked_by_hand(photographs, capsys):
 def test_the_plan_is_shown_as_a_table(photographs, capsys):
     assert main(["data=folder", f"data.root={photographs}", "plan.encoder=residual_m", "plan.channels=[a,b,c]"]) == 0
     shown = capsys.readouterr().out
-    assert "nnU-Net's plan for 8 images (residual_m, 8 GB)" in shown
+    assert "nnU-Net's configurations for 8 images, 8 GB" in shown
     assert "| patch | 96x128 |" in shown
+    assert "| `data.crop=[96,128]` | of the median image of 96x128 pixels what 8 GB hold |" in shown
     assert "Normalisation: zscore, zscore, zscore." in shown
 
 
@@ -53,7 +54,7 @@ def test_the_plan_is_shown_as_a_table(photographs, capsys):
         ("plan.memory_gb=abc", "plan.memory_gb=abc"),
         ("plan.encoder=resnet", "plan.encoder=resnet"),
         ("plan.memory=8", "plan.memory is not a key"),
-        ("plan.channels=[CT]", "the images have 3 channels"),
+        ("plan.channels=[CT]", "images of 3 channels"),
         ("+plan.memory_gb=-1", "plan.memory_gb=-1"),
         ("plan.channels=[a,b", "plan.channels=[a,b"),
     ],

@@ -112,6 +112,36 @@ def test_ce_dice_is_the_weighted_sum():
     assert loss(*given).item() == pytest.approx(expected, rel=1e-5)
 
 
+NNUNET = {"batch": 0.361650 - 0.544075, "sample": 0.361650 - 0.345204}  # nnU-Net's own figures, its Dice without the 1
+
+
+def nnunets_batch():
+    """An image with one pixel of four wrong, and one that is background and almost certain of it."""
+    logits = torch.zeros(2, 2, 2, 2)
+    logits[0, 0, 0, 0] = logits[0, 1, 0, 1] = 2
+    logits[1, 0] = 1
+    mask = torch.zeros(2, 2, 2, dtype=torch.long)
+    mask[0, :, 1] = 1
+    return logits, mask
+
+
+@pytest.mark.parametrize("reduction", ["batch", "sample"])
+def test_nnunets_loss_is_its_own(reduction):
+    logits, mask = nnunets_batch()
+    loss = build("nnunet", f"loss.terms.dice.reduction={reduction}")
+    assert loss(logits, mask, torch.ones(2, 2, 2)).item() - 1 == pytest.approx(NNUNET[reduction], abs=1e-6)
+    assert build("ce")(logits, mask, torch.ones(2, 2, 2)).item() == pytest.approx(0.361650, abs=1e-6)
+
+
+def test_nnunets_loss_leaves_ignored_pixels_out_of_both_terms():
+    """A third image of ignored pixels changes nothing: its Dice sums are 0, and cross entropy is a mean of the rest."""
+    logits, mask = nnunets_batch()
+    weight = torch.ones(3, 2, 2)
+    weight[2] = 0
+    more = torch.cat([logits, torch.full((1, 2, 2, 2), 7.0)]), torch.cat([mask, torch.ones_like(mask[:1])])
+    assert build("nnunet")(*more, weight).item() - 1 == pytest.approx(NNUNET["batch"], abs=1e-6)
+
+
 def value_and_gradient(loss, logits, mask, weight):
     logits = logits.clone().requires_grad_()
     value = loss(logits, mask, weight)

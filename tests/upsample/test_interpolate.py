@@ -5,7 +5,7 @@ from unet_lightning.upsample.interpolate import Interpolate
 
 
 def unit(mode):
-    module = Interpolate(1, 1, mode)
+    module = Interpolate(1, 1, (2, 2), mode)
     torch.nn.init.ones_(module.reduce.weight)
     torch.nn.init.zeros_(module.reduce.bias)
     return module

@@ -4,7 +4,7 @@ from unet_lightning.upsample.transposed import Transposed
 
 
 def test_every_coarse_pixel_becomes_its_own_2x2_kernel():
-    module = Transposed(1, 1)
+    module = Transposed(1, 1, (2, 2))
     with torch.no_grad():
         module.convolution.weight.copy_(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
         module.convolution.bias.zero_()

@@ -5,7 +5,7 @@ from unet_lightning.upsample.unpool import Unpool, rebase
 
 
 def identity(channels):
-    unpool = Unpool(channels, channels)
+    unpool = Unpool(channels, channels, (2, 2))
     with torch.no_grad():
         unpool.reduce.weight.copy_(torch.eye(channels)[..., None, None])
         unpool.reduce.bias.zero_()

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 import hydra
+from hydra import compose as compose_again
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -72,8 +73,9 @@ def _join(arguments: list[str]) -> None:
 def _compose_and_train(config: DictConfig) -> float:
     with SignalGuard():  # from here on: what follows takes seconds
         try:  # torch and lightning are imported only when the config is complete
-            from unet_lightning.config.check import resolve
+            from unet_lightning.config.check import resolve, resolve_plain
             from unet_lightning.config.plain import plain_config
+            from unet_lightning.plan.apply import planned_overrides
             from unet_lightning.sweep.trial import run_trial, validation_score
             from unet_lightning.training.folder import remove_unbegun
             from unet_lightning.training.run import CommandLine, train
@@ -81,10 +83,14 @@ def _compose_and_train(config: DictConfig) -> float:
             requeue(interrupted.signum)
             raise
     made = HydraConfig.get()
-    folder, choices = Path(made.runtime.output_dir), made.runtime.choices
-    overrides = [override for override in made.overrides.task if not steers(override)]
-    typed = CommandLine(overrides, {k: name for k, name in choices.items() if k in config and not steers(k)})
+    folder, choices = Path(made.runtime.output_dir), dict(made.runtime.choices)
     try:
+        planned = planned_overrides(resolve_plain(config), made.overrides.task, folder)
+        if not set(planned) <= set(made.overrides.task):  # a sweep has put them there
+            config = compose_again(made.job.config_name, [*planned, *made.overrides.task])
+        choices |= {key: name for key, _, name in (line.partition("=") for line in planned) if key in choices}
+        overrides = [line for line in made.overrides.task if not steers(line) and line not in planned]
+        typed = CommandLine(overrides, {k: name for k, name in choices.items() if k in config and not steers(k)})
         if made.mode == RunMode.MULTIRUN:  # the sweep has checked it
             return run_trial(plain_config(config), folder, typed)
         if idle := [override for override in made.overrides.task if steers(override)]:

@@ -33,6 +33,7 @@ class Config:
     compile: bool = MISSING
     ema: float = MISSING
     tags: list[str] = MISSING
+    plan: Any = MISSING
     data: Any = MISSING
     normalize: Any = MISSING
     weight: Any = MISSING

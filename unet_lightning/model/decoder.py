@@ -28,7 +28,7 @@ class Decoder(nn.Module):
         features: Tensor,
         skips: Sequence[Tensor],
         indices: Sequence[Tensor | None],
-        sizes: Sequence[tuple[int, int]] | None = None,
+        sizes: Sequence[Sequence[int]] | None = None,
     ) -> Tensor:
         """Features (B, F, h, w) of the coarsest level to features (B, F_0, H, W) of the finest.
 
@@ -36,16 +36,28 @@ class Decoder(nn.Module):
         level the (height, width) of the central part of the features that is needed; None computes all of them.
         """
         for level in reversed(range(len(self.blocks))):
-            features = centre(features, *sizes[level + 1]) if sizes else features  # (B, F, h, w)
-            features = self.ups[level](features, indices[level])  # (B, F', 2h, 2w)
-            height, width = (side - 2 * self.trim for side in features.shape[-2:])
-            features = centre(features, height, width)
-            features = self.fusions[level](centre(skips[level], height, width), features)  # (B, F' or 2F', 2h, 2w)
-            features = self.blocks[level](features)  # (B, F', 2h, 2w), with valid convolution (B, F', 2h - 4, 2w - 4)
-        return centre(features, *sizes[0]) if sizes else features
+            features = centre(features, sizes[level + 1]) if sizes else features  # (B, F, h, w)
+            features = self._ascend(level, features, skips[level], indices[level])
+        return centre(features, sizes[0]) if sizes else features
+
+    def levels(self, features: Tensor, skips: Sequence[Tensor], indices: Sequence[Tensor | None]) -> list[Tensor]:
+        """As `forward`, but the features of every level, from fine to coarse."""
+        found: list[Tensor] = []
+        for level in reversed(range(len(self.blocks))):
+            features = self._ascend(level, features, skips[level], indices[level])
+            found.insert(0, features)
+        return found
+
+    def _ascend(self, level: int, features: Tensor, skip: Tensor, indices: Tensor | None) -> Tensor:
+        features = self.ups[level](features, indices)  # (B, F', 2h, 2w), or what the stride says
+        sides = [side - 2 * self.trim for side in features.shape[2:]]
+        features = self.fusions[level](centre(skip, sides), centre(features, sides))  # (B, F' or 2F', 2h, 2w)
+        output: Tensor = self.blocks[level](features)  # (B, F', 2h, 2w), with valid convolution (B, F', 2h - 4, 2w - 4)
+        return output
 
 
-def centre(features: Tensor, height: int, width: int) -> Tensor:
-    """The central (..., height, width) of features (..., H, W); H - height and W - width must be even."""
-    top, left = (features.shape[-2] - height) // 2, (features.shape[-1] - width) // 2
-    return features.narrow(-2, top, height).narrow(-1, left, width)
+def centre(features: Tensor, sides: Sequence[int]) -> Tensor:
+    """The central (B, F, *sides) of features (B, F, *larger); the differences must be even."""
+    for axis, side in enumerate(sides, start=2):
+        features = features.narrow(axis, (features.shape[axis] - side) // 2, side)
+    return features

@@ -1,8 +1,10 @@
 """The receptive field and the permitted input sizes of a U-Net, from its depth, convolution and up-sampling alone."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from unet_lightning.error import InputError
 from unet_lightning.tiling.grid import round_up
 
 Convolution = Literal["valid", "same"]
@@ -91,6 +93,29 @@ class Geometry:
         while (self.output_size(size) or 0) < output:
             size += 1
         return size
+
+    def fit(self, sides: Sequence[int]) -> list[int]:
+        """The sides to which an image is padded; InputError where a valid network has an odd side before a pooling."""
+        if self.convolution == "same":
+            return [self.input_size(side) for side in sides]
+        for side in sides:
+            if self.output_size(side) is None:
+                sizes = " or ".join(str(size) for size in self.nearest_sizes(side))
+                raise InputError(
+                    f"an input of {'x'.join(map(str, sides))} pixels has an odd side before one of the poolings; this "
+                    f"valid network takes {sizes} near {side}: use such a size, or set model.convolution=same"
+                )
+        return list(sides)
+
+    def interior_sizes(self, sides: Sequence[int]) -> list[list[int]] | None:
+        """At each level, from fine to coarse, the central part of an input without whose halo its outputs are exact.
+
+        sides: of the input, multiples of `multiple`. None with valid convolution, which leaves the halo out anyway.
+        """
+        if self.convolution == "valid":
+            return None
+        outputs = [side - 2 * self.halo for side in sides]
+        return [[(side >> level) + 2 * rim for side in outputs] for level, rim in enumerate(self.rims)]
 
     def nearest_sizes(self, size: int) -> list[int]:
         """The accepted sides just below and above `size`; only the smallest accepted one where `size` is below it."""

@@ -1,13 +1,13 @@
 """The interfaces of the exchangeable parts of the U-Net: up-samplings and skip fusions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Upsample(Protocol):
-    """A module that doubles the sides of a feature map.
+    """A module that multiplies the sides of a feature map by a stride per axis.
 
     reach: width of the rim of its output, in pixels, that depends on pixels beyond the map's edge. needs_indices:
     whether it uses the indices of the encoder's pooling.
@@ -17,7 +17,7 @@ class Upsample(Protocol):
     needs_indices: bool
 
     def __call__(self, features: Tensor, indices: Tensor | None) -> Tensor:
-        """features (B, in, h, w) and pooling indices (B, out, H, W) to (B, out, 2h, 2w)."""
+        """features (B, in, *sides) and pooling indices (B, out, *sides) to (B, out, *(stride * sides))."""
 
 
 class Fusion(Protocol):
@@ -26,8 +26,9 @@ class Fusion(Protocol):
     out_channels: int
 
     def __call__(self, skip: Tensor, up: Tensor) -> Tensor:
-        """skip (B, S, h, w) and up (B, U, h, w) to (B, out_channels, h, w)."""
+        """skip (B, S, *sides) and up (B, U, *sides) to (B, out_channels, *sides)."""
 
 
-MakeUpsample = Callable[[int, int], Upsample]  # of (in, out) channels
+MakeUpsample = Callable[[int, int, Sequence[int]], Upsample]  # of (in, out) channels and the stride per axis
 MakeFusion = Callable[[int, int], Fusion]  # of (skip, up) channels
+MakeBlock = Callable[[int, int, Sequence[int], Sequence[int]], nn.Module]  # of (in, out) channels, kernel and stride

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from unet_lightning.config.schema import Loading, Sampling
 from unet_lightning.error import InputError
 from unet_lightning.model.geometry import Geometry
+from unet_lightning.model.strided_geometry import StridedGeometry
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
 from unet_lightning.pipeline.images import ImageDataset
@@ -47,7 +48,7 @@ class DataModule(L.LightningDataModule):
         for part in (transforms.normalize, transforms.weight):
             part.fit(self.statistics.to_dict())
 
-    def fit_geometry(self, geometry: Geometry) -> None:
+    def fit_geometry(self, geometry: Geometry | StridedGeometry) -> None:
         """Take the network's margin, and round the crop up to an output size of the network."""
         self.margin = geometry.margin
         fitted = geometry.output_size(geometry.input_size(self.crop))

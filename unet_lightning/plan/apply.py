@@ -7,14 +7,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from unet_lightning.config.check import findings
 from unet_lightning.config.groups import groups
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.plain import containers, flat
-from unet_lightning.config.quote import quote, read
+from unet_lightning.config.quote import read
 from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.error import InputError
 from unet_lightning.plan.base import Choice, Decision
-from unet_lightning.plan.page import page, preset
+from unet_lightning.plan.page import override_text, page, preset
 from unet_lightning.runtime.files import write_atomic
 from unet_lightning.runtime.launch import rank
 
@@ -31,9 +32,12 @@ def planned_overrides(plain: Mapping[str, Any], typed: Sequence[str], folder: Pa
     """
     if plain["plan"]["_target_"] == NO_PLAN:
         return []
+    found = findings(plain["plan"], "plan")
+    if found:
+        raise InputError("\n".join(found))
     kept = folder / PRESET
     if kept.is_file():
-        return [text(key, value) for key, value in _kept(kept)]
+        return [override_text(key, value) for key, value in _kept(kept)]
     decision = _decide(json.dumps(_deciding(plain), sort_keys=True))
     chosen = beneath(decision.choices, typed)
     if rank() == 0:
@@ -41,7 +45,7 @@ def planned_overrides(plain: Mapping[str, Any], typed: Sequence[str], folder: Pa
         write_atomic(folder / PAGE, page(decision, chosen).encode())
         write_atomic(kept, preset([(choice.key, choice.value) for choice in chosen], groups()).encode())
     log.info(f"plan      {len(chosen)} values, each with its reason in {folder / PAGE}")
-    return [text(choice.key, choice.value) for choice in chosen]
+    return [override_text(choice.key, choice.value) for choice in chosen]
 
 
 def _deciding(plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,21 +66,14 @@ def _decide(plain: str) -> Decision:
 def beneath(choices: Iterable[Choice], typed: Iterable[str]) -> list[Choice]:
     """The choices but those whose key was typed, and those of the keys of a part that was typed.
 
+    Those below `data` belong to no data set, and stay whichever was typed.
+
     >>> beneath([Choice("model", "nnunet", ""), Choice("seed", 1, "")], ["model=unet"])
     [Choice(key='seed', value=1, why='')]
     """
     keys = {override.key_or_group for line in typed if (override := read(line))}
-    parts = keys & set(groups())
+    parts = keys & set(groups()) - {"data"}
     return [one for one in choices if one.key not in keys and one.key.split(".")[0] not in parts]
-
-
-def text(key: str, value: Any) -> str:
-    """An override as Hydra reads it.
-
-    >>> text("data.crop", [384, 512]), text("model", "nnunet"), text("ema", None)
-    ('data.crop=[384,512]', 'model=nnunet', 'ema=null')
-    """
-    return f"{key}={quote(value) if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
 
 
 def _kept(path: Path) -> list[tuple[str, Any]]:
@@ -88,4 +85,3 @@ def _kept(path: Path) -> list[tuple[str, Any]]:
         return parts + list(flat(containers(found)).items())
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: not the plan of a run; put it back, or begin another: run=…") from None
-

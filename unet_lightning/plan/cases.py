@@ -1,14 +1,32 @@
 """Records as the cases that nnU-Net's rules speak of: images, and the slices of a volume together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
+from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.plan.fingerprint import FLAT, Case
 from unet_lightning.reading.endings import NIFTI, ends_in
 from unet_lightning.reading.nifti import voxel_size
 from unet_lightning.record import DataSet, Record
+
+
+def planned_records(plain: Mapping[str, Any]) -> tuple[DataSet, list[Record]]:
+    """The data set of a plain config and the records that a plan may look at: those in no test split.
+
+    Of folds without a published test split, where each image is in the test split of one fold, these are all records.
+    """
+    dataset = find_dataset(plain)
+    tests = _ids(dataset)
+    if plain["data"]["fold"] is not None:
+        tests &= _ids(find_dataset({**plain, "data": {**plain["data"], "fold": 1 - min(1, plain["data"]["fold"])}}))
+    return dataset, [record for record in dataset.records if record.id not in tests]
+
+
+def _ids(dataset: DataSet) -> set[str]:
+    return {record.id for record in dataset.split("test")}
 
 
 def cases(dataset: DataSet, records: Sequence[Record]) -> Iterator[Case]:

@@ -23,6 +23,10 @@ from unet_lightning.record import DataSet, Record
 
 RGB = ("rgb_to_0_1",) * 3  # the names that images of 8 bits and three channels get where none are given
 EPOCHS, STEPS = 1000, 250
+NOTE = """The 2d configuration is trained; a volume is trained and predicted slice by slice. What differs from nnU-Net:
+images are not resampled to a common spacing. After each epoch whole validation images are scored, instead of 50 random
+crops, and the best checkpoint is kept, not the last one.
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class NnUNet(Plan):
     def decide(self, plain: Mapping[str, Any]) -> Decision:
         """Every value of a run of nnU-Net's 2-D configuration."""
         found = self.measure(plain)
-        return Decision((*_choices(found),), (configuration_table(found),))
+        title = f"nnU-Net's configurations for {found.fingerprint.cases} images, {found.memory_gb:g} GB"
+        return Decision(tuple(_choices(found)), (configuration_table(found.rules, title, found.intensities), NOTE))
 
     def measure(self, plain: Mapping[str, Any]) -> Planned:
         """The plan of the training and validation images; InputError where they can't be read."""
@@ -117,7 +122,9 @@ def _choices(found: Planned) -> list[Choice]:
 
 def _normalization(found: Planned) -> list[Choice]:
     """How each channel is normalised."""
-    schemes = ["masked" if mask else scheme for scheme, mask in zip(found.rules.normalization, found.rules.masked, strict=True)]
+    schemes = [
+        "masked" if mask else scheme for scheme, mask in zip(found.rules.normalization, found.rules.masked, strict=True)
+    ]
     chosen = [
         Choice("normalize", "nnunet", "by the names of the channels"),
         Choice("normalize.schemes", schemes, f"of the channels {', '.join(found.fingerprint.channels)}"),

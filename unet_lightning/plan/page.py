@@ -6,20 +6,21 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from unet_lightning.page.table import markdown_rows
+from unet_lightning.config.quote import quote
+from unet_lightning.page.escape import escape_markdown
 from unet_lightning.plan.base import Choice, Decision
 
 HEAD = """# The plan of this run
 
-Each value with the rule or the measurement behind it. What was typed wins over the plan. `plan.yaml` beside this page is the
-plan as a preset: `python train.py -cd THIS_FOLDER -cn plan`.
+Each value with the rule or the measurement behind it. What was typed wins over the plan. `plan.yaml` beside this page
+is the plan as a preset: `python train.py -cd THIS_FOLDER -cn plan`.
 """
 
 
 def page(decision: Decision, kept: Collection[Choice]) -> str:
     """plan.md. kept: the choices that weren't replaced by what was typed."""
-    rows = [[one.key, value_text(one.value), _reason(one, one in kept)] for one in decision.choices]
-    return "\n".join([HEAD, *markdown_rows(["key", "value", "why"], rows), "", *decision.notes])
+    rows = [f"| `{override_text(one.key, one.value)}` | {_reason(one, one in kept)} |" for one in decision.choices]
+    return "\n".join([HEAD, "| override | why |", "|---|---|", *rows, "", *decision.notes])
 
 
 def preset(values: Sequence[tuple[str, Any]], groups: Collection[str]) -> str:
@@ -38,10 +39,15 @@ def preset(values: Sequence[tuple[str, Any]], groups: Collection[str]) -> str:
     )
 
 
-def value_text(value: Any) -> str:
-    """A value as it is typed."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+def override_text(key: str, value: Any) -> str:
+    """An override as Hydra reads it.
+
+    >>> override_text("data.crop", [384, 512]), override_text("model", "nnunet"), override_text("ema", None)
+    ('data.crop=[384,512]', 'model=nnunet', 'ema=null')
+    """
+    return f"{key}={quote(value) if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
 
 
 def _reason(choice: Choice, kept: bool) -> str:
-    return choice.why if kept else f"replaced by what was typed; the plan's reason: {choice.why}"
+    why = escape_markdown(choice.why)
+    return why if kept else f"replaced by what was typed; the plan's reason: {why}"

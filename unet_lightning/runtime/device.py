@@ -17,7 +17,7 @@ def choose_precision(wanted: str, accelerator: str, network: nn.Module) -> str:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     if accelerator in ("auto", "cpu") and not torch.backends.mps.is_available():
         hardware = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        slow = any(isinstance(module, nn.InstanceNorm2d) for module in network.modules())
+        slow = any(isinstance(module, nn.InstanceNorm2d | nn.InstanceNorm3d) for module in network.modules())
         return "bf16-mixed" if hardware and not slow else "32-true"
     return "32-true"
 

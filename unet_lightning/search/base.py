@@ -102,12 +102,18 @@ class Search(Sweeper, ABC):
 
     def compose(self, overrides: Sequence[str]) -> Trial:
         """The trial of some overrides; InputError where its config is wrong."""
-        from unet_lightning.config.check import resolve  # with torch, which a composed sweep can wait for
+        from unet_lightning.config.check import (  # with torch, which a composed sweep can wait for
+            resolve,
+            resolve_plain,
+        )
+        from unet_lightning.plan.apply import planned_overrides
 
         name = folder_name([override for override in overrides if override.partition("=")[0] in self.swept])
         places = [f"hydra.sweep.dir={quote(self.folder)}", f"hydra.sweep.subdir={quote(name)}"]
-        plain = resolve(self.loader.load_sweep_config(self.common, list(overrides)))
-        return Trial((*overrides, *places), self.folder / name, config_hash(plain), plain)
+        config = self.loader.load_sweep_config(self.common, list(overrides))
+        planned = planned_overrides(resolve_plain(config), overrides, self.folder / name)
+        plain = resolve(self.loader.load_sweep_config(self.common, [*planned, *overrides]) if planned else config)
+        return Trial((*overrides, *places), self.folder / name, config_hash(plain), plain, tuple(planned))
 
     def launch(self, trials: list[Trial]) -> None:
         """Run trials by Hydra's launcher until each has ended; InputError if not even one could be started."""
@@ -115,7 +121,7 @@ class Search(Sweeper, ABC):
             with suppress(InputError), hold(trial.folder):  # one that another process runs keeps its status
                 trial.write("waiting")
         try:
-            for job in self.engine.launch([trial.overrides for trial in trials], initial_job_idx=0):
+            for job in self.engine.launch([(*trial.planned, *trial.overrides) for trial in trials], initial_job_idx=0):
                 _ = job.return_value  # raises the error that kept a trial from starting
         except Exception as error:
             wait_for_queue(self.folder)

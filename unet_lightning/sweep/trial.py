@@ -26,12 +26,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Trial:
-    """The overrides of one combination, the folder named by them, the hash and the values of the resolved config."""
+    """The overrides of one combination, the folder named by them, the hash and the values of the resolved config.
+
+    planned: overrides of the trial's plan, beneath its own.
+    """
 
     overrides: tuple[str, ...]
     folder: Path
     config_hash: str
     config: Mapping[str, Any]
+    planned: tuple[str, ...] = ()
 
     @property
     def results(self) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import nn
 
 from unet_lightning.callback.resume import Resume
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.plain import config_hash
 from unet_lightning.error import InputError
-from unet_lightning.model.geometry import Geometry
+from unet_lightning.model.unet import UNet
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.data_module import DataModule
 from unet_lightning.prediction.checkpoint import FORMAT
@@ -53,13 +52,13 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     network = instantiate(config["model"], in_channels=data.statistics.channels, classes=len(data.dataset.classes))
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
-    identity = identify(config, data, network.geometry, precision)
+    identity = identify(config, data, network.geometry.to_dict(), precision)
     check_identity(identity)  # or no verb could read its checkpoints
     task = build_task(config, network, identity)
     return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
 
 
-def build_task(config: Mapping[str, Any], network: nn.Module, identity: dict[str, Any]) -> SegmentationTask:
+def build_task(config: Mapping[str, Any], network: UNet, identity: dict[str, Any]) -> SegmentationTask:
     """The network with its loss, its optimizer, and the way it predicts."""
     objective = Objective(*(instantiate(config[key]) for key in ("loss", "optimizer", "schedule")))
     parts = (instantiate(config[key]) for key in ("tta", "postprocess"))
@@ -67,7 +66,7 @@ def build_task(config: Mapping[str, Any], network: nn.Module, identity: dict[str
     task = SegmentationTask(network, objective, inference, identity)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config["compile"]:
-        task.training_forward = torch.compile(network.forward)
+        task.training_forward = torch.compile(network.logits_by_level)
     try:
         objective.optimizer(task.parameters())
     except ValueError as error:  # a range that only the optimizer knows
@@ -75,7 +74,7 @@ def build_task(config: Mapping[str, Any], network: nn.Module, identity: dict[str
     return task
 
 
-def identify(config: Mapping[str, Any], data: DataModule, geometry: Geometry, precision: str) -> dict[str, Any]:
+def identify(config: Mapping[str, Any], data: DataModule, geometry: dict[str, Any], precision: str) -> dict[str, Any]:
     """A checkpoint's description of itself, as dictionaries, lists, numbers and text."""
     return {
         "format": FORMAT,
@@ -85,7 +84,7 @@ def identify(config: Mapping[str, Any], data: DataModule, geometry: Geometry, pr
         "classes": list(data.dataset.classes),
         "colors": [list(color) for color in data.dataset.colors],
         "background": data.dataset.background,
-        "geometry": geometry.to_dict(),
+        "geometry": geometry,
         "split_hash": split_hash(data.dataset.records),
         "precision": precision,
         "versions": versions(),

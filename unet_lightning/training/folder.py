@@ -57,7 +57,7 @@ def prepare_folder(folder: Path, plain: Mapping[str, Any]) -> RunStart:
 
 def remove_unbegun(folder: Path) -> None:
     """A run that was refused before it began leaves no folder; whatever holds anything else stays."""
-    written = [folder / "train.log", folder / CONFIG]
+    written = [folder / "train.log", folder / CONFIG, folder / "plan.yaml", folder / "plan.md"]
     if set(folder.rglob("*")) - {*written, folder / CONFIG.parent}:
         return
     for path in written:

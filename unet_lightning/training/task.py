@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unet_lightning.error import InputError
+from unet_lightning.loss.deep_supervision import supervise
 from unet_lightning.metric.overlap import Overlaps, drop_ignored, overlaps
 from unet_lightning.metric.semantic import confusion_matrix, summary
+from unet_lightning.model.unet import UNet
 from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
@@ -58,14 +60,12 @@ class SegmentationTask(L.LightningModule):
     identity: plain containers that a checkpoint carries (config, statistics, classes, …).
     """
 
-    def __init__(
-        self, network: nn.Module, objective: Objective, inference: Inference, identity: dict[str, Any]
-    ) -> None:
+    def __init__(self, network: UNet, objective: Objective, inference: Inference, identity: dict[str, Any]) -> None:
         super().__init__()
         self.network, self.loss = network, objective.loss
         self.objective, self.inference, self.identity = objective, inference, identity
         self.matrices: dict[int, Tensor] = {}  # (K, K) of each image scored here, by position in its split
-        self.training_forward: Callable[[Tensor], Tensor] = network.forward  # or its compiled twin
+        self.training_forward: Callable[[Tensor], list[Tensor]] = network.logits_by_level  # or its compiled twin
         self.losses: dict[int, float] = {}  # by position in the validation split
         self.histograms: dict[str, Tensor] = {}
         self.objects: dict[int, Overlaps] = {}  # by position in the test split
@@ -77,12 +77,13 @@ class SegmentationTask(L.LightningModule):
         torch.manual_seed(int(key.generator("dropout").integers(2**62)) + this_process().rank)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """The loss of a batch of crops."""
-        logits = self.training_forward(batch["image"])
-        if logits.shape[-2:] != batch["mask"].shape[-2:]:
-            seen = f"{tuple(logits.shape[-2:])} logits for a mask of {tuple(batch['mask'].shape[-2:])}"
+        """The loss of a batch of crops, over all outputs of the network."""
+        outputs = self.training_forward(batch["image"])
+        sides, labelled = tuple(outputs[0].shape[2:]), tuple(batch["mask"].shape[1:])
+        if sides != labelled:
+            seen = f"{sides} logits for a mask of {labelled}"
             raise RuntimeError(f"{seen}: the network's geometry and the pipeline's margin disagree")
-        loss: Tensor = self.loss(logits, batch["mask"], batch["weight"])
+        loss = supervise(self.loss, outputs, batch["mask"], batch["weight"])
         self.log("train/loss", loss, prog_bar=True)
         return loss
 

@@ -1,1 +1,1 @@
-"""Up-sampling: modules that double the sides of a feature map, built from (in, out channels)."""
+"""Up-sampling: modules that enlarge a feature map, built from (in, out channels, factor per axis)."""

@@ -1,0 +1,109 @@
+"""A plan lies beneath what was typed, is made once, and is kept as a preset."""
+
+from typing import ClassVar
+
+import pytest
+import yaml
+
+from tests.small import TRIAL, config
+from unet_lightning.config.compose import compose
+from unet_lightning.config.groups import groups
+from unet_lightning.error import InputError
+from unet_lightning.plan import apply
+from unet_lightning.plan.apply import PAGE, PRESET, beneath, planned_overrides
+from unet_lightning.plan.base import Choice, Decision, Plan
+from unet_lightning.plan.page import override_text, preset
+
+CHOICES = (
+    Choice("loss", "dice", "for a test"),
+    Choice("loss.smooth", 2.0, "for a test"),
+    Choice("model.depth", 1, "for a test"),
+    Choice("data.crop", 24, "measured"),
+    Choice("data.classes", ["a b", "c"], "a list"),
+    Choice("tags", [], "nothing"),
+    Choice("run", None, "null"),
+)
+
+
+class Fixed(Plan):
+    """Always the same choices; counts how often it is asked."""
+
+    asked: ClassVar = []
+
+    def decide(self, plain):
+        self.asked.append(plain["data"]["fold"])
+        return Decision(CHOICES, ("## A note\n",))
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """A config whose plan is `Fixed`."""
+    monkeypatch.setattr(apply, "findings", lambda node, key: [])
+    monkeypatch.setattr(apply, "instantiate", lambda node: Fixed())
+    apply._decide.cache_clear()
+    Fixed.asked.clear()
+    return config(*TRIAL) | {"plan": {"_target_": "mine.Fixed"}}
+
+
+def keys(choices):
+    return [choice.key for choice in choices]
+
+
+def test_what_was_typed_wins_and_the_keys_of_a_part_that_was_typed_go_with_it():
+    assert beneath(CHOICES, []) == list(CHOICES) == beneath(CHOICES, ["data=folder"])
+    assert keys(beneath(CHOICES, ["loss=ce", "data.crop=32"])) == ["model.depth", "data.classes", "tags", "run"]
+    assert "loss" in keys(beneath(CHOICES, ["loss.smooth=1"]))
+    assert "loss.smooth" not in keys(beneath(CHOICES, ["loss.smooth=1"]))
+    assert "model.depth" not in keys(beneath(CHOICES, ["model=paper,unet"]))
+
+
+def test_the_overrides_of_a_plan_compose():
+    composed = compose([override_text(one.key, one.value) for one in CHOICES])
+    assert composed.loss.smooth == 2
+    assert list(composed.data.classes) == ["a b", "c"]
+    assert composed.run is None
+
+
+def test_a_plan_is_made_once_for_all_folds_and_kept_by_each_run(plain, tmp_path):
+    def of_fold(fold):
+        data = plain["data"] | {"fold": fold}
+        return planned_overrides(plain | {"data": data}, ["data.crop=32"], tmp_path / str(fold))
+
+    first = of_fold(0)
+    assert "loss=dice" in first
+    assert not any(line.startswith("data.crop") for line in first)
+    assert of_fold(1) == first
+    assert Fixed.asked == [0]
+    apply._decide.cache_clear()
+    assert of_fold(1) == first
+    assert Fixed.asked == [0]  # read from its folder
+    page = (tmp_path / "0" / PAGE).read_text()
+    assert "| `data.crop=24` | replaced by what was typed; the plan's reason: measured |" in page
+    assert "## A note" in page
+
+
+def test_plan_yaml_is_a_preset_and_is_read_back(plain, tmp_path):
+    lines = planned_overrides(plain, [], tmp_path)
+    assert (tmp_path / PRESET).read_text().count("override loss: dice") == 1
+    assert planned_overrides(plain, [], tmp_path) == [lines[0], *lines[1:]]
+
+
+@pytest.mark.parametrize("content", ["[", "a: 1", "defaults: 3", "defaults: [train, [1]]"])
+def test_a_plan_that_is_none_is_named(plain, tmp_path, content):
+    (tmp_path / PRESET).write_text(content)
+    with pytest.raises(InputError, match=r"plan\.yaml: not the plan of a run"):
+        planned_overrides(plain, [], tmp_path)
+
+
+def test_without_a_plan_nothing_is_written(tmp_path):
+    assert planned_overrides(config(*TRIAL), [], tmp_path) == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_preset_holds_parts_as_defaults():
+    found = preset([("loss", "dice"), ("loss.smooth", 2.0), ("data.crop", [24, 32])], groups())
+    assert yaml.safe_load(found) == {
+        "defaults": ["train", {"override loss": "dice"}, "_self_"],
+        "loss": {"smooth": 2.0},
+        "data": {"crop": [24, 32]},
+    }
