@@ -68,7 +68,8 @@ def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="non
     record = Record("a", "a")
     dataset = DataSet((record,), ("background", "cell"), lambda _: sample)
     store = Store(dataset, transforms.normalize, cache_gb=1)
-    return CropDataset([record], store, transforms, CropSizes(side, margin, ridge), foreground, seed=0)
+    sizes = CropSizes((side, side) if isinstance(side, int) else side, margin, ridge)
+    return CropDataset([record], store, transforms, sizes, foreground, seed=0)
 
 
 def located(height, width):
@@ -95,6 +96,27 @@ def test_an_image_smaller_than_the_crop_is_mirrored_there_and_weighs_nothing():
     assert weight.sum() == 120
     assert torch.equal(weight[3:13, 2:14], torch.ones(10, 12))
     assert (item["image"][0] * 255).round().int()[:, 5].tolist() == [3, 2, 1, *range(10), 8, 7, 6]
+
+
+@pytest.mark.parametrize("augment", ["none", "rotate", "strong"])
+@pytest.mark.parametrize("weight", ["none", "border"])
+def test_oblong_crops_with_everything_around_them(augment, weight):
+    sample = cells(60, 90, (5, 5, 40, 40), (30, 50, 58, 85))
+    item = crops(sample, (24, 40), margin=4, augment=augment, weight=weight, ridge=1)[0, 3, 0]
+    assert item["image"].shape == (1, 32, 48)
+    assert item["mask"].shape == item["weight"].shape == (24, 40)
+
+
+def test_oblong_crops_lie_evenly_wherever_they_fit():
+    places = {tuple((crops(located(8, 9), (6, 4))[0, draw, 0]["image"][:, 0, 0] * 255).int()) for draw in range(300)}
+    assert {tuple(map(int, place)) for place in places} == {(y, x) for y in range(3) for x in range(6)}
+
+
+def test_a_network_takes_oblong_crops_rounded_up_to_its_sizes():
+    data = synthetic("data.num_workers=0", "data.crop=[30,17]")
+    data.fit_geometry(build_unet().geometry)
+    assert data.crop == (32, 20)
+    assert next(iter(data.train_dataloader()))["mask"].shape == (2, 32, 20)
 
 
 def test_rotation_keeps_image_and_mask_together():
@@ -165,8 +187,7 @@ def test_normalisation_uses_the_whole_image_not_the_crop():
 def test_the_pipelines_margin_is_the_networks():
     network = build_unet(convolution="valid")
     data = synthetic("data.num_workers=0")
-    data.margin = network.geometry.margin
-    data.crop = network.geometry.output_size(network.geometry.input_size(32))
+    data.fit_geometry(network.geometry)
     batch = next(iter(data.train_dataloader()))
     assert network(batch["image"]).shape[-2:] == batch["mask"].shape[-2:]
 

@@ -7,8 +7,8 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from unet_lightning.config.schema import Loading, Sampling
-from unet_lightning.error import InputError
+from unet_lightning.config.schema import Loading, Sampling, sides_of
+from unet_lightning.error import InputError, shown
 from unet_lightning.model.geometry import Geometry
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 class DataModule(L.LightningDataModule):
     """Loaders of training crops and of whole validation and test images.
 
-    crop, margin: side of the crops and margin around them in pixels; `fit_geometry` adapts both to the network.
+    crop, margin: height and width of the crops and margin around them in pixels; `fit_geometry` adapts both to the
+    network.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class DataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.dataset, self.transforms, self.sampling, self.seed = dataset, transforms, sampling, seed
-        self.crop, self.margin = sampling.crop, 0
+        self.crop, self.margin = sides_of(sampling.crop), 0
         self.options: dict[str, Any] = {
             "num_workers": loading.num_workers,
             "persistent_workers": loading.num_workers > 0,
@@ -50,11 +51,13 @@ class DataModule(L.LightningDataModule):
     def fit_geometry(self, geometry: Geometry) -> None:
         """Take the network's margin, and round the crop up to an output size of the network."""
         self.margin = geometry.margin
-        fitted = geometry.output_size(geometry.input_size(self.crop))
-        assert fitted is not None
-        if fitted != self.crop:
-            log.info(f"crop      {fitted}, the smallest output of this network that covers data.crop={self.crop}")
-        self.crop = fitted
+        height, width = (geometry.output_size(geometry.input_size(side)) for side in self.crop)
+        assert height is not None
+        assert width is not None
+        if (height, width) != self.crop:
+            asked = shown(self.sampling.crop)
+            log.info(f"crop      {height}x{width}, the smallest output of this network that covers data.crop={asked}")
+        self.crop = height, width
 
     def state_dict(self) -> dict[str, int]:
         """The position in the epoch; Lightning saves it in checkpoints."""
