@@ -1,5 +1,4 @@
 import hashlib
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
-from unet_lightning.pipeline.sampler import EpochSampler
+from unet_lightning.pipeline.foreground import Foreground
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -56,12 +55,6 @@ def test_shapes_types_and_margin(augment):
     )
 
 
-def test_an_epoch_draws_every_image_equally_often():
-    draws = list(EpochSampler(records=5, repeats=3, seed=0))
-    assert Counter(position for _, _, position in draws) == dict.fromkeys(range(5), 3)
-    assert [draw for _, draw, _ in draws] == list(range(15))
-
-
 def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="none", weight="none", ridge=0):
     plain = config(f"augment={augment}", f"normalize={normalize}", f"weight={weight}")
     transforms = Transforms(*(instantiate(plain[key]) for key in ("normalize", "augment", "weight")))
@@ -69,7 +62,7 @@ def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="non
     dataset = DataSet((record,), ("background", "cell"), lambda _: sample)
     store = Store(dataset, transforms.normalize, cache_gb=1)
     sizes = CropSizes((side, side) if isinstance(side, int) else side, margin, ridge)
-    return CropDataset([record], store, transforms, sizes, foreground, seed=0)
+    return CropDataset([record], store, transforms, sizes, Foreground(foreground), seed=0)
 
 
 def located(height, width):

@@ -57,12 +57,13 @@ def _mismatch(hint: Any, value: Any) -> str:
     try:
         adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        message = _nearest(error)["msg"]
+        message = _nearest(error)
         return message[0].lower() + message[1:]
     return ""
 
 
-def _nearest(error: ValidationError) -> Any:
-    """Of the errors of all types a value may have, the first of one that it nearly has; else the first."""
+def _nearest(error: ValidationError) -> str:
+    """Of the complaints of all types a value may have, the first of one that it nearly has; else the first."""
     found = error.errors()
-    return next((one for one in found if not one["type"].endswith(("_type", "none_required"))), found[0])
+    nearly = (one for one in found if not one["type"].endswith(("_type", "none_required")))
+    return next(nearly, found[0])["msg"]

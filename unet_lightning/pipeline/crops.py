@@ -14,6 +14,7 @@ from unet_lightning.augment.warp import Region
 from unet_lightning.normalize.base import Normalize, normalize_image
 from unet_lightning.pipeline.cache.entry import Entry
 from unet_lightning.pipeline.cache.store import Store
+from unet_lightning.pipeline.foreground import Foreground
 from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.pipeline.ridge import cut_ridge
 from unet_lightning.pipeline.sampler import Draw
@@ -42,8 +43,8 @@ class CropSizes:
 class CropDataset(Dataset[dict[str, Any]]):
     """Augmented training crops; seed, epoch and number alone decide each, whichever process computes it.
 
-    An item holds image (C, h + 2 margin, w + 2 margin) float32, mask (h, w) int64 and weight (h, w) float32, 0 where the
-    label is ignored or lies beyond the image. foreground: share of crops placed on an object.
+    An item holds image (C, h + 2 margin, w + 2 margin) float32, mask (h, w) int64 and weight (h, w) float32, 0 where
+    the label is ignored or lies beyond the image. foreground: which crops are placed on an object.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         store: Store,
         transforms: Transforms,
         sizes: CropSizes,
-        foreground: float,
+        foreground: Foreground,
         seed: int,
     ) -> None:
         self.records, self.store, self.seed = list(records), store, seed
@@ -67,7 +68,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         epoch, number, position = (0, draw, draw) if isinstance(draw, int) else draw
         record, sizes = self.records[position], self.sizes
         entry, key = self.store.entry(record), SampleKey(self.seed, epoch, number)
-        region = Region(*self._place(entry, key.generator("place")), *sizes.sides).grown(sizes.margin)
+        region = Region(*self._place(entry, key), *sizes.sides).grown(sizes.margin)
         rim = max(sizes.margin, self.weight.reach)
         labels: list[NDArray[Any]] = [entry.mask, entry.valid.view(np.uint8)]
         if entry.instances is not None or self.weight.needs_objects:
@@ -83,12 +84,13 @@ class CropDataset(Dataset[dict[str, Any]]):
             "id": record.id,
         }
 
-    def _place(self, entry: Entry, random: np.random.Generator) -> tuple[int, int]:
-        """Top left corner of a crop: at random, or for the share `foreground` around a pixel of a random class."""
+    def _place(self, entry: Entry, key: SampleKey) -> tuple[int, int]:
+        """Top left corner of a crop: at random, or where `foreground` says so around a pixel of a random class."""
+        random = key.generator("place")
         shape, sides = entry.mask.shape, self.sizes.sides
         room = [max(0, size - side) for size, side in zip(shape, sides, strict=True)]
         corner = [int(random.integers(r + 1)) for r in room]
-        if random.uniform() < self.foreground:
+        if self.foreground.applies(key.number, random):
             classes = entry.foreground
             if classes:
                 pixels = classes[random.integers(len(classes))]

@@ -12,6 +12,7 @@ from unet_lightning.error import InputError, shown
 from unet_lightning.model.geometry import Geometry
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
+from unet_lightning.pipeline.foreground import Foreground
 from unet_lightning.pipeline.images import ImageDataset
 from unet_lightning.pipeline.inspect import inspect
 from unet_lightning.pipeline.sampler import EpochSampler, ResumableLoader, UnpaddedDistributedSampler
@@ -70,15 +71,19 @@ class DataModule(L.LightningDataModule):
     def train_dataloader(self) -> Loader:
         """This process's share of the batches of crops; data.batch_size counts the crops of all processes."""
         records, options, process = self.dataset.split("train"), self.sampling, this_process()
-        sizes = CropSizes(self.crop, self.margin, options.ridge)
-        crops = CropDataset(records, self.store, self.transforms, sizes, options.foreground, self.seed)
-        sampler = EpochSampler(len(records), options.crops_per_image, self.seed, options.batch_size, process)
+        sampler = EpochSampler(
+            len(records), options.crops_per_image, self.seed, options.batch_size, process, options.steps
+        )
         if options.batch_size % process.count or sampler.used % process.count:
             raise InputError(
                 f"data.batch_size={options.batch_size} and {sampler.used} crops an epoch can't be shared by "
                 f"{process.count} processes; set data.batch_size to a multiple of {process.count} that is not above "
                 "the crops an epoch"
             )
+        sizes = CropSizes(self.crop, self.margin, options.ridge)
+        batch = min(options.batch_size, sampler.used) if options.foreground_by == "batch" else None
+        foreground = Foreground(options.foreground, batch)
+        crops = CropDataset(records, self.store, self.transforms, sizes, foreground, self.seed)
         size = options.batch_size // process.count
         self.train_loader = ResumableLoader(crops, sampler=sampler, batch_size=size, **self.options)
         if self.resume_position:
