@@ -35,7 +35,7 @@ def epoch_hashes(workers, augment):
     return hashes
 
 
-@pytest.mark.parametrize("augment", ["none", "flip", "rotate"])
+@pytest.mark.parametrize("augment", ["none", "rotate", "nnunet"])
 def test_the_samples_are_the_same_for_any_number_of_workers_and_differ_between_epochs(augment):
     alone = epoch_hashes(0, augment)
     assert alone[0] != alone[1]
@@ -110,6 +110,32 @@ def test_a_network_takes_oblong_crops_rounded_up_to_its_sizes():
     data.fit_geometry(build_unet().geometry)
     assert data.crop == (32, 20)
     assert next(iter(data.train_dataloader()))["mask"].shape == (2, 32, 20)
+
+
+def test_beyond_the_image_a_normalised_crop_is_zero_where_it_is_asked_for():
+    plain = config("augment=none", "augment.border=zero")
+    dataset = crops(located(10, 12), side=(16, 20), margin=2, normalize="image")
+    mirrored = dataset[0, 0, 0]
+    dataset.augment = instantiate(plain["augment"])
+    item = dataset[0, 0, 0]
+    expected = torch.zeros(2, 20, 24)
+    expected[:, 5:15, 6:18] = mirrored["image"][:, 5:15, 6:18]
+    assert torch.equal(item["image"], expected)
+    assert torch.equal(item["weight"], mirrored["weight"])
+    assert item["weight"].sum() == 120
+
+
+def test_what_a_rotated_crop_reads_beyond_the_image_is_zero_and_weighs_nothing():
+    plain = config("augment=nnunet", "augment.warp.rotation_probability=1")
+    plain["augment"]["intensity"] = {}
+    dataset = crops(cells(40, 40, (0, 0, 40, 40)), side=40)  # one value, which normalises to 100 / 255
+    dataset.augment = instantiate(plain["augment"])
+    shares = []
+    for draw in range(20):
+        item = dataset[0, draw, 0]
+        assert torch.equal(item["image"][0] == 0, item["weight"] == 0)
+        shares.append((item["weight"] == 0).float().mean().item())
+    assert 0.05 < np.mean(shares) < 0.5
 
 
 def test_rotation_keeps_image_and_mask_together():
@@ -263,7 +289,7 @@ def test_under_sampling_draws_anew_each_time_and_alike_for_the_same_draw():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [1, 3, 6])
-@pytest.mark.parametrize("augment", ["elastic", "paper", "strong"])
+@pytest.mark.parametrize("augment", ["elastic", "paper", "strong", "nnunet"])
 def test_every_augmentation_takes_every_kind_of_image(dtype, channels, augment):
     image = np.random.default_rng(0).integers(0, 250, (50, 40, channels)).astype(dtype)
     mask = (image[..., 0] > 128).astype(np.uint8)

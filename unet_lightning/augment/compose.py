@@ -1,22 +1,27 @@
-"""Augmentation: first the package's own warp, then transforms of albumentations; both are seeded for each sample."""
+"""Augmentation: the package's own warp, transforms of albumentations, and changes of normalised values.
+
+All are seeded for each sample.
+"""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from unet_lightning.augment.warp import Region, Warp, lies_inside, sample_at
+from unet_lightning.augment.intensity import Intensity
+from unet_lightning.augment.warp import Coordinates, Region, lies_inside, sample_at
 from unet_lightning.tiling import inside, window
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
 
 Arrays = list[NDArray[Any]]
-Randomness = Callable[[str], np.random.Generator]  # "warp", "spatial" or "photometric" to a generator for this step
+Randomness = Callable[[str], np.random.Generator]  # "warp", "spatial", … to a generator for this step
+CoordinateMap = Callable[[Region, int, np.random.Generator], Coordinates]
 
 
 class Augment:
@@ -26,16 +31,21 @@ class Augment:
     spatial: spatial transforms of albumentations by name, in their order. context: how far these read beyond the crop
     on each side, as a share of its longer side (rotation of a square by any angle: (sqrt(2) - 1) / 2 = 0.2072).
     photometric: transforms of albumentations that change the image only, whose values are scaled to [0, 1] for them.
+    border: whether a normalised image is its `mirror` image beyond its edge, or `zero`; labels weigh nothing there.
+    intensity: changes of normalised values by name, in their order.
     """
 
     def __init__(
         self,
-        warp: Warp | None,
+        warp: CoordinateMap | None,
         spatial: Mapping[str, Any],
         context: Annotated[float, Ge(0)],
         photometric: Mapping[str, Any],
+        border: Literal["mirror", "zero"],
+        intensity: Mapping[str, Intensity],
     ) -> None:
-        self.warp, self.context = warp, context
+        self.warp, self.context, self.border = warp, context, border
+        self.intensity = list(intensity.values())
         self.spatial_transforms = compose(spatial) if spatial else None
         self.photometric_transforms = compose(photometric) if photometric else None
 
@@ -67,6 +77,20 @@ class Augment:
         seed(self.photometric_transforms, random("photometric"))
         changed: NDArray[Any] = self.photometric_transforms(image=unit)["image"] * scale + np.float32(low)
         return changed
+
+    def on_normalized(
+        self, image: NDArray[np.float32], inside: NDArray[np.uint8], random: Randomness
+    ) -> NDArray[np.float32]:
+        """Set a normalised image (C, h, w) to 0 beyond its edge if `border` says so, and change its values.
+
+        inside: (h, w), 1 inside the image and 0 beyond.
+        """
+        if self.border == "zero":
+            image = image * inside
+        if self.intensity:
+            for part, own in zip(self.intensity, random("intensity").spawn(len(self.intensity)), strict=True):
+                image = part(image, own)
+        return image
 
     def _read(
         self, image: NDArray[Any], labels: Sequence[NDArray[Any]], region: Region, rim: int, random: Randomness

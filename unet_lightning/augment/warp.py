@@ -1,6 +1,6 @@
 """Rotation, scaling, mirroring and elastic deformation as one map of coordinates, so that an image is resampled once.
 
-Coordinates inside the image read its pixels, coordinates beyond its edge its mirror image; no constant is filled in.
+Coordinates inside the image read its pixels, coordinates beyond its edge its mirror image.
 """
 
 from collections.abc import Sequence
@@ -63,10 +63,10 @@ class Warp:
         scale = np.exp(random.uniform(*np.log(self.scale))) if applied else 1.0
         shape = (2, self.grid, self.grid)
         offsets = random.normal(0, self.elastic, shape) * applied if self.elastic else None
-        return coordinates(region, rim, _matrix(angle, scale, flips), offsets)
+        return coordinates(region, rim, matrix(angle, scale, flips), offsets)
 
 
-def _matrix(angle: float, scale: float, flips: NDArray[Any]) -> NDArray[np.float64]:
+def matrix(angle: float, scale: float, flips: NDArray[Any]) -> NDArray[np.float64]:
     """(2, 2): an offset from the crop's centre, in rows and columns, to the offset where it is read."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, sine], [-sine, cosine]]) * np.where(flips, -1.0, 1.0) / scale

@@ -19,9 +19,13 @@ NOT_HASHED = (  # keys that don't influence the results: a run may be resumed wi
     *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir", "data.changed"),
 )
 
-NEUTRAL = {  # keys that came later, each with the value that does what was done before: it counts as no key
+NEUTRAL: dict[
+    str, Any
+] = {  # keys that came later, each with the value that does what was done before: it counts as no key
     "data.steps": None,
     "data.foreground_by": "crop",
+    "augment.border": "mirror",
+    "augment.intensity": {},
 }
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 

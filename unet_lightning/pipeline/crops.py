@@ -75,10 +75,12 @@ class CropDataset(Dataset[dict[str, Any]]):
             labels.append(self.store.objects(record))
         image, labels = self.augment(entry.image, labels, region, rim - sizes.margin, key.generator)
         mask, weight = self._target([crop_rim(label, rim - self.weight.reach) for label in labels], key)
-        image = crop_rim(image, rim - sizes.margin)  # (h + 2 margin, w + 2 margin, C)
+        image, inside = (crop_rim(part, rim - sizes.margin) for part in (image, labels[-1]))  # (h + 2 margin, …)
         image = self.augment.photometric(image, (entry.value_range[0], entry.value_range[1]), key.generator)
+        normalized = normalize_image(image, *self.store.affine(record)).numpy()  # (C, h + 2 margin, w + 2 margin)
+        normalized = self.augment.on_normalized(normalized, inside, key.generator)
         return {
-            "image": normalize_image(image, *self.store.affine(record)),
+            "image": torch.from_numpy(np.ascontiguousarray(normalized)),
             "mask": torch.from_numpy(mask.astype(np.int64)),
             "weight": torch.from_numpy(weight),
             "id": record.id,
