@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.augment.warp import Square
+from unet_lightning.augment.warp import Region
 from unet_lightning.config.check import resolve
 from unet_lightning.config.compose import compose
 from unet_lightning.config.instantiate import instantiate
@@ -121,7 +121,7 @@ def draw_samples() -> NDArray[np.uint8]:
         row = {}
         for number in range(5):
             random = SampleKey(seed=0, epoch=0, number=number).generator
-            image, labels = augment(sample.image, [sample.instances], Square(100, 100, SIDE), 0, random)
+            image, labels = augment(sample.image, [sample.instances], Region(100, 100, SIDE, SIDE), 0, random)
             picture = displayable(augment.photometric(image, limits, random), limits)
             row[f"{name} {number + 1}"] = outlines_over(colored(picture, labels[0], 0.25), labels[0])
         rows.append(row)

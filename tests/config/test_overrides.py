@@ -47,6 +47,8 @@ def test_what_cannot_be_composed_is_refused_with_the_nearest_right_word(override
         ("tile=0", "tile=0"),
         ("seed=-1", "seed=-1"),
         ("data.crop=32.0", "valid integer"),
+        ("data.crop=[32]", "at least 2 items"),
+        ("data.crop=[32,0]", "greater than or equal to 1"),
         ("data.batch_size=true", "valid integer"),
         ("data=synthetic data.noise=-1", "data.noise=-1"),
         ("data=folder", "data.root is missing"),

@@ -1,5 +1,4 @@
 import hashlib
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
-from unet_lightning.pipeline.sampler import EpochSampler
+from unet_lightning.pipeline.foreground import Foreground
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -36,7 +35,7 @@ def epoch_hashes(workers, augment):
     return hashes
 
 
-@pytest.mark.parametrize("augment", ["none", "flip", "rotate"])
+@pytest.mark.parametrize("augment", ["none", "rotate", "nnunet"])
 def test_the_samples_are_the_same_for_any_number_of_workers_and_differ_between_epochs(augment):
     alone = epoch_hashes(0, augment)
     assert alone[0] != alone[1]
@@ -56,19 +55,14 @@ def test_shapes_types_and_margin(augment):
     )
 
 
-def test_an_epoch_draws_every_image_equally_often():
-    draws = list(EpochSampler(records=5, repeats=3, seed=0))
-    assert Counter(position for _, _, position in draws) == dict.fromkeys(range(5), 3)
-    assert [draw for _, draw, _ in draws] == list(range(15))
-
-
 def crops(sample, side, margin=0, augment="none", foreground=0.0, normalize="none", weight="none", ridge=0):
     plain = config(f"augment={augment}", f"normalize={normalize}", f"weight={weight}")
     transforms = Transforms(*(instantiate(plain[key]) for key in ("normalize", "augment", "weight")))
     record = Record("a", "a")
     dataset = DataSet((record,), ("background", "cell"), lambda _: sample)
     store = Store(dataset, transforms.normalize, cache_gb=1)
-    return CropDataset([record], store, transforms, CropSizes(side, margin, ridge), foreground, seed=0)
+    sizes = CropSizes((side, side) if isinstance(side, int) else side, margin, ridge)
+    return CropDataset([record], store, transforms, sizes, Foreground(foreground), seed=0)
 
 
 def located(height, width):
@@ -95,6 +89,53 @@ def test_an_image_smaller_than_the_crop_is_mirrored_there_and_weighs_nothing():
     assert weight.sum() == 120
     assert torch.equal(weight[3:13, 2:14], torch.ones(10, 12))
     assert (item["image"][0] * 255).round().int()[:, 5].tolist() == [3, 2, 1, *range(10), 8, 7, 6]
+
+
+@pytest.mark.parametrize("augment", ["none", "rotate", "strong"])
+@pytest.mark.parametrize("weight", ["none", "border"])
+def test_oblong_crops_with_everything_around_them(augment, weight):
+    sample = cells(60, 90, (5, 5, 40, 40), (30, 50, 58, 85))
+    item = crops(sample, (24, 40), margin=4, augment=augment, weight=weight, ridge=1)[0, 3, 0]
+    assert item["image"].shape == (1, 32, 48)
+    assert item["mask"].shape == item["weight"].shape == (24, 40)
+
+
+def test_oblong_crops_lie_evenly_wherever_they_fit():
+    places = {tuple((crops(located(8, 9), (6, 4))[0, draw, 0]["image"][:, 0, 0] * 255).int()) for draw in range(300)}
+    assert {tuple(map(int, place)) for place in places} == {(y, x) for y in range(3) for x in range(6)}
+
+
+def test_a_network_takes_oblong_crops_rounded_up_to_its_sizes():
+    data = synthetic("data.num_workers=0", "data.crop=[30,17]")
+    data.fit_geometry(build_unet().geometry)
+    assert data.crop == (32, 20)
+    assert next(iter(data.train_dataloader()))["mask"].shape == (2, 32, 20)
+
+
+def test_beyond_the_image_a_normalised_crop_is_zero_where_it_is_asked_for():
+    plain = config("augment=none", "augment.border=zero")
+    dataset = crops(located(10, 12), side=(16, 20), margin=2, normalize="image")
+    mirrored = dataset[0, 0, 0]
+    dataset.augment = instantiate(plain["augment"])
+    item = dataset[0, 0, 0]
+    expected = torch.zeros(2, 20, 24)
+    expected[:, 5:15, 6:18] = mirrored["image"][:, 5:15, 6:18]
+    assert torch.equal(item["image"], expected)
+    assert torch.equal(item["weight"], mirrored["weight"])
+    assert item["weight"].sum() == 120
+
+
+def test_what_a_rotated_crop_reads_beyond_the_image_is_zero_and_weighs_nothing():
+    plain = config("augment=nnunet", "augment.warp.rotation_probability=1")
+    plain["augment"]["intensity"] = {}
+    dataset = crops(cells(40, 40, (0, 0, 40, 40)), side=40)  # one value, which normalises to 100 / 255
+    dataset.augment = instantiate(plain["augment"])
+    shares = []
+    for draw in range(20):
+        item = dataset[0, draw, 0]
+        assert torch.equal(item["image"][0] == 0, item["weight"] == 0)
+        shares.append((item["weight"] == 0).float().mean().item())
+    assert 0.05 < np.mean(shares) < 0.5
 
 
 def test_rotation_keeps_image_and_mask_together():
@@ -165,8 +206,7 @@ def test_normalisation_uses_the_whole_image_not_the_crop():
 def test_the_pipelines_margin_is_the_networks():
     network = build_unet(convolution="valid")
     data = synthetic("data.num_workers=0")
-    data.margin = network.geometry.margin
-    data.crop = network.geometry.output_size(network.geometry.input_size(32))
+    data.fit_geometry(network.geometry)
     batch = next(iter(data.train_dataloader()))
     assert network(batch["image"]).shape[-2:] == batch["mask"].shape[-2:]
 
@@ -249,7 +289,7 @@ def test_under_sampling_draws_anew_each_time_and_alike_for_the_same_draw():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [1, 3, 6])
-@pytest.mark.parametrize("augment", ["elastic", "paper", "strong"])
+@pytest.mark.parametrize("augment", ["elastic", "paper", "strong", "nnunet"])
 def test_every_augmentation_takes_every_kind_of_image(dtype, channels, augment):
     image = np.random.default_rng(0).integers(0, 250, (50, 40, channels)).astype(dtype)
     mask = (image[..., 0] > 128).astype(np.uint8)

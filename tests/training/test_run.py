@@ -255,8 +255,8 @@ def test_the_paper_network_runs_with_the_default_crop():
     crop = compose([]).data.crop
     built = build(config(*SMALL, "model=paper", f"data.crop={crop}", "model.depth=4", "model.base_channels=2"))
     batch = next(iter(built.data.train_dataloader()))
-    assert batch["mask"].shape[-1] == built.data.crop >= crop
-    assert built.task.network(batch["image"]).shape[-1] == built.data.crop
+    assert batch["mask"].shape[-2:] == built.data.crop >= (crop, crop)
+    assert built.task.network(batch["image"]).shape[-2:] == built.data.crop
 
 
 def test_compiled_training_gives_the_same_checkpoint_keys(tmp_path, trained):

@@ -1,22 +1,27 @@
-"""Augmentation: first the package's own warp, then transforms of albumentations; both are seeded for each sample."""
+"""Augmentation: the package's own warp, transforms of albumentations, and changes of normalised values.
+
+All are seeded for each sample.
+"""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from unet_lightning.augment.warp import Square, Warp, lies_inside, sample_at
+from unet_lightning.augment.intensity import Intensity
+from unet_lightning.augment.warp import Coordinates, Region, lies_inside, sample_at
 from unet_lightning.tiling.window import inside, window
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
 
 Arrays = list[NDArray[Any]]
-Randomness = Callable[[str], np.random.Generator]  # "warp", "spatial" or "photometric" to a generator for this step
+Randomness = Callable[[str], np.random.Generator]  # "warp", "spatial", … to a generator for this step
+CoordinateMap = Callable[[Region, int, np.random.Generator], Coordinates]
 
 
 class Augment:
@@ -24,31 +29,38 @@ class Augment:
 
     warp: mirroring, rotation, scaling and deformation as one map of coordinates; None reads crops unchanged.
     spatial: spatial transforms of albumentations by name, in their order. context: how far these read beyond the crop
-    on each side, as a share of its side (rotation by any angle: (sqrt(2) - 1) / 2 = 0.2072). photometric: transforms
-    of albumentations that change the image only, whose values are scaled to [0, 1] for them.
+    on each side, as a share of its longer side (rotation of a square by any angle: (sqrt(2) - 1) / 2 = 0.2072).
+    photometric: transforms of albumentations that change the image only, whose values are scaled to [0, 1] for them.
+    border: whether a normalised image is its `mirror` image beyond its edge, or `zero`; labels weigh nothing there.
+    intensity: changes of normalised values by name, in their order.
     """
 
     def __init__(
         self,
-        warp: Warp | None,
+        warp: CoordinateMap | None,
         spatial: Mapping[str, Any],
         context: Annotated[float, Ge(0)],
         photometric: Mapping[str, Any],
+        border: Literal["mirror", "zero"],
+        intensity: Mapping[str, Intensity],
     ) -> None:
-        self.warp, self.context = warp, context
+        self.warp, self.context, self.border = warp, context, border
+        self.intensity = list(intensity.values())
         self.spatial_transforms = compose(spatial) if spatial else None
         self.photometric_transforms = compose(photometric) if photometric else None
 
     def __call__(
-        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], square: Square, rim: int, random: Randomness
+        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], region: Region, rim: int, random: Randomness
     ) -> tuple[NDArray[Any], Arrays]:
-        """Read a square with `rim` pixels around it from an image (H, W, C) and its labels (H, W), augmented.
+        """Read a region with `rim` pixels around it from an image (H, W, C) and its labels (H, W), augmented.
 
-        With s = side + 2 rim: image (s, s, C) and labels (s, s). Beyond the edge of the image everything is mirrored;
-        one more label is appended that is 1 inside the image and 0 beyond. random: the sample's random generators.
+        With h = height + 2 rim and w = width + 2 rim: image (h, w, C) and labels (h, w). Beyond the edge of the image
+        everything is mirrored; one more label is appended that is 1 inside the image and 0 beyond. random: the sample's
+        random generators.
         """
-        context = ceil(self.context * (square.side + 2 * rim)) if self.spatial_transforms else 0
-        image, found = self._read(image, labels, square, rim + context, random)
+        longer = max(region.height, region.width) + 2 * rim
+        context = ceil(self.context * longer) if self.spatial_transforms else 0
+        image, found = self._read(image, labels, region, rim + context, random)
         if self.spatial_transforms:
             seed(self.spatial_transforms, random("spatial"))
             result = self.spatial_transforms(image=image, masks=found)
@@ -66,16 +78,29 @@ class Augment:
         changed: NDArray[Any] = self.photometric_transforms(image=unit)["image"] * scale + np.float32(low)
         return changed
 
+    def on_normalized(
+        self, image: NDArray[np.float32], inside: NDArray[np.uint8], random: Randomness
+    ) -> NDArray[np.float32]:
+        """Set a normalised image (C, h, w) to 0 beyond its edge if `border` says so, and change its values.
+
+        inside: (h, w), 1 inside the image and 0 beyond.
+        """
+        if self.border == "zero":
+            image = image * inside
+        if self.intensity:
+            for part, own in zip(self.intensity, random("intensity").spawn(len(self.intensity)), strict=True):
+                image = part(image, own)
+        return image
+
     def _read(
-        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], square: Square, rim: int, random: Randomness
+        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], region: Region, rim: int, random: Randomness
     ) -> tuple[NDArray[Any], Arrays]:
         shape = (image.shape[0], image.shape[1])
         if self.warp is None:
-            top, left, side = square
-            box = (top - rim, left - rim, side + 2 * rim, side + 2 * rim)
+            box = region.grown(rim)
             found = [window(label, *box) for label in labels]
             return window(image, *box), [*found, inside(*box, shape).astype(np.uint8)]
-        where = self.warp(square, rim, random("warp"))
+        where = self.warp(region, rim, random("warp"))
         found = [sample_at(label, where, cv2.INTER_NEAREST) for label in labels]
         return sample_at(image, where, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
 

@@ -1,6 +1,6 @@
 """Rotation, scaling, mirroring and elastic deformation as one map of coordinates, so that an image is resampled once.
 
-Coordinates inside the image read its pixels, coordinates beyond its edge its mirror image; no constant is filled in.
+Coordinates inside the image read its pixels, coordinates beyond its edge its mirror image.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,17 @@ Coordinates = NDArray[np.float32]
 RESAMPLED = (np.uint8, np.uint16, np.int16, np.float32)  # what cv2.remap takes
 
 
-class Square(NamedTuple):
+class Region(NamedTuple):
     """Where a crop lies in its image, in pixels; it may reach beyond the image."""
 
     top: int
     left: int
-    side: int
+    height: int
+    width: int
+
+    def grown(self, rim: int) -> "Region":
+        """With `rim` pixels more on every side."""
+        return Region(self.top - rim, self.left - rim, self.height + 2 * rim, self.width + 2 * rim)
 
 
 class Warp:
@@ -50,43 +55,43 @@ class Warp:
         self.mirror, self.rotation, self.scale = mirror, rotation, tuple(scale)
         self.elastic, self.grid, self.probability = elastic, grid, probability
 
-    def __call__(self, square: Square, rim: int, random: np.random.Generator) -> Coordinates:
-        """Coordinates (2, side + 2 rim, side + 2 rim) float32 for a square and `rim` pixels around it."""
+    def __call__(self, region: Region, rim: int, random: np.random.Generator) -> Coordinates:
+        """Coordinates (2, height + 2 rim, width + 2 rim) float32 for a region and `rim` pixels around it."""
         flips = random.integers(2, size=2) if self.mirror else np.zeros(2, int)
         applied = random.uniform() < self.probability
         angle = np.deg2rad(random.uniform(-self.rotation, self.rotation)) * applied
         scale = np.exp(random.uniform(*np.log(self.scale))) if applied else 1.0
         shape = (2, self.grid, self.grid)
         offsets = random.normal(0, self.elastic, shape) * applied if self.elastic else None
-        return coordinates(square, rim, _matrix(angle, scale, flips), offsets)
+        return coordinates(region, rim, matrix(angle, scale, flips), offsets)
 
 
-def _matrix(angle: float, scale: float, flips: NDArray[Any]) -> NDArray[np.float64]:
+def matrix(angle: float, scale: float, flips: NDArray[Any]) -> NDArray[np.float64]:
     """(2, 2): an offset from the crop's centre, in rows and columns, to the offset where it is read."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, sine], [-sine, cosine]]) * np.where(flips, -1.0, 1.0) / scale
 
 
 def coordinates(
-    square: Square,
+    region: Region,
     rim: int,
     matrix: NDArray[np.float64],
     offsets: NDArray[np.float64] | None = None,
 ) -> Coordinates:
-    """(2, side + 2 rim, side + 2 rim) float32 rows and columns: a square turned about its centre, then displaced.
+    """(2, height + 2 rim, width + 2 rim) float32 rows and columns: a region turned about its centre, then displaced.
 
-    offsets: (2, n, n) displacements in pixels at the nodes of a grid whose corners are the square's corner pixels.
+    offsets: (2, n, n) displacements in pixels at the nodes of a grid whose corners are the region's corner pixels.
     """
-    top, left, side = square
-    centre = (side - 1) / 2
-    axis = np.arange(-rim, side + rim, dtype=np.float32) - np.float32(centre)
-    result = np.empty((2, len(axis), len(axis)), np.float32)
-    for k, start in enumerate((top, left)):
-        rows, columns = np.float32(matrix[k, 0]) * axis, np.float32(matrix[k, 1]) * axis + np.float32(start + centre)
+    sides = region[2:]
+    down, across = (np.arange(-rim, side + rim, dtype=np.float32) - np.float32((side - 1) / 2) for side in sides)
+    result = np.empty((2, len(down), len(across)), np.float32)
+    for k, (start, side) in enumerate(zip(region[:2], sides, strict=True)):
+        rows = np.float32(matrix[k, 0]) * down
+        columns = np.float32(matrix[k, 1]) * across + np.float32(start + (side - 1) / 2)
         np.add(rows[:, None], columns[None], out=result[k])
         if offsets is not None:
-            weights = bicubic(len(offsets[k]), side, rim)
-            result[k] += weights @ offsets[k].astype(np.float32) @ weights.T
+            vertical, horizontal = (bicubic(len(offsets[k]), length, rim) for length in sides)
+            result[k] += vertical @ offsets[k].astype(np.float32) @ horizontal.T
     return result
 
 

@@ -19,6 +19,14 @@ NOT_HASHED = (  # keys that don't influence the results: a run may be resumed wi
     *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir", "data.changed"),
 )
 
+NEUTRAL: dict[
+    str, Any
+] = {  # keys that came later, each with the value that does what was done before: it counts as no key
+    "data.steps": None,
+    "data.foreground_by": "crop",
+    "augment.border": "mirror",
+    "augment.intensity": {},
+}
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 
 
@@ -36,8 +44,13 @@ def containers(config: Any, resolve: bool = True) -> dict[str, Any]:
 
 def config_hash(plain: Mapping[str, Any]) -> str:
     """12 hex digits, a hash of all values of a resolved config that influence the results."""
-    deciding = {key: value for key, value in flat(plain).items() if key not in NOT_HASHED}
-    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(deciding(plain), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def deciding(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """All values that influence the results, by dotted names, without those that a config of before hadn't either."""
+    found = {key: value for key, value in flat(plain).items() if key not in NOT_HASHED}
+    return {key: value for key, value in found.items() if key not in NEUTRAL or value != NEUTRAL[key]}
 
 
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:

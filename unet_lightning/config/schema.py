@@ -1,10 +1,11 @@
 """The schema of conf/train.yaml: types and ranges, no values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, Len
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
@@ -56,15 +57,19 @@ class Config:
 class Sampling:
     """Which crops an epoch of training has.
 
-    crop: side of the labelled crop in pixels; the image around it is read with the network's margin.
-    crops_per_image: number of crops per training image and epoch. foreground: share of crops placed on an object.
-    ridge: pixels of background cut from each of two touching objects in the target. batch_size: crops of a step, in all
-    processes together.
+    crop: side of the labelled crop in pixels, or its height and width; the image around it is read with the network's
+    margin.
+    crops_per_image: number of crops per training image and epoch. steps: None, or batches of an epoch, whose images are
+    drawn with replacement. foreground: share of crops placed on an object. foreground_by: whether each crop is by
+    chance, or a fixed number in each batch. ridge: pixels of background cut from each of two touching objects in the
+    target. batch_size: crops of a step, in all processes together.
     """
 
-    crop: Side
+    crop: Side | Annotated[list[Side], Len(2, 2)]
     crops_per_image: Positive
+    steps: Positive | None
     foreground: Annotated[float, Ge(0), Le(1)]
+    foreground_by: Literal["crop", "batch"]
     ridge: Width
     batch_size: Annotated[int, Ge(1), Le(2**16)]
 
@@ -99,6 +104,12 @@ class Scoring:
 def register() -> None:
     """Make the schema known to Hydra under the name conf/train.yaml refers to."""
     ConfigStore.instance().store(name="schema", node=Config)
+
+
+def sides_of(crop: int | Sequence[int]) -> tuple[int, int]:
+    """(height, width) of what `data.crop` says, which for a square is one number."""
+    height, width = (crop, crop) if isinstance(crop, int) else crop
+    return height, width
 
 
 def fields_of(part: type) -> tuple[str, ...]:

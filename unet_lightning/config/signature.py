@@ -57,6 +57,13 @@ def _mismatch(hint: Any, value: Any) -> str:
     try:
         adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        message = error.errors()[0]["msg"]
+        message = _nearest(error)
         return message[0].lower() + message[1:]
     return ""
+
+
+def _nearest(error: ValidationError) -> str:
+    """Of the complaints of all types a value may have, the first of one that it nearly has; else the first."""
+    found = error.errors()
+    nearly = (one for one in found if not one["type"].endswith(("_type", "none_required")))
+    return next(nearly, found[0])["msg"]

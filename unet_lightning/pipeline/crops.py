@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from unet_lightning.augment.compose import Augment, crop_rim
-from unet_lightning.augment.warp import Square
+from unet_lightning.augment.warp import Region
 from unet_lightning.normalize.base import Normalize, normalize_image
 from unet_lightning.pipeline.cache.entry import Entry
 from unet_lightning.pipeline.cache.store import Store
+from unet_lightning.pipeline.foreground import Foreground
 from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.pipeline.ridge import cut_ridge
 from unet_lightning.pipeline.sampler import Draw
@@ -32,9 +33,9 @@ class Transforms:
 
 @dataclass(frozen=True)
 class CropSizes:
-    """Sizes in pixels: side of the labelled crop, the network's margin around it, width of the ridge in its target."""
+    """Sizes in pixels: sides of the labelled crop, the network's margin around it, width of the ridge in its target."""
 
-    side: int
+    sides: tuple[int, int]  # (height, width)
     margin: int
     ridge: int
 
@@ -42,8 +43,8 @@ class CropSizes:
 class CropDataset(Dataset[dict[str, Any]]):
     """Augmented training crops; seed, epoch and number alone decide each, whichever process computes it.
 
-    An item holds image (C, side + 2 margin, side + 2 margin) float32, mask (side, side) int64 and weight (side, side)
-    float32, 0 where the label is ignored or lies beyond the image. foreground: share of crops placed on an object.
+    An item holds image (C, h + 2 margin, w + 2 margin) float32, mask (h, w) int64 and weight (h, w) float32, 0 where
+    the label is ignored or lies beyond the image. foreground: which crops are placed on an object.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         store: Store,
         transforms: Transforms,
         sizes: CropSizes,
-        foreground: float,
+        foreground: Foreground,
         seed: int,
     ) -> None:
         self.records, self.store, self.seed = list(records), store, seed
@@ -67,39 +68,41 @@ class CropDataset(Dataset[dict[str, Any]]):
         epoch, number, position = (0, draw, draw) if isinstance(draw, int) else draw
         record, sizes = self.records[position], self.sizes
         entry, key = self.store.entry(record), SampleKey(self.seed, epoch, number)
-        top, left = self._place(entry, key.generator("place"))
+        region = Region(*self._place(entry, key), *sizes.sides).grown(sizes.margin)
         rim = max(sizes.margin, self.weight.reach)
         labels: list[NDArray[Any]] = [entry.mask, entry.valid.view(np.uint8)]
         if entry.instances is not None or self.weight.needs_objects:
             labels.append(self.store.objects(record))
-        square = Square(top - sizes.margin, left - sizes.margin, sizes.side + 2 * sizes.margin)
-        image, labels = self.augment(entry.image, labels, square, rim - sizes.margin, key.generator)
+        image, labels = self.augment(entry.image, labels, region, rim - sizes.margin, key.generator)
         mask, weight = self._target([crop_rim(label, rim - self.weight.reach) for label in labels], key)
-        image = crop_rim(image, rim - sizes.margin)  # (side + 2 margin, side + 2 margin, C)
+        image, inside = (crop_rim(part, rim - sizes.margin) for part in (image, labels[-1]))  # (h + 2 margin, …)
         image = self.augment.photometric(image, (entry.value_range[0], entry.value_range[1]), key.generator)
+        normalized = normalize_image(image, *self.store.affine(record)).numpy()  # (C, h + 2 margin, w + 2 margin)
+        normalized = self.augment.on_normalized(normalized, inside, key.generator)
         return {
-            "image": normalize_image(image, *self.store.affine(record)),
+            "image": torch.from_numpy(np.ascontiguousarray(normalized)),
             "mask": torch.from_numpy(mask.astype(np.int64)),
             "weight": torch.from_numpy(weight),
             "id": record.id,
         }
 
-    def _place(self, entry: Entry, random: np.random.Generator) -> tuple[int, int]:
-        """Top left corner of a crop: at random, or for the share `foreground` around a pixel of a random class."""
-        shape, side = entry.mask.shape, self.sizes.side
-        room = [max(0, size - side) for size in shape]
+    def _place(self, entry: Entry, key: SampleKey) -> tuple[int, int]:
+        """Top left corner of a crop: at random, or where `foreground` says so around a pixel of a random class."""
+        random = key.generator("place")
+        shape, sides = entry.mask.shape, self.sizes.sides
+        room = [max(0, size - side) for size, side in zip(shape, sides, strict=True)]
         corner = [int(random.integers(r + 1)) for r in room]
-        if random.uniform() < self.foreground:
+        if self.foreground.applies(key.number, random):
             classes = entry.foreground
             if classes:
                 pixels = classes[random.integers(len(classes))]
                 pixel = np.unravel_index(pixels[random.integers(len(pixels))], shape)
-                corner = [int(np.clip(p - side // 2, 0, r)) for p, r in zip(pixel, room, strict=True)]
-        centred = [(size - side) // 2 if size < side else c for size, c in zip(shape, corner, strict=True)]
+                corner = [int(np.clip(p - side // 2, 0, r)) for p, side, r in zip(pixel, sides, room, strict=True)]
+        centred = [(n - side) // 2 if n < side else c for n, side, c in zip(shape, sides, corner, strict=True)]
         return centred[0], centred[1]
 
     def _target(self, labels: Sequence[NDArray[Any]], key: SampleKey) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Mask and weight (side, side) from the augmented labels, which reach `weight.reach` pixels beyond the crop."""
+        """Mask and weight (h, w) from the augmented labels, which reach `weight.reach` pixels beyond the crop."""
         mask, valid, *instances, within = labels
         objects = instances[0] * within if instances else None  # without the mirrored copies beyond the image
         if objects is not None:

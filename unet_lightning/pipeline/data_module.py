@@ -7,12 +7,13 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from unet_lightning.config.schema import Loading, Sampling
-from unet_lightning.error import InputError
+from unet_lightning.config.schema import Loading, Sampling, sides_of
+from unet_lightning.error import InputError, shown
 from unet_lightning.model.geometry import Geometry
 from unet_lightning.model.strided_geometry import StridedGeometry
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
+from unet_lightning.pipeline.foreground import Foreground
 from unet_lightning.pipeline.images import ImageDataset
 from unet_lightning.pipeline.inspect import inspect
 from unet_lightning.pipeline.sampler import EpochSampler, ResumableLoader, UnpaddedDistributedSampler
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 class DataModule(L.LightningDataModule):
     """Loaders of training crops and of whole validation and test images.
 
-    crop, margin: side of the crops and margin around them in pixels; `fit_geometry` adapts both to the network.
+    crop, margin: height and width of the crops and margin around them in pixels; `fit_geometry` adapts both to the
+    network.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class DataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.dataset, self.transforms, self.sampling, self.seed = dataset, transforms, sampling, seed
-        self.crop, self.margin = sampling.crop, 0
+        self.crop, self.margin = sides_of(sampling.crop), 0
         self.options: dict[str, Any] = {
             "num_workers": loading.num_workers,
             "persistent_workers": loading.num_workers > 0,
@@ -51,11 +53,13 @@ class DataModule(L.LightningDataModule):
     def fit_geometry(self, geometry: Geometry | StridedGeometry) -> None:
         """Take the network's margin, and round the crop up to an output size of the network."""
         self.margin = geometry.margin
-        fitted = geometry.output_size(geometry.input_size(self.crop))
-        assert fitted is not None
-        if fitted != self.crop:
-            log.info(f"crop      {fitted}, the smallest output of this network that covers data.crop={self.crop}")
-        self.crop = fitted
+        height, width = (geometry.output_size(geometry.input_size(side)) for side in self.crop)
+        assert height is not None
+        assert width is not None
+        if (height, width) != self.crop:
+            asked = shown(self.sampling.crop)
+            log.info(f"crop      {height}x{width}, the smallest output of this network that covers data.crop={asked}")
+        self.crop = height, width
 
     def state_dict(self) -> dict[str, int]:
         """The position in the epoch; Lightning saves it in checkpoints."""
@@ -68,15 +72,19 @@ class DataModule(L.LightningDataModule):
     def train_dataloader(self) -> Loader:
         """This process's share of the batches of crops; data.batch_size counts the crops of all processes."""
         records, options, process = self.dataset.split("train"), self.sampling, this_process()
-        sizes = CropSizes(self.crop, self.margin, options.ridge)
-        crops = CropDataset(records, self.store, self.transforms, sizes, options.foreground, self.seed)
-        sampler = EpochSampler(len(records), options.crops_per_image, self.seed, options.batch_size, process)
+        sampler = EpochSampler(
+            len(records), options.crops_per_image, self.seed, options.batch_size, process, options.steps
+        )
         if options.batch_size % process.count or sampler.used % process.count:
             raise InputError(
                 f"data.batch_size={options.batch_size} and {sampler.used} crops an epoch can't be shared by "
                 f"{process.count} processes; set data.batch_size to a multiple of {process.count} that is not above "
                 "the crops an epoch"
             )
+        sizes = CropSizes(self.crop, self.margin, options.ridge)
+        batch = min(options.batch_size, sampler.used) if options.foreground_by == "batch" else None
+        foreground = Foreground(options.foreground, batch)
+        crops = CropDataset(records, self.store, self.transforms, sizes, foreground, self.seed)
         size = options.batch_size // process.count
         self.train_loader = ResumableLoader(crops, sampler=sampler, batch_size=size, **self.options)
         if self.resume_position:

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PURPOSES = ("order", "place", "warp", "spatial", "photometric", "weight", "dropout")  # no two share any numbers
+PURPOSES = (
+    "order",
+    "place",
+    "warp",
+    "spatial",
+    "photometric",
+    "weight",
+    "dropout",
+    "intensity",
+)  # no two share any numbers
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from unet_lightning.pipeline.randomness import SampleKey
@@ -18,18 +20,25 @@ class Draw(NamedTuple):
 
 
 class EpochSampler(Sampler[Draw]):
-    """The order of an epoch: every record `repeats` times, in a permutation that only seed and epoch decide.
+    """The order of an epoch: every record `repeats` times, or records drawn with replacement for `steps` batches.
 
-    The samples of each batch are distributed over the processes, so that together they train on the same batches as a
-    single process. An incomplete last batch is left out unless it is the only one. `first`: the sample at which the
-    next pass begins, for one pass only, after an interruption.
+    Seed and epoch alone decide it. The samples of each batch are distributed over the processes, so that together they
+    train on the same batches as a single process. An incomplete last batch is left out unless it is the only one.
+    `first`: the sample at which the next pass begins, for one pass only, after an interruption.
     """
 
     def __init__(
-        self, records: int, repeats: int, seed: int, batch_size: int = 1, process: Process | None = None
+        self,
+        records: int,
+        repeats: int,
+        seed: int,
+        batch_size: int = 1,
+        process: Process | None = None,
+        steps: int | None = None,
     ) -> None:
-        self.records, self.repeats, self.seed = records, repeats, seed
-        self.used = records * repeats // batch_size * batch_size or records * repeats
+        self.records, self.repeats, self.seed, self.steps = records, repeats, seed, steps
+        drawn = steps * batch_size if steps else records * repeats
+        self.used = drawn // batch_size * batch_size or drawn
         self.process = process or Process()
         self.epoch = self.first = 0
 
@@ -42,10 +51,16 @@ class EpochSampler(Sampler[Draw]):
         return self.used // self.process.count
 
     def __iter__(self) -> Iterator[Draw]:
-        order = SampleKey(self.seed, self.epoch).generator("order").permutation(self.records * self.repeats)
+        order = self._positions(SampleKey(self.seed, self.epoch).generator("order"))
         first, self.first = self.first, 0
         for number in range(first + self.process.rank, self.used, self.process.count):
-            yield Draw(self.epoch, number, int(order[number]) % self.records)
+            yield Draw(self.epoch, number, int(order[number]))
+
+    def _positions(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """(N,) positions of the records, of which the first `used` make the epoch."""
+        if self.steps:
+            return random.integers(self.records, size=self.used)
+        return random.permutation(self.records * self.repeats) % self.records
 
 
 class UnpaddedDistributedSampler(Sampler[int | None]):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from unet_lightning.config.instantiate import instantiate
-from unet_lightning.error import InputError
+from unet_lightning.config.schema import sides_of
+from unet_lightning.error import InputError, shown
 from unet_lightning.page.contact_sheet import contact_sheet, labelled_thumbnail
 from unet_lightning.page.picture import encode_png
 from unet_lightning.pipeline.cache.entry import Summary
@@ -55,7 +56,7 @@ def validate(plain: Mapping[str, Any], picture: Path) -> dict[str, Any]:
     return found | {"seconds": round(time.time() - started, 1)}
 
 
-def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int) -> Iterator[str]:
+def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int | Sequence[int]) -> Iterator[str]:
     """What training accepts and may not be meant; nothing that comes of records which are missing or can't be read."""
     whole = not dataset.findings and len(summaries) == len(dataset.records)
     for name in SPLITS if whole else ():
@@ -70,10 +71,11 @@ def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int) -
     dtypes = Counter(summary.dtype for summary in summaries.values())
     if len(dtypes) > 1:
         yield "pictures of several types: " + ", ".join(f"{number} of {name}" for name, number in dtypes.items())
+    smaller = [r.id for r, s in summaries.items() if np.less(s.shape[:2], sides_of(crop)).any()]
     for problem, ids in (
         ("show one grey value only", [r.id for r, s in summaries.items() if not s.moments[1].any()]),
         ("have only ignored pixels", [r.id for r, s in summaries.items() if not s.counts.any()]),
-        (f"are smaller than data.crop={crop}", [r.id for r, s in summaries.items() if min(s.shape[:2]) < crop]),
+        (f"are smaller than data.crop={shown(crop)}", smaller),
     ):
         if ids:
             yield f"{len(ids)} pictures {problem}: {listed(ids)}"

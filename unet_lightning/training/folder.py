@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from unet_lightning.callback.resume import POINTS
-from unet_lightning.config.plain import NOT_HASHED, config_hash, flat, read_config, write_config
+from unet_lightning.config.plain import NEUTRAL, config_hash, deciding, read_config, write_config
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import read_results
 from unet_lightning.runtime.launch import rank
@@ -115,9 +115,9 @@ def resume_hint(folder: Path) -> str:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Keys that influence the results and whose values differ, with both values."""
-    one, other = flat(before), flat(now)
-    keys = [key for key in {**one, **other} if key not in NOT_HASHED]
-    return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
+    one, other = deciding(before), deciding(now)
+    pairs = {key: tuple(some.get(key, NEUTRAL.get(key)) for some in (one, other)) for key in {**one, **other}}
+    return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
 
 
 def _raised(old: Any, new: Any) -> bool:

@@ -17,7 +17,8 @@ def check_limits(config: Mapping[str, Any], data: DataModule) -> None:
             "of that width leaves nothing of two that touch; set data.ridge=1"
         )
     images, sampling, trainer = data.statistics.images, data.sampling, config["trainer"]
-    batches = max(1, images * sampling.crops_per_image // sampling.batch_size)  # as of EpochSampler
+    every_image = max(1, images * sampling.crops_per_image // sampling.batch_size)  # as of EpochSampler
+    batches = sampling.steps or every_image
     wanted = trainer.get("accumulate_grad_batches", 1)
     if wanted > batches:
         raise InputError(

@@ -1,0 +1,26 @@
+"""Gaussian noise."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Len
+
+from unet_lightning.augment.intensity import Image, Intensity
+from unet_lightning.augment.interval import interval
+from unet_lightning.augment.warp import Probability
+
+
+class GaussianNoise(Intensity):
+    """Adds the same noise to all channels; its standard deviation is evenly distributed over the interval."""
+
+    def __init__(
+        self, probability: Probability, deviation: Annotated[Sequence[Annotated[float, Ge(0)]], Len(2, 2)]
+    ) -> None:
+        super().__init__(probability)
+        self.deviation = interval(deviation)
+
+    def change(self, image: Image, random: np.random.Generator) -> Image:
+        """(C, h, w) float32 with noise."""
+        deviation = np.float32(random.uniform(*self.deviation))
+        return image + deviation * random.standard_normal(image.shape[1:], np.float32)
