@@ -65,11 +65,9 @@ def test_folds_that_can_not_be(fold, folds):
         assign_splits(RECORDS, 0, fold=fold, folds=folds)
 
 
-@pytest.mark.parametrize(
-    ("number", "held_out"), [(10, [0, 7]), (22, [3, 8, 10, 16, 18]), (30, [3, 8, 12, 15, 18, 26])]
-)
+@pytest.mark.parametrize(("number", "held_out"), [(10, [0, 7]), (22, [3, 8, 10, 16, 18]), (30, [3, 8, 12, 15, 18, 26])])
 def test_the_first_fold_of_nnunet(number, held_out):
-    """As nnU-Net 2.6 wrote it into splits_final.json for this many cases."""
+    """As nnU-Net itself divides this many cases."""
     records = [Record(f"case{k:03d}", Path("x")) for k in range(number)]
     found = assign_splits(records[::-1], 7, fold=0, folds="nnunet")
     assert sorted(r.id for r in found if r.split == "val") == [f"case{k:03d}" for k in held_out]
