@@ -9,6 +9,7 @@ from unet_lightning.error import InputError
 from unet_lightning.evaluation.tune import tune
 from unet_lightning.page.number import format_number
 from unet_lightning.page.table import Table
+from unet_lightning.prediction.ensemble import is_ensemble
 from unet_lightning.prediction.load import load, tuned_path
 from unet_lightning.runtime.files import write_json
 
@@ -31,6 +32,10 @@ def main(arguments: list[str]) -> int:
     options, overrides = parse(rules, arguments)
     if any(override.lstrip("+").startswith(("postprocess", "split")) for override in overrides):
         raise InputError("tune chooses postprocess itself, on the validation split; leave postprocess= and split= out")
+    if is_ensemble(options.checkpoint):
+        raise InputError(
+            f"{options.checkpoint}: the post-processing of an ensemble was chosen out of fold; tune a checkpoint"
+        )
     predictor = load(options.checkpoint, overrides=overrides, trust=options.trust, verb="tune", fixed=["split=val"])
     tried = tune(predictor)
     best = max(score for score, _ in tried)

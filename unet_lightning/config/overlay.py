@@ -18,12 +18,14 @@ from unet_lightning.config.schema import Loading, Sampling, fields_of
 from unet_lightning.error import InputError, nearest, shown
 
 TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
-PREDICTION = ("tile", "tta", "postprocess", "trainer.accelerator", "trainer.precision")
+MACHINE = ("trainer.accelerator", "trainer.precision")
+PREDICTION = ("tile", "tta", "postprocess", *MACHINE, "average")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
     "predict": PREDICTION,
-    "export": ("tile", "postprocess"),
+    "export": ("tile", "postprocess", "average"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
-    "tune": ("tile", "tta", "trainer.accelerator", "trainer.precision", "data", "seed"),
+    "tune": ("tile", "tta", *MACHINE, "data", "seed"),
+    "ensemble": ("tile", "tta", *MACHINE, "average", "data", "tolerance", "resamples"),
 }
 UNUSED = {*fields_of(Sampling), *fields_of(Loading)} - {"ridge"}  # keys of data
 
@@ -36,8 +38,8 @@ def compose_over_checkpoint(
 
     fixed: overrides of the verb itself.
     """
-    scores = "data" in USED[verb]
-    added = containers(OmegaConf.load(CONF / "evaluate.yaml")) if scores else {}
+    files = ["predict.yaml", "evaluate.yaml"] if "data" in USED[verb] else ["predict.yaml"]
+    added = {key: value for name in files for key, value in containers(OmegaConf.load(CONF / name)).items()}
     config = OmegaConf.create({**plain, **added})
     typed = quote_paths(overrides)
     check_overrides(typed, keys=list(added))
