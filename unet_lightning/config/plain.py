@@ -50,6 +50,13 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Keys that influence the results and whose values differ, with both values."""
+    one, other = flat(before), flat(now)
+    keys = [key for key in {**one, **other} if key not in NOT_HASHED]
+    return {key: (one.get(key), other.get(key)) for key in keys if one.get(key) != other.get(key)}
+
+
 def write_config(plain: Mapping[str, Any], path: Path) -> None:
     """A plain config as yaml."""
     write_atomic(path, OmegaConf.to_yaml(OmegaConf.create(dict(plain))).encode())
