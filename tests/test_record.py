@@ -65,6 +65,30 @@ def test_folds_that_can_not_be(fold, folds):
         assign_splits(RECORDS, 0, fold=fold, folds=folds)
 
 
+@pytest.mark.parametrize(("number", "held_out"), [(10, [0, 7]), (22, [3, 8, 10, 16, 18]), (30, [3, 8, 12, 15, 18, 26])])
+def test_the_first_fold_of_nnunet(number, held_out):
+    """As nnU-Net itself divides this many cases."""
+    records = [Record(f"case{k:03d}", Path("x")) for k in range(number)]
+    found = assign_splits(records[::-1], 7, fold=0, folds="nnunet")
+    assert sorted(r.id for r in found if r.split == "val") == [f"case{k:03d}" for k in held_out]
+    assert {r.split for r in found} == {"train", "val"}
+
+
+def test_the_folds_of_nnunet_hold_each_group_once_and_leave_the_published_test_split():
+    published = [replace(r, split="test" if r.group in "ab" else "train") for r in RECORDS]
+    folds = [splits_of_groups(assign_splits(published, 0, fold=k, folds="nnunet")) for k in range(5)]
+    assert all(sides["a"] == sides["b"] == "test" for sides in folds)
+    assert [sum(side == "val" for side in sides.values()) for sides in folds] == [2, 2, 2, 1, 1]
+    for group in "cdefghij":
+        assert sorted(sides[group] for sides in folds) == ["train"] * 4 + ["val"]
+
+
+@pytest.mark.parametrize(("fold", "groups"), [(5, "abcdefghij"), (0, "abcd")])
+def test_folds_of_nnunet_that_can_not_be(fold, groups):
+    with pytest.raises(InputError, match=r"data\.folds=nnunet with \d+ groups; .*set data\.folds to a number"):
+        assign_splits([r for r in RECORDS if r.group in groups], 0, fold=fold, folds="nnunet")
+
+
 def test_a_missing_val_is_a_fifth_of_the_training_groups():
     published = [replace(r, split="test" if r.group in "ab" else "train") for r in RECORDS]
     sides = splits_of_groups(assign_splits(published, 0))

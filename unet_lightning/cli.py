@@ -18,6 +18,7 @@ VERBS = {
     "evaluate": "score a checkpoint on whole images, with intervals and a report",
     "compare": "test which of several evaluated runs is better, on the same images",
     "tune": "choose the post-processing on the validation split",
+    "ensemble": "make one model of the checkpoints of a cross-validation, chosen and scored out of fold",
     "export": "write a network that runs without torch, with an example that does",
     "validate": "check a data set without training: description, errors, leakage, contact sheet",
     "plan": "show what nnU-Net would choose for a data set, without training",

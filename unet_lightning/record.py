@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
+import numpy as np
 from annotated_types import Ge
 
 from unet_lightning.error import InputError
@@ -14,6 +15,8 @@ from unet_lightning.sample import Sample
 
 SPLITS = ("train", "val", "test")
 SHARE = 0.2  # of the groups, for val and for test
+NNUNET_FOLDS, NNUNET_SEED = 5, 12345
+Folds = Annotated[int, Ge(2)] | Literal["nnunet"]
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ def assign_splits(
     seed: int,
     *,
     fold: Annotated[int, Ge(0)] | None = None,
-    folds: Annotated[int, Ge(2)] = 5,
+    folds: Folds = 5,
     train_images: Annotated[int, Ge(1)] | None = None,
 ) -> tuple[Record, ...]:
     """Records with their splits: the published ones, or whole groups, ordered by a hash of the seed and their names.
 
-    fold: the cross-validation fold, of `folds`, that is held out. train_images: keep at most this many training
-    images, evenly spread. InputError where there are too few groups.
+    fold: the cross-validation fold, of `folds`, that is held out; of `nnunet` it is one of the five that nnU-Net makes
+    itself. train_images: keep at most this many training images, evenly spread. InputError where there are too few
+    groups.
     """
     assigned = _assigned(records, seed, fold, folds)
     train = [record for record in assigned if record.split == "train"]
@@ -91,7 +95,16 @@ def assign_splits(
     return tuple(record for record in assigned if record.split != "train" or record in kept)
 
 
-def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: int) -> tuple[Record, ...]:
+def number_of_folds(folds: Folds) -> int:
+    """Into how many folds `data.folds` divides.
+
+    >>> number_of_folds(3), number_of_folds("nnunet")
+    (3, 5)
+    """
+    return NNUNET_FOLDS if folds == "nnunet" else folds
+
+
+def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: Folds) -> tuple[Record, ...]:
     """Keep the published splits and add the missing ones, by whole groups, ordered by a seeded hash of their names.
 
     No published splits: 60/20/20. A published training split without val: a fifth of its groups becomes val.
@@ -104,8 +117,10 @@ def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: int
             f"split holds {strange or ['']}; expected one of {list(SPLITS)} in every row; correct the manifest"
         )
     published = {r.split for r in records} & set(SPLITS)
+    if fold is not None and folds == "nnunet":
+        return _folded_as_nnunet(records, fold)
     if fold is not None:
-        return _folded(records, seed, fold, folds, "test" in published)
+        return _folded(records, seed, fold, number_of_folds(folds), "test" in published)
     if "val" in published or (published and "train" not in published):
         return tuple(records)
     movable = _groups([r for r in records if r.split in ("", "train")], seed)
@@ -132,6 +147,24 @@ def _folded(records: Sequence[Record], seed: int, fold: int, folds: int, has_tes
         )
     held_out = {fold: "val"} if has_test else {fold: "test", (fold + 1) % folds: "val"}
     return _moved(records, {g: held_out.get(k % folds, "train") for k, g in enumerate(movable)}, keep="test")
+
+
+def _folded_as_nnunet(records: Sequence[Record], fold: int) -> tuple[Record, ...]:
+    """One fold is val and the others are train: sorted names, shuffled by a fixed seed and cut into five.
+
+    A published test split stays, and there is no other. A case of nnU-Net is a group: what has none is its own.
+    Isensee et al., Nature Methods 2021, doi:10.1038/s41592-020-01008-z; the folds are those of its code.
+    """
+    names = sorted({r.group or r.id for r in records if r.split != "test"})
+    if not (fold < NNUNET_FOLDS <= len(names)):
+        raise InputError(
+            f"data.fold={fold} data.folds=nnunet with {len(names)} groups; expected a fold of 0 to {NNUNET_FOLDS - 1} "
+            f"and {NNUNET_FOLDS} groups or more; set data.folds to a number"
+        )
+    order = np.arange(len(names))
+    np.random.RandomState(NNUNET_SEED).shuffle(order)
+    held_out = {names[k] for k in np.array_split(order, NNUNET_FOLDS)[fold]}
+    return _moved(records, {name: "val" if name in held_out else "train" for name in names}, keep="test")
 
 
 def _groups(records: Sequence[Record], seed: int) -> list[str]:

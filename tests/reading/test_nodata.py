@@ -97,6 +97,26 @@ def test_a_picture_without_any_data_is_refused(tmp_path):
         read_image(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(("dtype", "text"), [(np.uint8, "0"), (np.int16, "-9999"), (np.float32, "-9999")])
+def test_a_colour_has_no_data_where_all_of_its_channels_say_so(tmp_path, dtype, text):
+    image = np.full((2, 3, 3), 7, dtype)
+    image[0, 0, 1] = image[0, 1, :2] = image[1, 2] = float(text)
+    tag = (42113, 2, len(text) + 1, text, True)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", extratags=[tag])
+    found = read_image(tmp_path / "a.tif")
+    assert np.argwhere(np.ma.getmaskarray(found).any(2)).tolist() == [[1, 2]]
+    assert np.array_equal(found.data[0], image[0])
+
+
+def test_nan_in_one_channel_is_no_data(tmp_path):
+    image = np.ones((2, 3, 3), np.float32)
+    image[0, 1, 2] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", extratags=[(42113, 2, 4, "nan", True)])
+    found = read_image(tmp_path / "a.tif")
+    assert np.argwhere(np.ma.getmaskarray(found).any(2)).tolist() == [[0, 1]]
+    assert (found.data == 1).all()
+
+
 @pytest.mark.parametrize(("value", "dtype"), [(255, np.uint8), (-9999, np.float32)])
 def test_a_mask_with_pixels_without_data_counts_nowhere_there(tmp_path, value, dtype):
     ids = RANDOM.integers(0, 2, WITHOUT.shape)

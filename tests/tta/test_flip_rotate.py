@@ -30,3 +30,23 @@ def test_probabilities_are_averaged_over_views():
     expected = (left + right) / 2  # up-down doesn't matter to it
     torch.testing.assert_close(FlipRotate(False, True)(score, image), expected.log())
     assert torch.equal(FlipRotate(False, False)(score, image), score(image))
+
+
+def test_logits_are_averaged_when_told_and_probabilities_otherwise():
+    """One view says 0 and 2, its mirror image 4 and 0, for a pixel in the middle of a row."""
+    answers = iter([[0.0, 2.0], [4.0, 0.0]] * 2)
+
+    def score(image):
+        first, second = next(answers)
+        return torch.tensor([first, second])[None, :, None, None].expand(1, 2, 1, 1)
+
+    views = [(0, False), (0, True)]
+    for average, expected in (("logits", [2.0, 1.0]), ("probabilities", None)):
+        part = FlipRotate(turns=False, mirrors=True, average=average)
+        part.views = views
+        found = part(score, torch.zeros(1, 1, 1, 1))[0, :, 0, 0]
+        if expected is None:
+            mean = (torch.tensor([0.0, 2.0]).softmax(0) + torch.tensor([4.0, 0.0]).softmax(0)) / 2
+            torch.testing.assert_close(found.softmax(0), mean)
+        else:
+            assert found.tolist() == expected

@@ -14,12 +14,12 @@ HELP = """Compare evaluated runs image by image, on the same test images.
   unet-lightning compare outputs/…/loss=ce outputs/…/loss=dice
   unet-lightning compare a/evaluation/val b/evaluation/val --output comparison vary=postprocess
 
-RUN is a run's folder (its evaluated test split), an evaluation's folder, or an evaluation.json. The table shows, for
-each score and pair of runs, the mean difference over images (second minus first) with its 95 % bootstrap interval,
-the p value of Wilcoxon's signed-rank test, and p after Holm's correction over the pairs. Images of one group (a
-patient, a sequence) aren't independent: the interval resamples whole groups, and the test uses the mean of each group.
-Runs whose protocols differ are refused, unless vary=KEY,KEY names the keys that are meant to differ. With --output the
-table is also written as comparison.md and comparison.csv."""
+RUN is a run's folder or an ensemble.json (its evaluated test split), an evaluation's folder, or an evaluation.json.
+The table shows, for each score and pair of runs, the mean difference over images (second minus first) with its 95 %
+bootstrap interval, the p value of Wilcoxon's signed-rank test, and p after Holm's correction over the pairs. Images of
+one group (a patient, a sequence) aren't independent: the interval resamples whole groups, and the test uses the mean of
+each group. Runs whose protocols differ are refused, unless vary=KEY,KEY names the keys that are meant to differ. With
+--output the table is also written as comparison.md and comparison.csv."""
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ from unet_lightning.command.arguments import checkpoint_parser, parse
 from unet_lightning.error import InputError
 from unet_lightning.evaluation.evaluate import evaluate
 from unet_lightning.evaluation.interval import CONFIDENCE
-from unet_lightning.evaluation.protocol import checkpoint_hashes, read_evaluation
+from unet_lightning.evaluation.protocol import checkpoint_hashes, ensemble_hash, read_evaluation
 from unet_lightning.evaluation.report import cards
 from unet_lightning.prediction.load import load
 from unet_lightning.prediction.predictor import Predictor
@@ -20,9 +20,11 @@ HELP = f"""Score a checkpoint, or an ensemble, on whole images, by default on th
   unet-lightning evaluate outputs/…/checkpoints/best.ckpt
   unet-lightning evaluate best.ckpt split=val tta=flips postprocess=watershed
   unet-lightning evaluate best.ckpt data=folder data.root=/other/lab --output evaluation/other
+  unet-lightning evaluate outputs/cv/ensemble.json
 
-Writes report.html, report.md, images.csv and evaluation.json into evaluation/SPLIT beside the checkpoints, or into
---output. Intervals are {CONFIDENCE:.0%} bootstrap intervals over images, or over groups if the data set has them."""
+Writes report.html, report.md, images.csv and evaluation.json into evaluation/SPLIT beside the checkpoints or the
+ensemble.json, or into --output. Intervals are {CONFIDENCE:.0%} bootstrap intervals over images, or over groups if the
+data set has them."""
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     options, overrides = parse(rules, arguments)
     predictor = load(*options.checkpoints, overrides=overrides, trust=options.trust, verb="evaluate")
     command = shlex.join(["unet-lightning", "evaluate", *arguments])
-    folder = options.output or predictor.models[0].path.parent.parent / "evaluation" / predictor.config["split"]
+    folder = options.output or home(predictor) / "evaluation" / predictor.config["split"]
     if options.output is None:
         keep_others(predictor, folder, overrides)
     results = evaluate(predictor, folder, command, overrides)
@@ -43,12 +45,19 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def home(predictor: Predictor) -> Path:
+    """The folder of the run, or of the sweep, that is scored."""
+    return predictor.ensemble.path.parent if predictor.ensemble else predictor.models[0].path.parent.parent
+
+
 def keep_others(predictor: Predictor, folder: Path, overrides: Sequence[str]) -> None:
     """InputError where the default folder holds an evaluation of other checkpoints or with other overrides."""
     if (folder / "evaluation.json").is_file():
         stored = read_evaluation(folder).get("provenance", {})
         hashes = sorted(dict(stored.get("checkpoints", {})).values())  # wherever the checkpoints were then
-        if hashes != sorted(checkpoint_hashes(predictor).values()) or stored.get("overrides") != list(overrides):
+        before = (hashes, sorted(dict(stored.get("ensemble", {})).values()), stored.get("overrides"))
+        now = (sorted(named(predictor).values()) for named in (checkpoint_hashes, ensemble_hash))
+        if before != (*now, list(overrides)):
             raise InputError(
                 f"{folder} holds another evaluation ({stored.get('command')}); give --output, or delete it"
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 from unet_lightning.command.arguments import checkpoint_parser, parse
 from unet_lightning.error import InputError
 from unet_lightning.prediction.batch import run
+from unet_lightning.prediction.ensemble import is_ensemble
 from unet_lightning.prediction.inputs import find_inputs
 from unet_lightning.prediction.job import Wanted, plan
 from unet_lightning.prediction.load import load
@@ -19,14 +20,15 @@ HELP = """Label images of any size.
   unet-lightning predict outputs/…/checkpoints/best.ckpt images/ --output labels
   unet-lightning predict fold0.ckpt fold1.ckpt 'scans/*.tif' --output labels tta=flips
   unet-lightning predict best.ckpt slide.zarr --output labels --instances postprocess=watershed
+  unet-lightning predict outputs/cv/ensemble.json images/ --output labels
 
-Several checkpoints are an ensemble. Inputs are files, folders, patterns: pictures, TIFF stacks, NIfTI volumes, .npy,
-.mat, Zarr arrays. Outputs mirror their names: NAME.png (or .tif, .zarr, …) holds class ids with the classes' colours,
-NAME.nii and NAME.npy class ids alone. Overrides are composed over the checkpoint's config: tile=,
-tta=none|flips|rotations, postprocess=none|components|watershed and its keys, trainer.accelerator=,
-trainer.precision=. Memory is that of a tile; objects take some fifty bytes each beside it, a watershed that of the
-largest piece it may cut, and a volume that of its voxels and labels. An output that exists is kept;
-what broke is listed at the end."""
+Several checkpoints are an ensemble, and so is what `unet-lightning ensemble` wrote. Inputs are files, folders,
+patterns: pictures, TIFF stacks, NIfTI volumes, .npy, .mat, Zarr arrays. Outputs mirror their names: NAME.png (or .tif,
+.zarr, …) holds class ids with the classes' colours, NAME.nii and NAME.npy class ids alone. Overrides are composed over
+the checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed|largest and its keys,
+average=probabilities|logits of an ensemble, trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects
+take some fifty bytes each beside it, a watershed that of the largest piece it may cut, and a volume that of its voxels
+and labels. An output that exists is kept; what broke is listed at the end."""
 
 
 def main(arguments: list[str]) -> int:
@@ -41,10 +43,12 @@ def main(arguments: list[str]) -> int:
     rules.add_argument("--overlay", action="store_true", help="also write a picture with labels drawn over it")
     rules.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     options, overrides = parse(rules, arguments)
-    checkpoints = [name for name in options.files if name.endswith(".ckpt")]
-    inputs = [name for name in options.files if not name.endswith(".ckpt")]
+    checkpoints = [name for name in options.files if name.endswith(".ckpt") or is_ensemble(name)]
+    inputs = [name for name in options.files if name not in checkpoints]
     if not checkpoints or not inputs:
-        raise InputError("expected one CHECKPOINT or more, ending in .ckpt, and one INPUT or more")
+        raise InputError(
+            "expected one CHECKPOINT or more, ending in .ckpt, or one ensemble.json, and one INPUT or more"
+        )
     predictor = load(*checkpoints, overrides=overrides, trust=options.trust)
     kinds = ["classes", *(kind for kind in list(DTYPES)[1:] if getattr(options, kind))]
     broken: dict[Path, str] = {}

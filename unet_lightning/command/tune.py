@@ -2,13 +2,13 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from unet_lightning.command.arguments import checkpoint_parser, parse
 from unet_lightning.error import InputError
-from unet_lightning.evaluation.tune import tune
+from unet_lightning.evaluation.tune import name_of, simplest, tune
 from unet_lightning.page.number import format_number
 from unet_lightning.page.table import Table
+from unet_lightning.prediction.ensemble import is_ensemble
 from unet_lightning.prediction.load import load, tuned_path
 from unet_lightning.runtime.files import write_json
 
@@ -21,7 +21,6 @@ Tries components and watershed with several values of min_size, fill_holes, keep
 instances the mean panoptic quality decides, else the pooled foreground Dice of the post-processed class masks. The
 simplest candidate within 0.001 of the best score is written to best.postprocess.json beside the checkpoint. From then
 on predict and evaluate use it unless postprocess= is given."""
-ENOUGH = 0.001
 
 
 def main(arguments: list[str]) -> int:
@@ -31,19 +30,17 @@ def main(arguments: list[str]) -> int:
     options, overrides = parse(rules, arguments)
     if any(override.lstrip("+").startswith(("postprocess", "split")) for override in overrides):
         raise InputError("tune chooses postprocess itself, on the validation split; leave postprocess= and split= out")
+    if is_ensemble(options.checkpoint):
+        raise InputError(
+            f"{options.checkpoint}: the post-processing of an ensemble was chosen out of fold; tune a checkpoint"
+        )
     predictor = load(options.checkpoint, overrides=overrides, trust=options.trust, verb="tune", fixed=["split=val"])
     tried = tune(predictor)
-    best = max(score for score, _ in tried)
-    score, choice = next((score, node) for score, node in tried if score >= best - ENOUGH)
+    score, choice = simplest(tried)
     path = tuned_path(options.checkpoint)
     write_json(path, {"postprocess": choice, "score": score, "split": "val", "tried": len(tried)})
     shown = sorted(tried, key=lambda item: -item[0])[:8]
-    rows = [[_named(node), format_number(value)] for value, node in shown]
+    rows = [[name_of(node), format_number(value)] for value, node in shown]
     print(Table(f"{len(tried)} tried, the best of them", ["post-processing", "score"], rows).markdown())
-    log.info(f"chosen: {_named(choice)}, {score:.4f}; written to {path}")
+    log.info(f"chosen: {name_of(choice)}, {score:.4f}; written to {path}")
     return 0
-
-
-def _named(node: dict[str, Any]) -> str:
-    name = str(node["_target_"]).rsplit(".", 1)[-1].lower()
-    return " ".join([name, *(f"{key}={value}" for key, value in node.items() if not key.startswith("_"))])

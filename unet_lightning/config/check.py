@@ -15,7 +15,7 @@ from unet_lightning.config.instantiate import locate
 from unet_lightning.config.overrides import STEERING
 from unet_lightning.config.plain import plain_config
 from unet_lightning.config.ranges import trainer_findings
-from unet_lightning.config.schema import Config, Loading, Machine, Sampling, Scoring, fields_of
+from unet_lightning.config.schema import Averaging, Config, Loading, Machine, Sampling, Scoring, fields_of
 from unet_lightning.error import InputError, shown
 from unet_lightning.record import assign_splits
 
@@ -77,6 +77,7 @@ def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None
     typed = {override.partition("=")[0].lstrip("+") for override in overrides}
     trainer = {name: plain["trainer"][name] for name in fields_of(Machine) if f"trainer.{name}" in typed}
     found += signature.findings(Machine, trainer, "trainer")
+    found += [line.removeprefix(".") for line in signature.findings(Averaging, {"average": plain["average"]}, "")]
     if "split" in plain:
         scoring = {name: plain[name] for name in fields_of(Scoring)}
         found += [line.removeprefix(".") for line in signature.findings(Scoring, scoring, "")]

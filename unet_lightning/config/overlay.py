@@ -12,20 +12,21 @@ from unet_lightning.config.compose import compose
 from unet_lightning.config.explain import explain
 from unet_lightning.config.groups import CONF, groups
 from unet_lightning.config.overrides import check_overrides
-from unet_lightning.config.plain import containers
+from unet_lightning.config.plain import NEUTRAL, containers
 from unet_lightning.config.quote import quote_paths
 from unet_lightning.config.schema import Loading, Sampling, fields_of
 from unet_lightning.error import InputError, nearest, shown
 
 TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
-PREDICTION = ("tile", "tiling", "tta", "postprocess", "trainer.accelerator", "trainer.precision")
+MACHINE = ("trainer.accelerator", "trainer.precision")
+PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
     "predict": PREDICTION,
-    "export": ("tile", "postprocess"),
+    "export": ("tile", "postprocess", "average"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
-    "tune": ("tile", "tiling", "tta", "trainer.accelerator", "trainer.precision", "data", "seed"),
+    "tune": ("tile", "tiling", "tta", *MACHINE, "data", "seed"),
+    "ensemble": ("tile", "tiling", "tta", *MACHINE, "average", "data", "tolerance", "resamples"),
 }
-BEFORE = {"tiling": "overlap"}  # what a checkpoint means that was trained before there was such a key
 UNUSED = {*fields_of(Sampling), *fields_of(Loading)} - {"ridge"}  # keys of data
 
 
@@ -37,9 +38,9 @@ def compose_over_checkpoint(
 
     fixed: overrides of the verb itself.
     """
-    scores = "data" in USED[verb]
-    added = containers(OmegaConf.load(CONF / "evaluate.yaml")) if scores else {}
-    config = OmegaConf.create({**BEFORE, **plain, **added})
+    files = ["predict.yaml", "evaluate.yaml"] if "data" in USED[verb] else ["predict.yaml"]
+    added = {key: value for name in files for key, value in containers(OmegaConf.load(CONF / name)).items()}
+    config = OmegaConf.create({"tiling": NEUTRAL["tiling"], **plain, **added})
     typed = quote_paths(overrides)
     check_overrides(typed, keys=list(added))
     check_used(typed, verb)

@@ -19,13 +19,15 @@ NOT_HASHED = (  # keys that don't influence the results: a run may be resumed wi
     *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir", "data.changed"),
 )
 
-NEUTRAL: dict[
-    str, Any
-] = {  # keys that came later, each with the value that does what was done before: it counts as no key
+NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done before counts as no key
+    "plan._target_": "unet_lightning.plan.none.NoPlan",
+    "tiling": "overlap",
     "data.steps": None,
     "data.foreground_by": "crop",
     "augment.border": "mirror",
     "augment.intensity": {},
+    "schedule.every": 1,
+    "tta.average": "probabilities",
 }
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 
@@ -61,6 +63,13 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     for key, child in node.items():
         found |= flat(child, f"{prefix}.{key}" if prefix else str(key))
     return found
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Keys that influence the results and whose values differ, with both values."""
+    one, other = deciding(before), deciding(now)
+    pairs = {key: tuple(some.get(key, NEUTRAL.get(key)) for some in (one, other)) for key in {**one, **other}}
+    return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
 
 
 def write_config(plain: Mapping[str, Any], path: Path) -> None:

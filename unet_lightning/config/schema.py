@@ -92,6 +92,13 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Averaging:
+    """What of several checkpoints is averaged."""
+
+    average: Literal["probabilities", "logits"]
+
+
+@dataclass(frozen=True)
 class Scoring:
     """What `evaluate` adds: which split, the tolerance of borders in pixels, bootstrap samples, pictures shown."""
 

@@ -14,6 +14,7 @@ from unet_lightning.error import InputError
 from unet_lightning.evaluation.protocol import protocol, provenance
 from unet_lightning.evaluation.report import Panel, write_evaluation
 from unet_lightning.evaluation.score import ImageScores, score_image, summary
+from unet_lightning.evaluation.untrained import check_untrained
 from unet_lightning.metric.names import COUNT_NAMES
 from unet_lightning.page.number import format_number
 from unet_lightning.page.picture import panel
@@ -31,6 +32,7 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     config = predictor.config
     dataset = find_dataset(config)
     records = records_to_score(dataset, predictor)
+    check_untrained(records, dataset, predictor)
     images: list[ImageScores] = []
     gallery: list[Panel] = []
     for record in track(records, f"{len(records)} images", transient=True):

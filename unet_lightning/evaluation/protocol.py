@@ -8,6 +8,7 @@ from typing import Any
 
 from unet_lightning.error import InputError
 from unet_lightning.metric.semantic import RULE
+from unet_lightning.prediction.ensemble import checksum
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.record import DataSet, Record, split_hash
 from unet_lightning.runtime.machine import machine, versions
@@ -24,6 +25,12 @@ def checkpoint_hashes(predictor: Predictor) -> dict[str, str]:
     return {str(m.path.resolve()): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
 
 
+def ensemble_hash(predictor: Predictor) -> dict[str, str]:
+    """The path of the ensemble.json that names the checkpoints and a hash of its content; empty where none does."""
+    ensemble = predictor.ensemble
+    return {str(ensemble.path.resolve()): ensemble.sha256[:12]} if ensemble else {}
+
+
 def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) -> dict[str, Any]:
     """Everything that must be equal for two evaluations to be compared."""
     config = predictor.config
@@ -31,6 +38,7 @@ def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) 
     return {
         "split": config["split"],
         "models": len(predictor.models),
+        "average": config["average"] if len(predictor.models) > 1 else None,
         "split_hash": split_hash(dataset.records),
         "images": f"{len(records)}, {hashlib.sha256(ids.encode()).hexdigest()[:12]}",
         "classes": list(dataset.classes),
@@ -51,6 +59,7 @@ def provenance(predictor: Predictor, command: str, overrides: Sequence[str]) -> 
         "command": command,
         "overrides": list(overrides),
         "checkpoints": checkpoint_hashes(predictor),
+        "ensemble": ensemble_hash(predictor),
         "config_hashes": [model.identity["config_hash"] for model in predictor.models],
         "overrides_of_data": {k: v for k, v in predictor.config["data"].items() if not isinstance(v, Mapping)},
         "tile": predictor.tile,
@@ -61,17 +70,29 @@ def provenance(predictor: Predictor, command: str, overrides: Sequence[str]) -> 
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
-    """The evaluation.json of a folder, of a run's test split, or a file; InputError where there is none."""
+    """The evaluation.json of a folder, of the test split of a run or an ensemble.json, or a file; or InputError."""
     for file in (path, path / "evaluation.json", path / "evaluation" / "test" / "evaluation.json"):
         if file.is_file():
             try:
                 found = json.loads(file.read_text(encoding="utf-8"))
             except (OSError, ValueError, RecursionError):
                 found = None
+            if isinstance(found, dict) and "members" in found:
+                return _read_beside(file)
             if not _is_evaluation(found):
                 raise InputError(f"{file}: not what `unet-lightning evaluate` writes; evaluate again")
             return dict(found)
     raise InputError(f"{path}: not evaluated; run: unet-lightning evaluate {path / 'checkpoints' / 'best.ckpt'}")
+
+
+def _read_beside(ensemble: Path) -> dict[str, Any]:
+    """The evaluation of an ensemble.json, as it is now, on its test split."""
+    folder = ensemble.parent / "evaluation" / "test"
+    if (folder / "evaluation.json").is_file():
+        found = read_evaluation(folder)
+        if checksum(ensemble)[:12] in dict(found["provenance"].get("ensemble", {})).values():
+            return found
+    raise InputError(f"{ensemble}: not evaluated; run: unet-lightning evaluate {ensemble}")
 
 
 def _is_evaluation(found: Any) -> bool:

@@ -1,7 +1,7 @@
 """Find the post-processing that scores best on the validation split."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,26 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.overlay import compose_over_checkpoint
 from unet_lightning.config.plain import plain_config
 from unet_lightning.evaluation.evaluate import records_to_score
+from unet_lightning.evaluation.tried import Found, Tried
 from unet_lightning.metric.instance import panoptic_quality
 from unet_lightning.metric.overlap import drop_ignored, overlaps
 from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.postprocess.components import Components
-from unet_lightning.postprocess.objects import Objects, Pieces
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.sample import Sample
 
 log = logging.getLogger(__name__)
 PERCENTILES = (0, 1, 2, 5)  # of the areas of labelled objects: candidates for min_size
 NECKS = (0.5, 1.0, 2.0, 4.0)  # pixels: candidates for the neck of the watershed
-SELECTING = ("min_size", "keep_largest", "ridge", "masks")  # keys that matter only once the objects are found
+ENOUGH = 0.001  # by which a simpler candidate may be worse
 Pair = tuple[NDArray[np.uint8], Sample]
+Scored = tuple[float, dict[str, Any]]
 
 
-def tune(predictor: Predictor) -> list[tuple[float, dict[str, Any]]]:
+def tune(predictor: Predictor) -> list[Scored]:
     """Score and config node of every candidate, the simplest first."""
     dataset = find_dataset(predictor.config)
     pairs: list[Pair] = []
@@ -36,13 +36,28 @@ def tune(predictor: Predictor) -> list[tuple[float, dict[str, Any]]]:
         sample = dataset.read(record)
         pairs.append((predictor.predict(sample.data), sample))
     instances = all(sample.instances is not None for _, sample in pairs)
-    nodes = list(candidates(predictor, [sample for _, sample in pairs], instances))
+    areas = np.concatenate([object_areas(sample) for _, sample in pairs])
+    nodes = list(candidates(predictor, areas, instances))
     return list(zip(score_candidates(nodes, pairs, instances), nodes, strict=True))
 
 
-def candidates(predictor: Predictor, samples: list[Sample], instances: bool) -> Iterator[dict[str, Any]]:
-    """Config nodes of the candidate post-processings, from simple to complicated."""
-    areas = np.concatenate([_areas(sample) for sample in samples])
+def simplest(tried: Sequence[Scored]) -> Scored:
+    """The first of the candidates, which come from simple to complicated, that is nearly as good as the best."""
+    best = max(score for score, _ in tried)
+    return next((score, node) for score, node in tried if score >= best - ENOUGH)
+
+
+def name_of(node: Mapping[str, Any]) -> str:
+    """A post-processing in words: its kind and its values."""
+    name = str(node["_target_"]).rsplit(".", 1)[-1].lower()
+    return " ".join([name, *(f"{key}={value}" for key, value in node.items() if not key.startswith("_"))])
+
+
+def candidates(predictor: Predictor, areas: NDArray[np.int64], instances: bool) -> Iterator[dict[str, Any]]:
+    """Config nodes of the candidate post-processings, from simple to complicated.
+
+    areas: of the labelled objects of all images, (N,), whose percentiles are tried as the smallest size.
+    """
     sizes = sorted({int(np.percentile(areas, q)) if q and len(areas) else 0 for q in PERCENTILES})
     ridges = sorted({0, int(predictor.config["data"]["ridge"])}) if instances else [0]
     kinds: list[tuple[str, dict[str, Any]]] = [("components", {})]
@@ -59,7 +74,8 @@ def candidates(predictor: Predictor, samples: list[Sample], instances: bool) -> 
         yield nodes[name] | values | {"masks": not instances}
 
 
-def _areas(sample: Sample) -> NDArray[np.int64]:
+def object_areas(sample: Sample) -> NDArray[np.int64]:
+    """The pixels of each labelled object, or of each component of the labelled foreground, (N,)."""
     objects = sample.instances
     if objects is None:
         objects = Components(0, False, False, 0, False)(np.where(sample.valid, sample.mask, 0))
@@ -71,46 +87,33 @@ def score_candidates(nodes: list[dict[str, Any]], pairs: list[Pair], instances: 
 
     pairs: predicted class ids (H, W) and the sample of each image. 0 where no image has a defined score.
     """
-    tried = [(_splitting(node), instantiate(node)) for node in nodes]
-    parts = np.array([_parts(tried, *pair, instances) for pair in track(pairs, "candidates", transient=True)])
+    tried = Tried(nodes)
+    part = _quality if instances else _dice
+    parts = np.array(
+        [
+            [part(found, sample) for found in tried.each(classes)]
+            for classes, sample in track(pairs, "candidates", transient=True)
+        ]
+    )
     above, below = parts.sum(axis=0).T  # (images, candidates, 2) to (candidates,) each
     return [float(score) for score in np.divide(above, below, out=np.zeros(len(nodes)), where=below > 0)]
 
 
-def _splitting(node: dict[str, Any]) -> tuple[Any, ...]:
-    """The values that decide which objects are found, before any is left out by size."""
-    return tuple(value for name, value in node.items() if name not in SELECTING)
-
-
-def _parts(
-    tried: list[tuple[tuple[Any, ...], Objects]], classes: NDArray[np.uint8], sample: Sample, instances: bool
-) -> list[tuple[float, float]]:
-    """What each candidate adds to the numerator and the denominator of its score on one image.
-
-    Candidates that differ only in what they leave out or grow share the objects they select from.
-    """
-    split: dict[tuple[Any, ...], tuple[NDArray[np.int32], Pieces]] = {}
-    found = []
-    for key, postprocess in tried:
-        if key not in split:
-            parts = np.zeros(classes.shape, np.int32)
-            split[key] = parts, postprocess.split(classes, parts)
-        objects, pieces = split[key][0].copy(), split[key][1]
-        kinds = postprocess.select(objects, pieces)
-        found.append(_quality(objects, sample) if instances else _dice(postprocess.class_mask(objects, kinds), sample))
-    return found
-
-
-def _quality(objects: NDArray[np.int32], sample: Sample) -> tuple[float, float]:
+def _quality(found: Found, sample: Sample) -> tuple[float, float]:
     """Panoptic quality, and 1 where it is defined."""
-    assert sample.instances is not None
-    reference = sample.instances * sample.valid
-    quality = panoptic_quality(overlaps(reference, drop_ignored(reference, objects, sample.valid)))
+    quality = image_quality(found.objects, sample)
     return (0.0, 0.0) if np.isnan(quality) else (quality, 1.0)
 
 
-def _dice(classes: NDArray[np.uint8], sample: Sample) -> tuple[float, float]:
+def image_quality(objects: NDArray[np.int32], sample: Sample) -> float:
+    """Panoptic quality of the objects (H, W) of an image; nan where neither labelled nor predicted ones are."""
+    assert sample.instances is not None
+    reference = sample.instances * sample.valid
+    return panoptic_quality(overlaps(reference, drop_ignored(reference, objects, sample.valid)))
+
+
+def _dice(found: Found, sample: Sample) -> tuple[float, float]:
     """Numerator and denominator of Dice: twice the foreground pixels that agree; foreground pixels of both masks."""
-    predicted, mask = classes[sample.valid], sample.mask[sample.valid]
+    predicted, mask = found.classes[sample.valid], sample.mask[sample.valid]
     agree = ((predicted == mask) & (mask > 0)).sum()
     return float(2 * agree), float((predicted > 0).sum() + (mask > 0).sum())

@@ -9,7 +9,7 @@ from typing import Any
 from unet_lightning.config.check import SHARED, SPLITTING
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError, printable, some
-from unet_lightning.record import DataSet, Record, assign_splits, keep_splits
+from unet_lightning.record import DataSet, Folds, Record, assign_splits, keep_splits
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,15 @@ def emptied_splits(records: Sequence[Record], before: Mapping[str, str]) -> Iter
             )
 
 
-def describe_split(records: Sequence[Record], fold: int | None, folds: int, train_images: int | None) -> str:
+def describe_split(records: Sequence[Record], fold: int | None, folds: Folds, train_images: int | None) -> str:
     """Where the splits come from, in words."""
     if train_images is not None:
         return f"{describe_split(records, fold, folds, None)}; at most {train_images} training images"
     published = {record.split for record in records}
     if fold is not None:
         kept = ", test as given" if "test" in published else ""
-        return f"fold {fold} of {folds}, by group{kept}"
+        of = "nnU-Net's five" if folds == "nnunet" else folds
+        return f"fold {fold} of {of}, by group{kept}"
     if published == {""}:
         return "none given: groups divided 60/20/20 by a seeded hash"
     return "as the data set gives it" + (

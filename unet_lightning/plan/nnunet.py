@@ -116,7 +116,7 @@ def _choices(found: Planned) -> list[Choice]:
         Choice("tile", patch, "tiles of the size of a training crop"),
         Choice("tiling", "nnunet", "tiles overlap by half and are averaged with a Gaussian; 0 beyond the image"),
         Choice("tta", "flips", "the image and its mirror images"),
-        Choice("average", "logits", "views and folds are averaged before the softmax"),
+        Choice("tta.average", "logits", "the views are averaged before the softmax"),
     ]
 
 

@@ -90,12 +90,17 @@ class Identity(Schema):
 
 def check_identity(identity: Mapping[str, Any]) -> None:
     """InputError, in a sentence, for the first thing that is wrong with it."""
-    check_plain(identity, "identity")
+    check_schema(Identity, identity, "identity")
+
+
+def check_schema(schema: type[Schema], found: Mapping[str, Any], name: str) -> None:
+    """InputError, in a sentence, for the first thing that a file says of itself and its schema doesn't allow."""
+    check_plain(found, name)
     try:
-        Identity.model_validate(identity)
+        schema.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "identity"
+        key = ".".join(map(str, first["loc"])) or name
         message = first["msg"].removeprefix("Value error, ")
         value = "" if isinstance(first["input"], Mapping) else f"={shown(first['input'])}"
         raise InputError(f"{key}{value}: {message[0].lower()}{message[1:]}") from None

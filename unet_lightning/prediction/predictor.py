@@ -15,6 +15,7 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import TrainedModel
+from unet_lightning.prediction.ensemble import Ensemble
 from unet_lightning.prediction.value_range import RangeCheck, SeenValues
 from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling.grid import GRIDS, Grid, Tile, pair
@@ -29,12 +30,16 @@ MOST_TILES = 16  # at once on a GPU
 class Predictor:
     """Class scores of images as they are read from files, (H, W, C), of any size.
 
-    models: their probabilities are averaged. config: plain, of the first model with overrides composed over it; its
-    tile, tiling, tta, postprocess and trainer.accelerator and .precision count.
+    models: their probabilities or logits are averaged. config: plain, of the first model with overrides composed over
+    it; its average, tile, tiling, tta, postprocess, trainer.accelerator and trainer.precision count. ensemble: the file
+    that names the models, where there is one.
     """
 
-    def __init__(self, models: Sequence[TrainedModel], config: Mapping[str, Any]) -> None:
-        self.models, self.config = list(models), config
+    def __init__(
+        self, models: Sequence[TrainedModel], config: Mapping[str, Any], ensemble: Ensemble | None = None
+    ) -> None:
+        self.models, self.config, self.ensemble = list(models), config, ensemble
+        self.averages_probabilities = len(self.models) > 1 and config["average"] == "probabilities"
         self.classes, self.channels = models[0].classes, models[0].channels
         self.colors = tuple((r, g, b) for r, g, b in models[0].identity["colors"])
         self.postprocess: Objects = instantiate(config["postprocess"])
@@ -51,9 +56,9 @@ class Predictor:
     def pieces(self, image: Any) -> Pieces:
         """Logits of an image (H, W, C) in pieces that cover it, each ((top, left, bottom, right), (K, h, w) float32).
 
-        image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. Of an
-        ensemble or several views the logits are the logarithm of mean probabilities. Where a GPU's memory doesn't
-        suffice the pieces come again, smaller.
+        image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. Of several
+        views, and of an ensemble unless logits are averaged, they are the logarithm of mean probabilities. Where a
+        GPU's memory doesn't suffice the pieces come again, smaller.
         InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
         if len(image.shape) != 3 or image.shape[2] != self.channels:
@@ -69,7 +74,7 @@ class Predictor:
                         raise InputError(
                             "the network's output is NaN or infinite; set trainer.precision=32-true, or train it again"
                         )
-                    yield box, (piece.clamp_min(TINY).log() if len(scorers) > 1 else piece).cpu()
+                    yield box, (piece.clamp_min(TINY).log() if self.averages_probabilities else piece).cpu()
                 for check in self.range_checks:
                     check.warn(seen)
                 return
@@ -114,7 +119,7 @@ class Predictor:
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None):
             logits: Tensor = self.tta(model.network.interior if grid.context else model.network, images)
-        return logits.float().softmax(1) if len(self.models) > 1 else logits
+        return logits.float().softmax(1) if self.averages_probabilities else logits
 
     def _fit_memory(self) -> None:
         """Before the first image on a GPU: choose the number of tiles at once by the memory that one tile needs."""

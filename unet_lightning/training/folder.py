@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from unet_lightning.callback.resume import POINTS
-from unet_lightning.config.plain import NEUTRAL, config_hash, deciding, read_config, write_config
+from unet_lightning.config.plain import config_hash, differences, read_config, write_config
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import read_results
 from unet_lightning.runtime.launch import rank
@@ -111,13 +111,6 @@ def resume_hint(folder: Path) -> str:
     """What to type to go on with the run of this folder."""
     name = "/".join(folder.parts[-2:])  # the date and time of a run that was given no other
     return f"start the same command with run={name}" if re.fullmatch(DATED, name) else "start the same command again"
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Keys that influence the results and whose values differ, with both values."""
-    one, other = deciding(before), deciding(now)
-    pairs = {key: tuple(some.get(key, NEUTRAL.get(key)) for some in (one, other)) for key in {**one, **other}}
-    return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
 
 
 def _raised(old: Any, new: Any) -> bool:
