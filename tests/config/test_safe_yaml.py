@@ -12,7 +12,7 @@ from unet_lightning.config.plain import read_config, write_config
 from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.error import InputError
 from unet_lightning.evaluation.protocol import read_evaluation
-from unet_lightning.prediction.load import _read_tuned
+from unet_lightning.prediction.load import _tuned
 from unet_lightning.sweep.plan import read_plan
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 30))
@@ -73,7 +73,7 @@ BAD_JSON = [
 @pytest.mark.parametrize(
     ("read", "name"),
     [
-        (_read_tuned, "best.postprocess.json"),
+        (_tuned, "best.postprocess.json"),
         (lambda path: read_plan(path.parent), "sweep.json"),
         (read_evaluation, "evaluation.json"),
     ],
