@@ -35,14 +35,14 @@ class Interrupted(SystemExit):
         self.signum = signum
 
 
-def some(names: Sequence[object]) -> str:
-    """One name, or how many there are and the first three.
+def some(names: Sequence[object], kind: str = "files") -> str:
+    """One name, or how many there are of a kind and the first three.
 
-    >>> some(["a.png"]), some([1, 2, 3, 4])
-    ('a.png', '4 files (1, 2, 3, …)')
+    >>> some(["a.png"]), some(["a.png", "b.png"]), some([2, 3, 5, 7], "rows")
+    ('a.png', '2 files (a.png, b.png)', '4 rows (2, 3, 5, …)')
     """
     shown = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
-    return shown if len(names) == 1 else f"{len(names)} files ({shown})"
+    return shown if len(names) == 1 else f"{len(names)} {kind} ({shown})"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.error import InputError, nearest
+from unet_lightning.error import InputError, nearest, some
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.names import locate, relative, said, with_slashes
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
@@ -97,12 +97,13 @@ def find_images(description: Description, folders: Sequence[Path], prefix: str, 
     names = {number: str(entry["file_name"]) for number, entry in description.images.items()}
     exact, guessed = locate(names.values(), folders)
     found, paths = Found(notes=said(description.path, guessed)), exact | guessed
+    lacking = list(dict.fromkeys(name for name in names.values() if name not in paths))
+    if lacking:
+        there = f"which {'is' if len(lacking) == 1 else 'are'} not in {folders[0]}"
+        found.findings.append(f"{description.path} names {some(lacking)}, {there}; add it, or take it out of the file")
     for number, entry in description.images.items():
         name = names[number]
         if name not in paths:
-            found.findings.append(
-                f"{description.path} names {name}, which is not in {folders[0]}; add it, or take it out of the file"
-            )
             continue
         plain = with_slashes(name) if name in exact else relative(paths[name], folders)
         record = Record(f"{prefix}{Path(plain).with_suffix('')}", paths[name], description.path, split=split)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, some
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.objects import Object, boxed, run_lengths, smallest_last, to_objects_sample
 from unet_lightning.reading.text import TextBlock, read_table, uneven_rows
@@ -30,18 +30,23 @@ def find_images(
     if uneven := uneven_rows(table, columns, rows):
         return [], uneven, {}
     findings = []
+    strange: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
         name, kind = row["ImageId"] or "", row.get("ClassId") or "1"
         name = name if name in images else Path(name).stem
         if name not in images:
-            findings.append(f"{table}, row {number}: no image {row['ImageId']}; add it, or take out its rows")
+            strange.setdefault(name, f"{row['ImageId']} (row {number})")
         elif kind not in names:
             findings.append(f"{table}, row {number}: ClassId {kind}; expected one of {', '.join(names)}; correct it")
         else:
             found[name] += [(names[kind], row["EncodedPixels"])] if row["EncodedPixels"] else []
-    findings += [
-        f"{images[k]} has no row in {table}; add one, empty if it has no objects" for k in images.keys() - found
-    ]
+    if strange:
+        shown = some(list(strange.values()), "images")
+        findings.append(f"{table} names {shown}, not in its folder; add the image, or take out its rows")
+    lonely = [images[k] for k in sorted(images.keys() - found)]
+    if lonely:
+        verb = "has" if len(lonely) == 1 else "have"
+        findings.append(f"{some(lonely)} {verb} no row in {table}; add one, empty if it has no objects")
     records = [Record(name, images[name], table, split=split) for name in sorted(found)]
     return records, findings, {record.id: json.dumps(found[record.id]) for record in records}
 
