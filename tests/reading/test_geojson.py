@@ -56,6 +56,11 @@ def test_polygons_with_holes_and_several_parts(tmp_path, place, form):
     assert len(np.unique(sample.instances[sample.mask == 1])) == 1  # both parts are one object
 
 
+def test_an_object_without_parts_is_no_pixel(tmp_path):
+    sample = folder(tmp_path, [feature("Tumor"), feature("Stroma", [ring(1, 1, 3, 3)])])
+    assert (sample.mask > 0).sum() == 4
+
+
 def test_one_feature_alone_and_a_small_object_on_a_large_one(tmp_path):
     sample = folder(tmp_path / "one", feature("Tumor", [ring(1, 1, 3, 3)]))
     assert sample.mask.sum() == 4

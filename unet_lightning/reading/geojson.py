@@ -1,6 +1,7 @@
 """GeoJSON of QuPath: a file a picture, polygons with holes and several parts, classes by name."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -74,9 +75,13 @@ def _mask(geometry: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
     if kind not in ("Polygon", "MultiPolygon"):
         raise InputError(f"an object is a {kind}, which has no area; expected Polygon or MultiPolygon; take it out")
     polygons = [parts] if kind == "Polygon" else parts
-    mask = np.zeros(shape, bool)
-    for rings in polygons if isinstance(polygons, list) else [None]:
-        if not isinstance(rings, list) or not rings:
-            raise InputError("a polygon has no rings; correct or take out the object")
-        mask |= outline(rings[:1], shape) & ~outline(rings[1:], shape)
-    return mask
+    if not isinstance(polygons, list) or not all(isinstance(rings, list) and rings for rings in polygons):
+        raise InputError("a polygon has no rings; correct or take out the object")
+    masks = [_filled(rings, shape) for rings in polygons] or [np.zeros(shape, bool)]
+    return reduce(np.logical_or, masks)
+
+
+def _filled(rings: list[Any], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """(H, W) of one polygon. Most have no hole, and each look at the whole image takes as long as drawing it."""
+    mask = outline(rings[:1], shape)
+    return mask & ~outline(rings[1:], shape) if len(rings) > 1 else mask
