@@ -137,7 +137,7 @@ def _turned(stored: NDArray[Any], orientation: NDArray[np.int64], page: int) -> 
     return picture if axes[left[0]] < axes[left[1]] else picture.swapaxes(0, 1)
 
 
-@lru_cache(maxsize=2)  # an image and its label: slices are read in turn, and each process opens a volume once
+@lru_cache(maxsize=4)  # an image, its mask and its instances: slices are read in turn, each volume is opened once
 def _volume(path: Path, changed: int) -> tuple[NDArray[Any], Volume] | InputError:
     """A volume in the type it is stored in, mapped or decoded whole, and its header, or why not."""
     try:
