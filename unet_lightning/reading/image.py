@@ -55,7 +55,7 @@ def _decode_image(path: Path, page: int | None, axes: str | None) -> NDArray[Any
     if kind in ARRAYS:
         stored = read_array(path, kind, page, axes=axes)
         return stored if stored.ndim == 3 else stored[..., None]
-    data = read_bytes(path)
     if kind == "tiff":
         return decode_tiff(path, page, axes=axes)
+    data = read_bytes(path)
     return decode_jpeg(path, data) if kind == "jpeg" else decode_opencv(path, data)

@@ -61,10 +61,9 @@ def _decode_label(
     """(H, W) or (H, W, C) as stored."""
     if kind in ARRAYS:
         return _whole(read_array(path, kind, page, variable, axes))
-    data = read_bytes(path)
-    if kind != "tiff":
-        return decode_label(path, data, in_color)
-    return decode_tiff(path, page, not in_color, axes)
+    if kind == "tiff":
+        return decode_tiff(path, page, not in_color, axes)
+    return decode_label(path, read_bytes(path), in_color)
 
 
 def _whole(label: NDArray[Any]) -> NDArray[Any]:
