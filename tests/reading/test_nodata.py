@@ -97,6 +97,26 @@ def test_a_picture_without_any_data_is_refused(tmp_path):
         read_image(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(("dtype", "text"), [(np.uint8, "0"), (np.int16, "-9999"), (np.float32, "-9999")])
+def test_a_colour_has_no_data_where_all_of_its_channels_say_so(tmp_path, dtype, text):
+    image = np.full((2, 3, 3), 7, dtype)
+    image[0, 0, 1] = image[0, 1, :2] = image[1, 2] = float(text)
+    tag = (42113, 2, len(text) + 1, text, True)
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", extratags=[tag])
+    found = read_image(tmp_path / "a.tif")
+    assert np.argwhere(np.ma.getmaskarray(found).any(2)).tolist() == [[1, 2]]
+    assert np.array_equal(found.data[0], image[0])
+
+
+def test_nan_in_one_channel_is_no_data(tmp_path):
+    image = np.ones((2, 3, 3), np.float32)
+    image[0, 1, 2] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", extratags=[(42113, 2, 4, "nan", True)])
+    found = read_image(tmp_path / "a.tif")
+    assert np.argwhere(np.ma.getmaskarray(found).any(2)).tolist() == [[0, 1]]
+    assert (found.data == 1).all()
+
+
 @pytest.mark.parametrize(("value", "dtype"), [(255, np.uint8), (-9999, np.float32)])
 def test_a_mask_with_pixels_without_data_counts_nowhere_there(tmp_path, value, dtype):
     ids = RANDOM.integers(0, 2, WITHOUT.shape)
@@ -119,3 +139,43 @@ def test_a_class_of_a_mask_is_a_class_though_the_file_calls_it_no_data(tmp_path)
     sample = dataset.read(dataset.records[0])
     assert sample.valid.all()
     assert np.array_equal(sample.mask, ids)
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(65535, np.uint16), (-9999, np.float32), (np.nan, np.float32)])
+def test_instances_without_data_are_no_object(tmp_path, value, dtype):
+    numbers = RANDOM.integers(0, 3, WITHOUT.shape)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros(WITHOUT.shape, np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "instances" / "a.tif", np.where(WITHOUT, value, numbers).astype(dtype), str(value))
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert np.array_equal(sample.instances, numbers * ~WITHOUT)
+    assert np.array_equal(sample.valid, ~WITHOUT)
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.ones(WITHOUT.shape, np.uint8)).save(tmp_path / "masks" / "a.png")
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert np.array_equal(sample.instances, numbers * ~WITHOUT)
+    assert sample.valid.all()  # the mask says what lies there
+
+
+def test_background_of_instances_is_background_though_the_file_calls_it_no_data(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "instances" / "a.tif", np.array([[0, 1], [2, 0]], np.uint8), "0")
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert sample.instances.tolist() == [[0, 1], [2, 0]]
+    assert sample.valid.all()
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(9, np.uint8), (-9999, np.float32), (np.nan, np.float32)])
+def test_a_mask_of_one_class_is_ignored_where_it_has_no_data(tmp_path, value, dtype):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((1, 5), np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "masks" / "a" / "a.tif", np.array([[0, 255, value, value, 0]], dtype), str(value))
+    write(tmp_path / "masks" / "b" / "a.tif", np.array([[0, 0, 0, 255, value]], dtype), str(value))
+    dataset = find(str(tmp_path), ["background", "a", "b"])
+    sample = dataset.read(dataset.records[0])
+    assert sample.valid.tolist() == [[True, True, False, True, False]]
+    assert sample.mask.tolist() == [[0, 1, 0, 2, 0]]

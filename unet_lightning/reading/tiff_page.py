@@ -85,16 +85,19 @@ def converted(picture: NDArray[Any], page: Any, numbers: bool = False) -> NDArra
 
 
 def _without_data(picture: NDArray[Any], value: float | None) -> NDArray[np.bool_] | None:
-    """(H, W), true where any channel holds the number that stands for no data."""
+    """(H, W), true where all channels hold the number that stands for no data, or any holds NaN, if that is the number.
+
+    A colour may hold it in one channel: pure green is (0, 255, 0), black of a scan without data (0, 0, 0).
+    """
     if value is None:
         return None
     if np.isnan(value):
         return np.isnan(picture).any(2) if picture.dtype.kind == "f" else None
     if picture.dtype.kind == "f":
         with np.errstate(over="ignore"):
-            found: NDArray[np.bool_] = (picture == picture.dtype.type(value)).any(2)
+            found: NDArray[np.bool_] = (picture == picture.dtype.type(value)).all(2)
         return found
-    return (picture == int(value)).any(2) if np.isfinite(value) and value == int(value) else None
+    return (picture == int(value)).all(2) if np.isfinite(value) and value == int(value) else None
 
 
 def check_page(path: Path, page: Any, size: int) -> None:
