@@ -41,8 +41,8 @@ def find(
         split = next((s for s in SPLITS if name.startswith(s)), "")
         found = coco.find_images(description, places, f"{name}/", split)
         records += [record for record in found.records if empty or coco.has_objects(found.texts[record.id], ids)]
-        unused, told = undrawn(description, ids)
-        findings, notes = findings + found.findings + unused, notes + found.notes + told
+        undrawn_findings, undrawn_notes = undrawn(description, ids)
+        findings, notes = findings + found.findings + undrawn_findings, notes + found.notes + undrawn_notes
         texts |= found.texts
         if class_ids and ids != class_ids:
             raise InputError(

@@ -1,6 +1,6 @@
 """Images and labels paired by their names: `images/` beside `masks/` or `instances/`, or JSON of labelme."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -55,7 +55,8 @@ def _split_folders(folder: Path) -> list[Path]:
 def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> Pairs:
     inner = _below(folder, "images")
     base = inner or folder
-    images = files(base, IMAGES, deep=inner is not None)
+    listed = list(walk(base, deep=inner is not None))
+    images = by_name(listed, base, IMAGES)
     if not images:
         expected = f"images/ with {' '.join(IMAGES)} and masks/ or instances/, or manifest.csv"
         lie = "".join(f"; {line}" for line in unread(folder, []))
@@ -66,10 +67,10 @@ def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> 
     if places:
         labels = _labels(places, images, classes, suffix)
         return _joined(images, labels, prefix, split, [*seen, *places.values()])
-    outlined = files(base, (geojson.ENDING,), deep=inner is not None)
+    outlined = by_name(listed, base, (geojson.ENDING,))
     if outlined:
         return _joined(images, {"masks": outlined}, prefix, split, seen)
-    described = [path for path in walk(base, deep=inner is not None) if path.suffix.lower() == ".json"]
+    described = [path for path in listed if path.suffix.lower() == ".json"]
     if described:
         found = _annotated(described, base, images)
         records = [replace(record, id=f"{prefix}{record.id}", split=split) for record in found.records]
@@ -184,13 +185,15 @@ def _below(folder: Path, name: str) -> Path | None:
 
 
 def files(folder: Path, endings: Sequence[str], deep: bool = True) -> dict[str, Path]:
-    """Paths below a folder without ending to the files; InputError where two share a name.
+    """The files of a folder with one of the endings, as of `by_name`. deep: also those of the folders below it."""
+    return by_name(walk(folder, deep), folder, endings)
 
-    deep: also those of the folders below it.
-    """
+
+def by_name(paths: Iterable[Path], folder: Path, endings: Sequence[str]) -> dict[str, Path]:
+    """Paths below a folder without ending to those files that have one; InputError where two share a name."""
     found: dict[str, Path] = {}
     longest = sorted(endings, key=len, reverse=True)
-    for path in walk(folder, deep):
+    for path in paths:
         ending = next((e for e in longest if path.name.lower().endswith(e)), None)
         if ending is not None:
             name = spelled(path.relative_to(folder).as_posix()[: -len(ending)])

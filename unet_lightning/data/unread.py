@@ -18,10 +18,11 @@ def unread(folder: Path, seen: Iterable[Path]) -> list[str]:
     seen: files, and folders that were looked at as a whole. The line names the highest folders that were left out.
     """
     whole = set(seen)
+    folders = [path for path in whole if not path.suffix and path.is_dir()]  # of many files none is looked up
     parents = {folder, *(parent for path in whole for parent in path.parents)}
     counts: Counter[str] = Counter()
-    for path in islice(walk(folder), LOOKED_AT):
-        if ends_in(path, IMAGES) and path not in whole and not whole.intersection(path.parents):
+    for path in islice(walk(folder, without=folders), LOOKED_AT):
+        if ends_in(path, IMAGES) and path not in whole:
             below = path.relative_to(folder).parents
             highest = next((part for part in reversed(below) if folder / part not in parents), path.parent)
             counts[(folder / highest).relative_to(folder).as_posix()] += 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError, nearest, some
 from unet_lightning.reading.image import as_channels, read_image
-from unet_lightning.reading.names import locate, relative, said, with_slashes
+from unet_lightning.reading.names import guess_notes, locate, relative, with_slashes
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
 from unet_lightning.reading.text import TextBlock, read_json
 from unet_lightning.record import Record
@@ -96,7 +96,7 @@ def find_images(description: Description, folders: Sequence[Path], prefix: str, 
     """The images of a file in the folders, each by its path there, and a finding for each that lies in none of them."""
     names = {number: str(entry["file_name"]) for number, entry in description.images.items()}
     exact, guessed = locate(names.values(), folders)
-    found, paths = Found(notes=said(description.path, guessed)), exact | guessed
+    found, paths = Found(notes=guess_notes(description.path, guessed)), exact | guessed
     lacking = list(dict.fromkeys(name for name in names.values() if name not in paths))
     if lacking:
         there = f"which {'is' if len(lacking) == 1 else 'are'} not in {folders[0]}"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from unet_lightning.error import InputError, some
 from unet_lightning.reading.image import as_channels, read_image
-from unet_lightning.reading.names import locate, said
+from unet_lightning.reading.names import guess_notes, locate
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, to_objects_sample
 from unet_lightning.reading.text import read_json
 from unet_lightning.record import Record
@@ -49,7 +49,7 @@ def find_images(paths: Sequence[Path]) -> tuple[dict[Path, Path], list[str], lis
     if lost:
         verb = "is" if len(lost) == 1 else "are"
         findings.append(f"{some(lost)}, which {verb} not there; add the picture, or correct imagePath")
-    return {path: found[name] for path, name in names.items() if name in found}, findings, said(folder, guessed)
+    return {path: found[name] for path, name in names.items() if name in found}, findings, guess_notes(folder, guessed)
 
 
 def read(record: Record, classes: Sequence[str], channels: int | None, axes: str | None = None) -> Sample:

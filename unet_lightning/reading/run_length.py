@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unet_lightning.error import InputError, some
 from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.names import with_slashes
 from unet_lightning.reading.objects import Object, boxed, run_lengths, smallest_last, to_objects_sample
 from unet_lightning.reading.text import TextBlock, read_table, uneven_rows
 from unet_lightning.record import Record
@@ -33,7 +34,7 @@ def find_images(
     strange: dict[str, str] = {}
     for number, row in enumerate(rows, 2):
         name, kind = row["ImageId"] or "", row.get("ClassId") or "1"
-        name = name if name in images else Path(name).stem
+        name = name if name in images else Path(with_slashes(name)).stem
         if name not in images:
             strange.setdefault(name, f"{row['ImageId']} (row {number})")
         elif kind not in names:
