@@ -149,7 +149,7 @@ def test_a_stack_that_is_cut_is_refused_and_not_read_as_its_first_page(tmp_path,
         read_image(path)
 
 
-@pytest.mark.parametrize(("last", "came"), [("images/b.png", "1 values"), ("b,b,b,b,", "more than 3")])
+@pytest.mark.parametrize(("last", "came"), [("images/b.png", "1 value"), ("b,b,b,b,", "more than 3")])
 def test_a_manifest_whose_last_row_is_cut_is_refused(tmp_path, last, came):
     (tmp_path / "manifest.csv").write_text(f"image,mask,split\na.png,b.png,train\n{last}")
     found = find(str(tmp_path), ["background", "cell"])

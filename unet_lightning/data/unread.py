@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from unet_lightning.error import counted
 from unet_lightning.reading.endings import IMAGES, ends_in
 from unet_lightning.reading.names import walk
 
@@ -30,4 +31,4 @@ def unread(folder: Path, seen: Iterable[Path]) -> list[str]:
         return []
     named = [f"{'the folder itself' if k == '.' else f'{k}/'} ({n})" for k, n in counts.most_common(MOST)]
     more = f" and {len(counts) - MOST} more" if len(counts) > MOST else ""
-    return [f"{sum(counts.values())} pictures of {folder} are not read: in {', '.join(named)}{more}"]
+    return [f"not read: {counted(sum(counts.values()), 'picture')} of {folder}, in {', '.join(named)}{more}"]

@@ -54,7 +54,7 @@ class Description:
         if strict and lacking:
             names = ",".join(name for name in self.classes if name in (*classes, *lacking))
             raise InputError(
-                f"{self.path} has objects of {', '.join(lacking[:5])}, not in data.classes; "
+                f"{self.path} has objects of {some(lacking, 'categories')}, not in data.classes; "
                 f"set 'data.classes=[{names}]'"
             )
         return {k: classes.index(name) for k, name in self.categories.items() if name in classes[1:]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, counted
 from unet_lightning.reading.failure import missing
 from unet_lightning.reading.guard import check_file
 from unet_lightning.runtime.files import cell_text
@@ -54,9 +54,9 @@ def uneven_rows(table: Path, columns: Sequence[str], rows: Sequence[Mapping[Any,
     for number, row in enumerate(rows, 2):
         missing = list(row.values()).count(None)
         if missing or None in row:
-            came = f"more than {len(columns)}" if None in row else len(columns) - missing
+            came = f"more than {len(columns)} values" if None in row else counted(len(columns) - missing, "value")
             found.append(
-                f"{table}, row {number}: {came} values; expected {len(columns)} as in the first row; "
+                f"{table}, row {number}: {came}; expected {len(columns)} as in the first row; "
                 "correct the row, or copy the file again from its source"
             )
     return found
