@@ -1,7 +1,7 @@
 """Images and labels paired by their names: `images/` beside `masks/` or `instances/`, or JSON of labelme."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from unet_lightning.data.unread import unread
 from unet_lightning.error import InputError, some
 from unet_lightning.reading import geojson, labelme
 from unet_lightning.reading.endings import IMAGES, LABELS
+from unet_lightning.reading.found import Found
 from unet_lightning.reading.names import is_hidden, spelled, walk
 from unet_lightning.record import SPLITS, Record
 
@@ -18,29 +19,12 @@ PAIRING = "give both the same name before the ending, or list the pairs in manif
 OBJECT_NUMBERS = ("_cp_masks",)  # ends of names that programs give to pictures of object numbers: Cellpose
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """Records, findings and notes of a data set, and the files and folders that were looked at."""
-
-    records: list[Record] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    seen: list[Path] = field(default_factory=list)
-
-    def extend(self, other: "Pairs") -> None:
-        """Add what another part of the set holds."""
-        self.records.extend(other.records)
-        self.findings.extend(other.findings)
-        self.notes.extend(other.notes)
-        self.seen.extend(other.seen)
-
-
-def pair(folder: Path, classes: Sequence[str] = (), suffix: str = "") -> Pairs:
+def pair(folder: Path, classes: Sequence[str] = (), suffix: str = "") -> Found:
     """Images and labels of equal names as records, and findings for halves of pairs that miss the other.
 
     Names are paths below images/ and masks/ without ending. suffix: the end of the labels' names that the images' lack.
     """
-    found = Pairs()
+    found = Found()
     for place in _split_folders(folder) or [folder]:
         found.extend(_pair_one(place, split_of(place.name) if place != folder else "", classes, suffix))
     return found
@@ -52,7 +36,7 @@ def _split_folders(folder: Path) -> list[Path]:
     return sorted(named, key=lambda path: (SPLITS.index(split_of(path.name)), path.name))
 
 
-def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> Pairs:
+def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> Found:
     inner = _below(folder, "images")
     base = inner or folder
     listed = list(walk(base, deep=inner is not None))
@@ -110,7 +94,7 @@ def _beside(folder: Path, images: dict[str, Path], suffix: str) -> tuple[dict[st
 
 def _joined(
     images: Mapping[str, Path], labels: dict[str, dict[str, Path]], prefix: str, split: str, seen: list[Path]
-) -> Pairs:
+) -> Found:
     """A record for every image that has all its labels."""
     whole, lonely = set(images), []
     for place, found in labels.items():
@@ -124,7 +108,7 @@ def _joined(
         files_of = (images[name], masks.get(name), instances.get(name))
         own = split or (split_of(name.partition("/")[0]) if published else "")
         records.append(Record(f"{prefix}{name}", *files_of, split=own, parts=parts))
-    return Pairs(records, lonely, seen=seen)
+    return Found(records, lonely, seen=seen)
 
 
 def _lonely(images: Mapping[str, Path], labels: Mapping[str, Path], place: str) -> list[str]:
@@ -144,9 +128,9 @@ def _lonely(images: Mapping[str, Path], labels: Mapping[str, Path], place: str) 
     return findings
 
 
-def _annotated(described: list[Path], base: Path, images: dict[str, Path]) -> Pairs:
+def _annotated(described: list[Path], base: Path, images: dict[str, Path]) -> Found:
     """Pictures with labelme's JSON beside them, paired by the picture each JSON names."""
-    found = Pairs()
+    found = Found()
     known = {path.resolve(): path for path in images.values()}
     for _, group in groupby(described, key=lambda path: path.parent):
         named, findings, notes = labelme.find_images(list(group))

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError, nearest, some
+from unet_lightning.reading.found import Found
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.names import guess_notes, locate, relative, with_slashes
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
@@ -80,16 +81,6 @@ def read_description(path: Path) -> Description:
             raise InputError(f"{path}: annotations name the {what} {sorted(map(str, strange))[0]}, which the file "
                              f"doesn't list; add it, or take them out")  # fmt: skip
     return Description(path, images, annotations, categories)
-
-
-@dataclass(frozen=True)
-class Found:
-    """A record for each image of a file, findings and notes, and by the records' ids texts for `read`."""
-
-    records: list[Record] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    texts: dict[str, str] = field(default_factory=dict)
 
 
 def find_images(description: Description, folders: Sequence[Path], prefix: str, split: str) -> Found:

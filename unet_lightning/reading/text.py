@@ -13,6 +13,7 @@ from unet_lightning.reading.failure import missing
 from unet_lightning.reading.guard import check_file
 from unet_lightning.runtime.files import cell_text
 
+Table = tuple[list[str], list[dict[str, str]]]  # columns, and rows by column
 DELIMITERS = ",;\t"  # where they are equally many the first
 
 
@@ -35,7 +36,7 @@ def read_list(path: Path) -> list[str]:
     return [line.strip() for line in _text(path, "text in UTF-8").splitlines() if line.strip()]
 
 
-def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def read_table(path: Path) -> Table:
     """The columns and rows of a CSV file (UTF-8), parted by whichever of comma, semicolon and tab its head has most."""
     lines = _text(path, "CSV UTF-8").splitlines(keepends=True)
     delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
