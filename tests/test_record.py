@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 
 from unet_lightning.error import InputError
 from unet_lightning.label import voc_palette
-from unet_lightning.record import DataSet, Record, assign_splits, split_hash
+from unet_lightning.record import SPLITS, DataSet, Record, assign_splits, split_hash
 
 RECORDS = [Record(f"{group}{k}", f"{group}{k}.png", group=group) for group in "abcdefghij" for k in range(3)]
 
@@ -59,10 +60,23 @@ def test_a_published_test_split_stays_in_every_fold():
         assert sorted(sides[group] for sides in folds) == ["train", "train", "train", "val"]
 
 
-@pytest.mark.parametrize(("fold", "folds"), [(5, 5), (0, 11), (0, 2)])
-def test_folds_that_can_not_be(fold, folds):
-    with pytest.raises(InputError, match=r"with 10 groups; expected 3 to 10 folds.*set data\.folds"):
+@pytest.mark.parametrize(("fold", "folds"), [(5, 5), (0, 11), (10, 11), (0, 2)])
+def test_folds_that_can_not_be_are_refused_with_a_remedy_that_works(fold, folds):
+    with pytest.raises(InputError, match="with 10 groups; expected 3 to 10 folds") as caught:
         assign_splits(RECORDS, 0, fold=fold, folds=folds)
+    possible, chosen = re.search(r"set data\.folds=(\d+) data\.fold=(\d+)$", str(caught.value)).groups()
+    assert {r.split for r in assign_splits(RECORDS, 0, fold=int(chosen), folds=int(possible))} == {*SPLITS}
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_too_few_groups_for_any_folds_are_refused_with_remedies_that_work(folds):
+    few = [record for record in RECORDS if record.group in "ab"]
+    with pytest.raises(InputError, match=r"with 2 groups; expected 3 .*, or set data\.fold=null"):
+        assign_splits(few, 0, fold=0, folds=folds)
+    named = [replace(record, split="train" if record.group == "a" else "val") for record in few]
+    assert assign_splits(named, 0) == tuple(named)
+    more = [record for record in RECORDS if record.group in "abc"]
+    assert {record.split for record in assign_splits(more, 0, fold=0, folds=3)} == {*SPLITS}
 
 
 @pytest.mark.parametrize(("number", "held_out"), [(10, [0, 7]), (22, [3, 8, 10, 16, 18]), (30, [3, 8, 12, 15, 18, 26])])

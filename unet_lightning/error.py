@@ -35,14 +35,27 @@ class Interrupted(SystemExit):
         self.signum = signum
 
 
-def some(names: Sequence[object]) -> str:
-    """One name, or how many there are and the first three.
+def some(names: Sequence[object], kind: str = "files") -> str:
+    """One name, or how many there are of a kind and the first three.
 
-    >>> some(["a.png"]), some([1, 2, 3, 4])
-    ('a.png', '4 files (1, 2, 3, …)')
+    >>> some(["a.png"]), some(["a.png", "b.png"]), some([2, 3, 5, 7], "rows")
+    ('a.png', '2 files (a.png, b.png)', '4 rows (2, 3, 5, …)')
     """
-    shown = ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
-    return shown if len(names) == 1 else f"{len(names)} files ({shown})"
+    return examples(names) if len(names) == 1 else f"{len(names)} {kind} ({examples(names)})"
+
+
+def examples(names: Sequence[object]) -> str:
+    """The first three names."""
+    return ", ".join(map(str, names[:3])) + (", …" if len(names) > 3 else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "picture"), counted(1200, "picture")
+    ('1 picture', '1200 pictures')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from annotated_types import Ge
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, counted
 from unet_lightning.label import PALETTE, Color, voc_palette
 from unet_lightning.sample import Sample
 
@@ -126,10 +126,9 @@ def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: Fol
     movable = _groups([r for r in records if r.split in ("", "train")], seed)
     names = ("val",) if published else ("val", "test")
     if len(movable) <= len(names):
-        many = "1 group" if len(movable) == 1 else f"{len(movable)} groups"
-        raise InputError(
-            f"{many} can't be divided into {' and '.join(('train', *names))}; add images, or a manifest with splits"
-        )
+        parts = " and ".join(("train", *names))
+        many = counted(len(movable), "group")
+        raise InputError(f"{many} can't be divided into {parts}; add images, or a manifest with splits")
     size = max(1, round(SHARE * len(movable)))
     held_out = [name for name in names for _ in range(size)]
     sides = ["train"] * (len(movable) - len(held_out)) + held_out
@@ -141,9 +140,14 @@ def _folded(records: Sequence[Record], seed: int, fold: int, folds: int, has_tes
     movable = _groups([r for r in records if r.split != "test"], seed)
     needed = 2 if has_test else 3
     if not needed <= folds <= len(movable) or fold >= folds:
+        came = f"data.fold={fold} data.folds={folds} with {counted(len(movable), 'group')}"
+        if len(movable) < needed:
+            remedy = "add images, or set data.fold=null and name the splits in a manifest"
+            raise InputError(f"{came}; expected {needed} groups or more; {remedy}")
+        possible = min(max(folds, needed), len(movable))
         raise InputError(
-            f"data.fold={fold} data.folds={folds} with {len(movable)} groups; "
-            f"expected {needed} to {len(movable)} folds and a fold of 0 to {folds - 1}; set data.folds and data.fold"
+            f"{came}; expected {needed} to {len(movable)} folds and a fold below data.folds; "
+            f"set data.folds={possible} data.fold={fold if fold < possible else 0}"
         )
     held_out = {fold: "val"} if has_test else {fold: "test", (fold + 1) % folds: "val"}
     return _moved(records, {g: held_out.get(k % folds, "train") for k, g in enumerate(movable)}, keep="test")

@@ -53,13 +53,15 @@ def to_sample(
 
     image: (H, W, C), a masked array where pixels have no data. mask: stored (H, W) values or (H, W, 3) colours, which
     `encoding` turns into class ids. Of a data set with instances alone, every object is class 1; the stored number
-    `encoding.ignore` is then no object and counts nowhere.
+    `encoding.ignore` is then no object and counts nowhere. Pixels of a label
+    that a masked array leaves out count nowhere.
     """
     nodata = None
     if isinstance(image, np.ma.MaskedArray):
         image, nodata = image.data, np.asarray(np.ma.getmaskarray(image).any(2))
     mask, unknown = _without_data(mask, encoding)
-    instances = None if instances is None else np.ma.getdata(instances)
+    instances, unnumbered = _objects(instances)
+    unknown = unnumbered if mask is None else unknown
     label = instances if mask is None else mask
     if label is None:
         raise InputError("neither a mask nor instances; expected at least one of them for every image; add it")
@@ -81,7 +83,7 @@ def to_sample(
         ids = ((label > 0) & valid).astype(np.uint8)
     else:
         ids, valid = encoding.decode(mask)
-        ids, valid = ids * ~unknown, valid & ~unknown
+    ids, valid = ids * ~unknown, valid & ~unknown
     if nodata is not None:
         ids, valid = ids * ~nodata, valid & ~nodata
     return Sample(image, ids, valid, None if instances is None else renumbered(np.where(valid, instances, 0)), nodata)
@@ -100,6 +102,14 @@ def _without_data(
     without = np.ma.getmaskarray(mask) & ~np.isin(mask.data, known)
     unknown = np.asarray(without if encoding.threshold is None else np.zeros_like(without))
     return np.where(unknown, np.int64(known[0]), mask.data), unknown
+
+
+def _objects(instances: NDArray[Any] | None) -> tuple[NDArray[Any] | None, NDArray[np.bool_] | np.bool_]:
+    """Object numbers, 0 where they have no data, and these pixels, (H, W). 0 is background, whatever the file says."""
+    if not isinstance(instances, np.ma.MaskedArray):
+        return instances, np.False_
+    unknown = np.asarray(np.ma.getmaskarray(instances) & (instances.data != 0))
+    return np.where(unknown, instances.dtype.type(0), instances.data), unknown
 
 
 def check_whole(label: NDArray[Any], name: str) -> None:

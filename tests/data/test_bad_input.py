@@ -246,7 +246,7 @@ def test_a_labelme_file_that_can_not_be_read(tmp_path, change, words):
         ("0,0 5", "from 1"),
         ("0,4", "pairs of start and length"),
         ("0,a b", "pairs of start and length"),
-        ("9,1 4", "row 2: no image 9"),
+        ("9,1 4", "names 9 (row 2), not in its folder"),
     ],
 )
 def test_a_row_of_run_lengths_that_can_not_be(tmp_path, row, words):

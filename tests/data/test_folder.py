@@ -148,7 +148,7 @@ def test_folders_that_are_not_read_are_named_with_their_pictures(tmp_path):
     write(root / "loose.png")
     (root / "more").symlink_to(tmp_path / "linked")
     (note,) = find(str(root), CLASSES).notes
-    assert f"5 pictures of {root} are not read: in " in note
+    assert f"not read: 5 pictures of {root}, in " in note
     for place in ("evaluation/ (2)", "train/old/ (1)", "more/ (1)", "the folder itself (1)"):
         assert place in note
 
@@ -156,7 +156,9 @@ def test_folders_that_are_not_read_are_named_with_their_pictures(tmp_path):
 def test_a_folder_whose_pictures_lie_elsewhere_says_where(tmp_path):
     for k in range(3):
         write(tmp_path / "imgs" / f"{k}.png")
-    with pytest.raises(InputError, match=r"holds no pictures to train on; 3 pictures .* imgs/ \(3\); .*set data.root"):
+    with pytest.raises(
+        InputError, match=r"holds no pictures to train on; not read: 3 pictures .* imgs/ \(3\); .*set data.root"
+    ):
         find(str(tmp_path), CLASSES)
 
 

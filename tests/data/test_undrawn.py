@@ -79,7 +79,7 @@ def test_crowds_keypoints_and_nothing_at_all_are_counted_by_kind(tmp_path):
     others = [box(5, bbox=None, keypoints=[1, 2, 2]), box(6, bbox=[1, 1, 0, 0]), box(7, bbox=None)]
     coco(tmp_path, *(polygon(k) for k in range(4)), box(4, segmentation=crowd, iscrowd=1), *others)
     notes = "\n".join(found(tmp_path)[0].notes)
-    assert "1 crowds, which are ignored" in notes
+    assert "1 crowd, ignored" in notes
     assert "3 of 8 objects have no outline (2 empty outlines, 1 keypoints)" in notes
     assert "take them out of the file" in notes
 

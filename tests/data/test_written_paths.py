@@ -43,7 +43,7 @@ def test_coco_of_windows_and_of_label_studio(tmp_path, rename, notes):
     found, said = masks_of(tmp_path)
     for mask, (expected, _) in zip(found, PAIRS, strict=True):
         assert np.array_equal(mask, expected)
-    assert sum("names 3 files by other paths" in note for note in said) == notes
+    assert sum("3 files (" in note for note in said) == notes
 
 
 @pytest.mark.parametrize("prefix", ["..\\images\\", "C:\\me\\", ""])
@@ -68,6 +68,26 @@ def test_a_manifest_of_windows_in_every_dialect(tmp_path, delimiter, prefix):
     for mask, (expected, _) in zip(found, PAIRS, strict=True):
         assert np.array_equal(mask, expected)
     assert len(notes) == (prefix[1:2] == ":")
+
+
+def test_ids_of_files_that_were_found_by_their_ends_are_their_paths_here(tmp_path):
+    forms.write_pictures(forms.index_png)(tmp_path / "csv", PAIRS)
+    rows = [f"D:\\set\\images\\{k}.png,D:\\set\\masks\\{k}.png" for k in range(3)]
+    (tmp_path / "csv" / "manifest.csv").write_text("\n".join(["image,mask", *rows]))
+    forms.coco_file(tmp_path / "json", PAIRS, forms.polygons)
+    renamed(tmp_path / "json", lambda name: f"D:\\set\\images\\{name}")
+    for place, expected in (("csv", "images/{}"), ("json", "images/{}")):
+        found = find(str(tmp_path / place), forms.CLASSES)
+        assert [record.id for record in found.records] == [expected.format(k) for k in range(3)]
+
+
+def test_run_lengths_of_windows(tmp_path):
+    forms.images(tmp_path, PAIRS)
+    rows = [f"images\\{k}.png,1 {k + 4}" for k in range(3)]
+    (tmp_path / "manifest.csv").write_text("\n".join(["ImageId,EncodedPixels", *rows]))
+    found = find(str(tmp_path), ["background", "cell"])
+    assert not found.findings
+    assert [int(found.read(record).mask.sum()) for record in found.records] == [4, 5, 6]
 
 
 def test_a_missing_mask_is_not_replaced_by_the_image_of_its_name(tmp_path):

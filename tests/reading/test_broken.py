@@ -149,7 +149,7 @@ def test_a_stack_that_is_cut_is_refused_and_not_read_as_its_first_page(tmp_path,
         read_image(path)
 
 
-@pytest.mark.parametrize(("last", "came"), [("images/b.png", "1 values"), ("b,b,b,b,", "more than 3")])
+@pytest.mark.parametrize(("last", "came"), [("images/b.png", "1 value"), ("b,b,b,b,", "more than 3")])
 def test_a_manifest_whose_last_row_is_cut_is_refused(tmp_path, last, came):
     (tmp_path / "manifest.csv").write_text(f"image,mask,split\na.png,b.png,train\n{last}")
     found = find(str(tmp_path), ["background", "cell"])
@@ -169,3 +169,19 @@ def test_json_that_is_none_is_refused_by_name(tmp_path, data):
     (tmp_path / "a.json").write_bytes(data)
     with pytest.raises(InputError, match=r"a\.json "):
         parse_json(tmp_path / "a.json")
+
+
+def test_a_tiff_that_is_refused_is_closed(tmp_path, monkeypatch):
+    opened = []
+
+    class Watched(tifffile.TiffFile):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            opened.append(self)
+
+    monkeypatch.setattr(tifffile, "TiffFile", Watched)
+    WRITERS["plain.tif"](tmp_path / "a.tif")
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:-100])
+    with pytest.raises(InputError):
+        read_image(tmp_path / "a.tif")
+    assert [file.filehandle.closed for file in opened] == [True]

@@ -82,8 +82,8 @@ def test_ignored_classes_count_nowhere_and_objects_without_a_class_are_the_only_
     ("content", "message"),
     [
         ([feature("Necrosis", [ring(0, 0, 4, 4)])], r"called Necrosis, .*'data\.classes=\[background,Necrosis\]'"),
-        ([feature(None, [ring(0, 0, 4, 4)])], "1 objects have no class; expected one of background, Tumor"),
-        ([{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}}], "have no class"),
+        ([feature(None, [ring(0, 0, 4, 4)])], "1 object without a class; expected one of background, Tumor"),
+        ([{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}}], "without a class"),
         ([feature("Tumor", [ring(0, 0, 40, 4)])], "beyond its image"),
         ([feature("Tumor", [])], "no rings"),
         ([feature("Tumor", [[[1, 1], [2, 2]]])], "isn't a list of three corners"),

@@ -1,8 +1,9 @@
+import os
 import unicodedata
 
 import pytest
 
-from unet_lightning.reading.names import is_hidden, locate, said, walk
+from unet_lightning.reading.names import guess_notes, is_hidden, locate, walk
 
 
 def touch(root, *names):
@@ -68,10 +69,20 @@ def test_no_file_is_given_to_two_names(tmp_path):
     assert locate(["x/a.png", "y/a.png"], [tmp_path]) == ({}, {})
 
 
-def test_it_is_said_once(tmp_path):
+def test_guesses_are_one_note(tmp_path):
     touch(tmp_path, "images/a.png", "images/b.png")
     guessed = locate(["D:\\a.png", "D:\\b.png"], [tmp_path])[1]
-    (line,) = said(tmp_path / "list.csv", guessed)
-    assert "list.csv names 2 files by other paths" in line
-    assert "D:\\a.png is" in line
-    assert said(tmp_path, {}) == []
+    (line,) = guess_notes(tmp_path / "list.csv", guessed)
+    assert "2 files (D:\\a.png is" in line
+    assert guess_notes(tmp_path, {}) == []
+
+
+def test_folders_that_were_looked_at_are_not_entered_again_by_any_link(tmp_path, monkeypatch):
+    touch(tmp_path, "images/a/b.png", "other/c.png")
+    (tmp_path / "again").symlink_to(tmp_path / "images")
+    entered = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda place: entered.append(os.path.realpath(place)) or scandir(place))
+    found = list(walk(tmp_path, without=[tmp_path / "images"]))
+    assert found == [tmp_path / "other/c.png"]
+    assert entered == [os.path.realpath(tmp_path), os.path.realpath(tmp_path / "other")]

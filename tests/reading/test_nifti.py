@@ -4,7 +4,7 @@ import pytest
 
 from unet_lightning.data.folder import find
 from unet_lightning.error import InputError
-from unet_lightning.reading.nifti import read_slice, slices
+from unet_lightning.reading.nifti import _volume, read_slice, slices
 
 VOXELS = np.arange(4 * 3 * 2, dtype=np.int16).reshape(4, 3, 2)
 SIZES = np.array([0.7, 1.5, 5.0])
@@ -142,3 +142,13 @@ def test_volumes_of_colours_and_of_complex_numbers(tmp_path):
     nibabel.save(nibabel.Nifti1Image(VOXELS.astype(np.complex64), np.eye(4)), tmp_path / "a.nii")
     with pytest.raises(InputError, match=r"a\.nii: .* not of real numbers"):
         read_slice(tmp_path / "a.nii", 1)
+
+
+def test_an_image_its_mask_and_its_instances_are_each_decoded_once(tmp_path):
+    paths = [tmp_path / name for name in ("image.nii.gz", "mask.nii.gz", "instances.nii.gz")]
+    for path in paths:
+        save(path, VOXELS, np.eye(4))
+    before = _volume.cache_info().misses
+    for page in range(2):
+        assert all(np.array_equal(read_slice(path, page), VOXELS[..., page]) for path in paths)
+    assert _volume.cache_info().misses - before == len(paths)

@@ -139,3 +139,43 @@ def test_a_class_of_a_mask_is_a_class_though_the_file_calls_it_no_data(tmp_path)
     sample = dataset.read(dataset.records[0])
     assert sample.valid.all()
     assert np.array_equal(sample.mask, ids)
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(65535, np.uint16), (-9999, np.float32), (np.nan, np.float32)])
+def test_instances_without_data_are_no_object(tmp_path, value, dtype):
+    numbers = RANDOM.integers(0, 3, WITHOUT.shape)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros(WITHOUT.shape, np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "instances" / "a.tif", np.where(WITHOUT, value, numbers).astype(dtype), str(value))
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert np.array_equal(sample.instances, numbers * ~WITHOUT)
+    assert np.array_equal(sample.valid, ~WITHOUT)
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.ones(WITHOUT.shape, np.uint8)).save(tmp_path / "masks" / "a.png")
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert np.array_equal(sample.instances, numbers * ~WITHOUT)
+    assert sample.valid.all()  # the mask says what lies there
+
+
+def test_background_of_instances_is_background_though_the_file_calls_it_no_data(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "instances" / "a.tif", np.array([[0, 1], [2, 0]], np.uint8), "0")
+    dataset = find(str(tmp_path), ["background", "cell"])
+    sample = dataset.read(dataset.records[0])
+    assert sample.instances.tolist() == [[0, 1], [2, 0]]
+    assert sample.valid.all()
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(9, np.uint8), (-9999, np.float32), (np.nan, np.float32)])
+def test_a_mask_of_one_class_is_ignored_where_it_has_no_data(tmp_path, value, dtype):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((1, 5), np.uint8)).save(tmp_path / "images" / "a.png")
+    write(tmp_path / "masks" / "a" / "a.tif", np.array([[0, 255, value, value, 0]], dtype), str(value))
+    write(tmp_path / "masks" / "b" / "a.tif", np.array([[0, 0, 0, 255, value]], dtype), str(value))
+    dataset = find(str(tmp_path), ["background", "a", "b"])
+    sample = dataset.read(dataset.records[0])
+    assert sample.valid.tolist() == [[True, True, False, True, False]]
+    assert sample.mask.tolist() == [[0, 1, 0, 2, 0]]

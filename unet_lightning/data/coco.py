@@ -8,9 +8,10 @@ from typing import Any
 from unet_lightning.data.layout import find_root, val_is_test
 from unet_lightning.error import InputError
 from unet_lightning.reading import coco
+from unet_lightning.reading.found import Found
 from unet_lightning.reading.text import TextBlock
 from unet_lightning.reading.undrawn import Boxes, undrawn, with_boxes
-from unet_lightning.record import SPLITS, DataSet, Record
+from unet_lightning.record import SPLITS, DataSet
 
 SOURCE = (
     "download annotations_trainval2017.zip, train2017.zip and val2017.zip from https://cocodataset.org and unpack them"
@@ -26,10 +27,7 @@ def find(
     objects that have a box and no outline.
     """
     folder = find_root(root, "annotations/instances_*.json", SOURCE)
-    records: list[Record] = []
-    findings: list[str] = []
-    notes: list[str] = []
-    texts: dict[str, str] = {}
+    found = Found()
     class_ids: dict[Any, int] = {}
     classes: tuple[str, ...] = ()
     for path in sorted(folder.glob("annotations/instances_*.json")):
@@ -39,19 +37,20 @@ def find(
         ids = description.class_ids(classes, strict=False)
         places = (folder / name, folder / "images" / name, folder / "images", folder)
         split = next((s for s in SPLITS if name.startswith(s)), "")
-        found = coco.find_images(description, places, f"{name}/", split)
-        records += [record for record in found.records if empty or coco.has_objects(found.texts[record.id], ids)]
-        unused, told = undrawn(description, ids)
-        findings, notes = findings + found.findings + unused, notes + found.notes + told
-        texts |= found.texts
+        one = coco.find_images(description, places, f"{name}/", split)
+        kept = [record for record in one.records if empty or coco.has_objects(one.texts[record.id], ids)]
+        found.extend(replace(one, records=kept))
+        undrawn_findings, undrawn_notes = undrawn(description, ids)
+        found.extend(Found(findings=undrawn_findings, notes=undrawn_notes))
         if class_ids and ids != class_ids:
             raise InputError(
                 f"{path} has other categories than the file before it; keep files of one set in annotations/"
             )
         class_ids = ids
-    trained = all(record.split for record in records) and any(record.split == "train" for record in records)
-    placed = val_is_test(records) if trained else tuple(replace(record, split="") for record in records)
+    trained = all(record.split for record in found.records) and any(r.split == "train" for r in found.records)
+    placed = val_is_test(found.records) if trained else tuple(replace(record, split="") for record in found.records)
+    texts = TextBlock(found.texts)
     reading = partial(
-        coco.read, texts=TextBlock(texts), class_ids=class_ids, classes=len(classes), channels=3, instances=instances
+        coco.read, texts=texts, class_ids=class_ids, classes=len(classes), channels=3, instances=instances
     )
-    return DataSet(placed, tuple(classes), reading, tuple(findings), notes=tuple(notes))
+    return DataSet(placed, tuple(classes), reading, tuple(found.findings), notes=tuple(found.notes))

@@ -11,7 +11,7 @@ from unet_lightning.reading.image import read_image
 from unet_lightning.reading.label import read_label
 from unet_lightning.reading.names import is_hidden
 from unet_lightning.reading.objects import Object, boxed, smallest_last, to_objects_sample
-from unet_lightning.reading.text import TextBlock
+from unet_lightning.reading.text import TextBlock, read_table
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -26,11 +26,12 @@ def find(root: str | None, classes: Sequence[str], labels: Literal["masks", "tab
     places = {name: folder / "stage1_train" / name for name in names}
     images = {name: place / "images" / f"{name}.png" for name, place in places.items()}
     if labels == "table":
-        records, findings, texts = run_length.find_images(folder / "stage1_train_labels.csv", images, classes)
-        reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes))
-        return DataSet(tuple(records), tuple(classes), reading, tuple(findings))
+        table = folder / "stage1_train_labels.csv"
+        found = run_length.find_images(table, read_table(table), images, classes)
+        reading = partial(run_length.read, texts=TextBlock(found.texts), classes=len(classes))
+        return DataSet(tuple(found.records), tuple(classes), reading, tuple(found.findings))
     masks = {name: files_by_name(place / "masks", "*.png") for name, place in places.items()}
-    findings = [f"{places[name]} has no masks; add them" for name, found in masks.items() if not found]
+    findings = [f"{places[name]} has no masks; add them" for name, drawn in masks.items() if not drawn]
     whole = [Record(name, images[name], parts=tuple(masks[name].values())) for name in names]
     return DataSet(tuple(whole), tuple(classes), partial(read, classes=len(classes)), tuple(findings))
 

@@ -8,16 +8,17 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le
 
 from unet_lightning.data.layout import expand_slices
-from unet_lightning.data.pairs import Pairs, files, pair
+from unet_lightning.data.pairs import files, pair
 from unet_lightning.data.unread import unread
 from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
 from unet_lightning.reading import class_masks, coco, geojson, labelme, run_length
 from unet_lightning.reading.axes import check_axes
 from unet_lightning.reading.endings import PICTURES
-from unet_lightning.reading.names import locate, said, with_slashes
+from unet_lightning.reading.found import Found
+from unet_lightning.reading.names import guess_notes, locate, relative, with_slashes
 from unet_lightning.reading.sample import read_files
-from unet_lightning.reading.text import TextBlock, read_table, uneven_rows
+from unet_lightning.reading.text import Table, TextBlock, read_table, uneven_rows
 from unet_lightning.reading.undrawn import Boxes, undrawn, with_boxes
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
@@ -60,10 +61,10 @@ def find(
         raise InputError(f"data.manifest={manifest}: no such file in {folder}")
     if table is not None and table.suffix.lower() == ".json":
         return _described(table, classes, {"channels": channels, "axes": axes}, boxes)
-    columns = [] if table is None else read_table(table)[0]
-    if table is not None and set(columns) >= set(run_length.COLUMNS):
-        return _encoded(table, classes, {"channels": channels, "axes": axes})
-    found = pair(folder, classes, suffix or "") if table is None else read_manifest(table)
+    content: Table = ([], []) if table is None else read_table(table)
+    if table is not None and set(content[0]) >= set(run_length.COLUMNS):
+        return _encoded(table, content, classes, {"channels": channels, "axes": axes})
+    found = pair(folder, classes, suffix or "") if table is None else manifest_pairs(table, content)
     records, broken = sliced(found.records)
     form: dict[str, Any] = {"channels": channels, "variable": variable, "axes": axes}
     reading = partial(read, encoding=encoding, classes=tuple(classes), **form)
@@ -97,26 +98,26 @@ def _described(path: Path, classes: Sequence[str], form: Mapping[str, Any], boxe
     found = coco.find_images(description, (path.parent, path.parent / "images"), "", "")
     texts = TextBlock(found.texts)
     reading = partial(coco.read, texts=texts, class_ids=ids, classes=len(classes), **form)
-    unused, told = undrawn(description, ids)
-    findings = (*found.findings, *unused)
+    undrawn_findings, undrawn_notes = undrawn(description, ids)
+    findings = (*found.findings, *undrawn_findings)
     images = [record.image for record in found.records]
-    notes = (*found.notes, *told, *(() if findings else unread(path.parent, images)))
+    notes = (*found.notes, *undrawn_notes, *(() if findings else unread(path.parent, images)))
     return DataSet(tuple(found.records), tuple(classes), reading, findings, notes=notes)
 
 
-def _encoded(path: Path, classes: Sequence[str], form: Mapping[str, Any]) -> DataSet:
+def _encoded(path: Path, content: Table, classes: Sequence[str], form: Mapping[str, Any]) -> DataSet:
     """The images of a table of run lengths, which lie in images/ or beside it."""
     folder = path.parent / "images"
     images = files(folder if folder.is_dir() else path.parent, PICTURES, deep=False)
-    records, findings, texts = run_length.find_images(path, images, classes)
-    reading = partial(run_length.read, texts=TextBlock(texts), classes=len(classes), **form)
-    notes = () if findings else tuple(unread(path.parent, images.values()))
-    return DataSet(tuple(records), tuple(classes), reading, tuple(findings), notes=notes)
+    found = run_length.find_images(path, content, images, classes)
+    reading = partial(run_length.read, texts=TextBlock(found.texts), classes=len(classes), **form)
+    notes = () if found.findings else tuple(unread(path.parent, images.values()))
+    return DataSet(tuple(found.records), tuple(classes), reading, tuple(found.findings), notes=notes)
 
 
-def read_manifest(table: Path) -> Pairs:
+def manifest_pairs(table: Path, content: Table) -> Found:
     """The rows of a manifest CSV as records, and a finding for every row that can't be one."""
-    columns, rows = read_table(table)
+    columns, rows = content
     if "image" not in columns or not {"mask", "instances"} & set(columns):
         came = sorted(str(column) for column in columns)
         raise InputError(f"{table} has the columns {came}; expected image and mask or instances; name them so")
@@ -126,18 +127,19 @@ def read_manifest(table: Path) -> Pairs:
         if not Path(row["image"] or "").name or any("\0" in str(value) for value in row.values())
     ]
     if findings:
-        return Pairs(findings=findings)
+        return Found(findings=findings)
     names = [row[column] for row in rows for column in ("image", "mask", "instances") if row.get(column)]
     exact, guessed = locate(names, [table.parent])
     places = {name: table.parent / with_slashes(name) for name in names} | exact | guessed
-    records = [_record(row, places) for row in rows]
-    return Pairs(records, notes=said(table, guessed), seen=[path for record in records for path in record.files])
+    ids = {name: with_slashes(name) for name in names} | {k: relative(v, [table.parent]) for k, v in guessed.items()}
+    records = [_record(row, places, ids) for row in rows]
+    return Found(records, notes=guess_notes(table, guessed), seen=[path for record in records for path in record.files])
 
 
-def _record(row: dict[str, str], places: Mapping[str, Path]) -> Record:
+def _record(row: dict[str, str], places: Mapping[str, Path], ids: Mapping[str, str]) -> Record:
     mask, instances = (places[row[name]] if row.get(name) else None for name in ("mask", "instances"))
     split, group, kind = (row.get(name) or "" for name in ("split", "group", "kind"))
-    name = row.get("id") or str(Path(with_slashes(row["image"])).with_suffix(""))
+    name = row.get("id") or str(Path(ids[row["image"]]).with_suffix(""))
     return Record(name, places[row["image"]], mask, instances, group, split, kind)
 
 

@@ -1,7 +1,7 @@
 """Images and labels paired by their names: `images/` beside `masks/` or `instances/`, or JSON of labelme."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from unet_lightning.data.unread import unread
 from unet_lightning.error import InputError, some
 from unet_lightning.reading import geojson, labelme
 from unet_lightning.reading.endings import IMAGES, LABELS
+from unet_lightning.reading.found import Found
 from unet_lightning.reading.names import is_hidden, spelled, walk
 from unet_lightning.record import SPLITS, Record
 
@@ -18,29 +19,12 @@ PAIRING = "give both the same name before the ending, or list the pairs in manif
 OBJECT_NUMBERS = ("_cp_masks",)  # ends of names that programs give to pictures of object numbers: Cellpose
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """Records, findings and notes of a data set, and the files and folders that were looked at."""
-
-    records: list[Record] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    seen: list[Path] = field(default_factory=list)
-
-    def extend(self, other: "Pairs") -> None:
-        """Add what another part of the set holds."""
-        self.records.extend(other.records)
-        self.findings.extend(other.findings)
-        self.notes.extend(other.notes)
-        self.seen.extend(other.seen)
-
-
-def pair(folder: Path, classes: Sequence[str] = (), suffix: str = "") -> Pairs:
+def pair(folder: Path, classes: Sequence[str] = (), suffix: str = "") -> Found:
     """Images and labels of equal names as records, and findings for halves of pairs that miss the other.
 
     Names are paths below images/ and masks/ without ending. suffix: the end of the labels' names that the images' lack.
     """
-    found = Pairs()
+    found = Found()
     for place in _split_folders(folder) or [folder]:
         found.extend(_pair_one(place, split_of(place.name) if place != folder else "", classes, suffix))
     return found
@@ -52,10 +36,11 @@ def _split_folders(folder: Path) -> list[Path]:
     return sorted(named, key=lambda path: (SPLITS.index(split_of(path.name)), path.name))
 
 
-def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> Pairs:
+def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> Found:
     inner = _below(folder, "images")
     base = inner or folder
-    images = files(base, IMAGES, deep=inner is not None)
+    listed = list(walk(base, deep=inner is not None))
+    images = by_name(listed, base, IMAGES)
     if not images:
         expected = f"images/ with {' '.join(IMAGES)} and masks/ or instances/, or manifest.csv"
         lie = "".join(f"; {line}" for line in unread(folder, []))
@@ -66,10 +51,10 @@ def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> 
     if places:
         labels = _labels(places, images, classes, suffix)
         return _joined(images, labels, prefix, split, [*seen, *places.values()])
-    outlined = files(base, (geojson.ENDING,), deep=inner is not None)
+    outlined = by_name(listed, base, (geojson.ENDING,))
     if outlined:
         return _joined(images, {"masks": outlined}, prefix, split, seen)
-    described = [path for path in walk(base, deep=inner is not None) if path.suffix.lower() == ".json"]
+    described = [path for path in listed if path.suffix.lower() == ".json"]
     if described:
         found = _annotated(described, base, images)
         records = [replace(record, id=f"{prefix}{record.id}", split=split) for record in found.records]
@@ -109,7 +94,7 @@ def _beside(folder: Path, images: dict[str, Path], suffix: str) -> tuple[dict[st
 
 def _joined(
     images: Mapping[str, Path], labels: dict[str, dict[str, Path]], prefix: str, split: str, seen: list[Path]
-) -> Pairs:
+) -> Found:
     """A record for every image that has all its labels."""
     whole, lonely = set(images), []
     for place, found in labels.items():
@@ -123,7 +108,7 @@ def _joined(
         files_of = (images[name], masks.get(name), instances.get(name))
         own = split or (split_of(name.partition("/")[0]) if published else "")
         records.append(Record(f"{prefix}{name}", *files_of, split=own, parts=parts))
-    return Pairs(records, lonely, seen=seen)
+    return Found(records, lonely, seen=seen)
 
 
 def _lonely(images: Mapping[str, Path], labels: Mapping[str, Path], place: str) -> list[str]:
@@ -143,9 +128,9 @@ def _lonely(images: Mapping[str, Path], labels: Mapping[str, Path], place: str) 
     return findings
 
 
-def _annotated(described: list[Path], base: Path, images: dict[str, Path]) -> Pairs:
+def _annotated(described: list[Path], base: Path, images: dict[str, Path]) -> Found:
     """Pictures with labelme's JSON beside them, paired by the picture each JSON names."""
-    found = Pairs()
+    found = Found()
     known = {path.resolve(): path for path in images.values()}
     for _, group in groupby(described, key=lambda path: path.parent):
         named, findings, notes = labelme.find_images(list(group))
@@ -184,13 +169,15 @@ def _below(folder: Path, name: str) -> Path | None:
 
 
 def files(folder: Path, endings: Sequence[str], deep: bool = True) -> dict[str, Path]:
-    """Paths below a folder without ending to the files; InputError where two share a name.
+    """The files of a folder with one of the endings, as of `by_name`. deep: also those of the folders below it."""
+    return by_name(walk(folder, deep), folder, endings)
 
-    deep: also those of the folders below it.
-    """
+
+def by_name(paths: Iterable[Path], folder: Path, endings: Sequence[str]) -> dict[str, Path]:
+    """Paths below a folder without ending to those files that have one; InputError where two share a name."""
     found: dict[str, Path] = {}
     longest = sorted(endings, key=len, reverse=True)
-    for path in walk(folder, deep):
+    for path in paths:
         ending = next((e for e in longest if path.name.lower().endswith(e)), None)
         if ending is not None:
             name = spelled(path.relative_to(folder).as_posix()[: -len(ending)])

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from unet_lightning.error import counted
 from unet_lightning.reading.endings import IMAGES, ends_in
 from unet_lightning.reading.names import walk
 
@@ -18,10 +19,11 @@ def unread(folder: Path, seen: Iterable[Path]) -> list[str]:
     seen: files, and folders that were looked at as a whole. The line names the highest folders that were left out.
     """
     whole = set(seen)
+    folders = [path for path in whole if not path.suffix and path.is_dir()]  # of many files none is looked up
     parents = {folder, *(parent for path in whole for parent in path.parents)}
     counts: Counter[str] = Counter()
-    for path in islice(walk(folder), LOOKED_AT):
-        if ends_in(path, IMAGES) and path not in whole and not whole.intersection(path.parents):
+    for path in islice(walk(folder, without=folders), LOOKED_AT):
+        if ends_in(path, IMAGES) and path not in whole:
             below = path.relative_to(folder).parents
             highest = next((part for part in reversed(below) if folder / part not in parents), path.parent)
             counts[(folder / highest).relative_to(folder).as_posix()] += 1
@@ -29,4 +31,4 @@ def unread(folder: Path, seen: Iterable[Path]) -> list[str]:
         return []
     named = [f"{'the folder itself' if k == '.' else f'{k}/'} ({n})" for k, n in counts.most_common(MOST)]
     more = f" and {len(counts) - MOST} more" if len(counts) > MOST else ""
-    return [f"{sum(counts.values())} pictures of {folder} are not read: in {', '.join(named)}{more}"]
+    return [f"not read: {counted(sum(counts.values()), 'picture')} of {folder}, in {', '.join(named)}{more}"]

@@ -29,7 +29,7 @@ def find_dataset(plain: Mapping[str, Any], before: Mapping[str, str] | None = No
     for what, names in (("data.classes", found.classes), ("ids of records", [r.id for r in found.records])):
         twice = [name for name, number in Counter(names).items() if number > 1]
         if twice:
-            findings.append(f"{what} are not distinct: {', '.join(twice[:5])}; give each a name of its own")
+            findings.append(f"{what} are not distinct: {some(twice, 'names')}; give each a name of its own")
     records, splitting = found.records, {key: plain["data"][key] for key in SPLITTING}
     try:
         records = assign_splits(found.records, plain["seed"], **splitting)

@@ -1,14 +1,14 @@
 """One pass over every record before training, which reports all errors of the data set at once."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, some
 from unet_lightning.pipeline.cache.entry import Entry, Summary
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.findings import grouped
@@ -90,15 +90,11 @@ def split_findings(records: tuple[Record, ...]) -> Iterator[str]:
     for record in records:
         if record.group:
             sides[record.group].add(record.split)
-    torn = [f"{group!r} is in {' and '.join(sorted(splits))}" for group, splits in sides.items() if len(splits) > 1]
+    torn = [
+        f"group {group!r} is in {' and '.join(sorted(splits))}" for group, splits in sides.items() if len(splits) > 1
+    ]
     if torn:
-        yield f"group {listed(torn)}; keep each group in one split of the manifest"
-
-
-def listed(names: Sequence[str]) -> str:
-    """A name, or three of them and how many there are."""
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return shown if len(names) == 1 else f"{shown} ({len(names)} in all)"
+        yield f"{some(torn, 'groups')}; keep each group in one split of the manifest"
 
 
 def channel_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
@@ -109,7 +105,7 @@ def channel_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
     usual = max(channels, key=lambda n: len(channels[n]), default=0)
     for number, records in channels.items():
         if number != usual:
-            names = ", ".join(str(record.image) for record in records[:3]) + (", …" if len(records) > 3 else "")
+            names = some([record.image for record in records])
             remedy = "set data.channels=1 or data.channels=3, or store all alike"
             yield f"{names}: {number} channels; expected {usual} as in the other images; {remedy}"
 
@@ -127,4 +123,4 @@ def content_findings(summaries: Mapping[Record, Summary]) -> Iterator[str]:
     ]
     if copies:
         remedy = "keep it in one split, or give both one group in the manifest"
-        yield f"{listed(copies)} are the same picture; {remedy}"
+        yield f"the same picture: {some(copies, 'pictures')}; {remedy}"

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.schema import sides_of
-from unet_lightning.error import InputError, shown
+from unet_lightning.error import InputError, shown, some
 from unet_lightning.page.contact_sheet import contact_sheet, labelled_thumbnail
 from unet_lightning.page.picture import encode_png
 from unet_lightning.pipeline.cache.entry import Summary
@@ -73,12 +73,12 @@ def warnings(dataset: DataSet, summaries: Mapping[Record, Summary], crop: int | 
         yield "pictures of several types: " + ", ".join(f"{number} of {name}" for name, number in dtypes.items())
     smaller = [r.id for r, s in summaries.items() if np.less(s.shape[:2], sides_of(crop)).any()]
     for problem, ids in (
-        ("show one grey value only", [r.id for r, s in summaries.items() if not s.moments[1].any()]),
-        ("have only ignored pixels", [r.id for r, s in summaries.items() if not s.counts.any()]),
-        (f"are smaller than data.crop={shown(crop)}", smaller),
+        ("one grey value only", [r.id for r, s in summaries.items() if not s.moments[1].any()]),
+        ("only ignored pixels", [r.id for r, s in summaries.items() if not s.counts.any()]),
+        (f"smaller than data.crop={shown(crop)}", smaller),
     ):
         if ids:
-            yield f"{len(ids)} pictures {problem}: {listed(ids)}"
+            yield f"{problem}: {some(ids, 'pictures')}"
 
 
 def copies(summaries: Mapping[Record, Summary]) -> Iterator[str]:
@@ -87,17 +87,12 @@ def copies(summaries: Mapping[Record, Summary]) -> Iterator[str]:
     for record, summary in summaries.items():
         if summary.moments[1].any():  # empty pictures are all alike
             same[record.split, summary.content].append(record.id)
-    yield from (f"{listed(ids)} are the same picture" for ids in same.values() if len(ids) > 1)
+    yield from (f"the same picture: {some(ids, 'pictures')}" for ids in same.values() if len(ids) > 1)
     near = near_copies({record: summary.thumbnail for record, summary in summaries.items()})
     pairs = [(one, other) for one, other, _ in near if summaries[one].content != summaries[other].content]
     if pairs:
-        names = listed([f"{one.id} ({one.split}) and {other.id}" for one, other in pairs])
-        yield f"{len(pairs)} pictures are almost copies of training pictures, perhaps rotated or mirrored: {names}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first five names, as text."""
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        names = some([f"{one.id} ({one.split}) and {other.id}" for one, other in pairs], "pictures")
+        yield f"almost copies of training pictures, perhaps rotated or mirrored: {names}"
 
 
 def sheet_of(store: Store, records: list[Record]) -> Any:

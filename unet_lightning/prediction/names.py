@@ -29,9 +29,10 @@ def named_by_content(path: Path, name: Path) -> Path:
     """The relative name of an input with an ending that says what the file is, whatever its own says."""
     kind = "zarr" if path.is_dir() else format_of(path)
     own = {"tiff": TIFF, "nifti": NIFTI, "zarr": (".zarr",), "npy": (".npy",), "mat": (".mat",)}.get(kind)
+    stem, ending = _divided(name)
     if own is None:
-        return name.with_suffix(".png") if ends_in(name, (*ENDINGS,)) else name
-    return name if ends_in(name, own) else name.with_suffix(own[0])
+        return name.with_name(f"{stem}.png") if ending in ENDINGS else name
+    return name if ends_in(name, own) else name.with_name(f"{stem}{own[0]}")
 
 
 def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:
@@ -39,9 +40,8 @@ def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:
 
     InputError where it would lie outside `folder`, OutputNameError where the file system can't have it.
     """
-    own = next((ending for ending in ENDINGS if ends_in(name, (ending,))), "")
-    stem = name.name[: -len(own)] if own else name.stem
-    endings = dict(zip(KINDS, ENDINGS.get(own, PICTURE), strict=True))
+    stem, ending = _divided(name)
+    endings = dict(zip(KINDS, ENDINGS.get(ending, PICTURE), strict=True))
     found = {}
     for kind in kinds:
         path = folder / name.with_name(f"{stem}{'' if kind == 'classes' else f'.{kind}'}{endings[kind]}")
@@ -50,6 +50,12 @@ def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:
             raise InputError(f"{path} leads out of {folder}; take the link away, or give another --output")
         found[kind] = path
     return found
+
+
+def _divided(name: Path) -> tuple[str, str]:
+    """The last part of a path without its ending, and the ending in lower case: of `a.nii.gz` both parts of it."""
+    ending = next((ending for ending in ENDINGS if ends_in(name, (ending,))), name.suffix)
+    return name.name[: len(name.name) - len(ending)], ending.lower()
 
 
 def _check_name(path: Path) -> None:

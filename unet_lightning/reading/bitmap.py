@@ -1,6 +1,7 @@
 """PNG, JPEG, BMP, GIF, WebP: decoded, or refused where they are truncated or damaged."""
 
 import zlib
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unet_lightning.error import InputError
 from unet_lightning.reading.alpha import opaque
-from unet_lightning.reading.failure import broken, missing, refuse_claim
-from unet_lightning.reading.guard import check_file
+from unet_lightning.reading.failure import broken, refuse_claim
+from unet_lightning.reading.guard import check_file, reading
 from unet_lightning.reading.upright import ORIENTATION, orientation_of, upright
 
 PNG = b"\x89PNG\r\n\x1a\n"
-JPEG = b"\xff\xd8"
 Image.MAX_IMAGE_PIXELS = None  # our own limit looks at the size of the file, not of the picture
 GREY = ("1", "L", "P", "I", "I;16", "I;16B", "F")  # Pillow's modes with one number per pixel
 
@@ -26,10 +25,9 @@ def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:
     """PNG, BMP and whatever else OpenCV reads, upright, (H, W, C)."""
     check_png(path, data)
     orientation = check_claim(path, data)
-    try:
-        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
+    image: Any = None
+    with suppress(cv2.error):
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise broken(path, "not a readable picture")
     image = image if image.ndim == 3 else image[..., None]
@@ -42,11 +40,8 @@ def decode_opencv(path: Path, data: bytes) -> NDArray[Any]:
 def decode_jpeg(path: Path, data: bytes) -> NDArray[Any]:
     """By Pillow, which refuses a truncated file; OpenCV returns it as a full picture, partly grey."""
     orientation = check_claim(path, data)
-    try:
-        with Image.open(BytesIO(data)) as picture:
-            image = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
-    except Exception as error:  # Pillow raises many kinds for a broken file
-        raise broken(path, error) from None
+    with reading(path), Image.open(BytesIO(data)) as picture:
+        image = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
     return upright(image if image.ndim == 3 else image[..., None], orientation)
 
 
@@ -54,25 +49,18 @@ def decode_label(path: Path, data: bytes, in_color: bool) -> NDArray[Any]:
     """(H, W) numbers or a palette's indices, or (H, W, 3) colours, upright; the alpha of a picture of one colour."""
     check_png(path, data)
     orientation = check_claim(path, data)
-    try:
-        with Image.open(BytesIO(data)) as picture:
-            if picture.mode in ("LA", "RGBA") and not in_color:
-                return upright(opaque(np.asarray(picture)), orientation)
-            colored = in_color or picture.mode not in GREY
-            return upright(np.asarray(picture.convert("RGB") if colored else picture), orientation)
-    except Exception as error:  # Pillow raises many kinds for a broken file
-        raise broken(path, error) from None
+    with reading(path), Image.open(BytesIO(data)) as picture:
+        if picture.mode in ("LA", "RGBA") and not in_color:
+            return upright(opaque(np.asarray(picture)), orientation)
+        colored = in_color or picture.mode not in GREY
+        return upright(np.asarray(picture.convert("RGB") if colored else picture), orientation)
 
 
 def read_bytes(path: Path) -> bytes:
     """What a file holds; InputError where it is absent, unreadable or empty."""
     check_file(path)
-    try:
+    with reading(path):
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise missing(path) from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; make the file readable") from None
     if not data:
         raise broken(path, "empty file")
     return data
@@ -98,15 +86,10 @@ def check_claim(path: Path, data: bytes) -> int:
 
     Gives the picture's orientation, as `upright` takes it.
     """
-    try:
-        with Image.open(BytesIO(data)) as picture:
-            width, height = picture.size
-            refuse_claim(path, width * height, len(data))
-            return stored_orientation(picture, data)
-    except InputError:
-        raise
-    except Exception as error:  # Pillow raises many kinds for a broken file
-        raise broken(path, error) from None
+    with reading(path), Image.open(BytesIO(data)) as picture:
+        width, height = picture.size
+        refuse_claim(path, width * height, len(data))
+        return stored_orientation(picture, data)
 
 
 def stored_orientation(picture: Image.Image, data: bytes) -> int:

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.error import InputError, nearest
+from unet_lightning.error import InputError, nearest, some
+from unet_lightning.reading.found import Found
 from unet_lightning.reading.image import as_channels, read_image
-from unet_lightning.reading.names import locate, relative, said, with_slashes
+from unet_lightning.reading.names import guess_notes, locate, relative, with_slashes
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
 from unet_lightning.reading.text import TextBlock, read_json
 from unet_lightning.record import Record
@@ -54,7 +55,7 @@ class Description:
         if strict and lacking:
             names = ",".join(name for name in self.classes if name in (*classes, *lacking))
             raise InputError(
-                f"{self.path} has objects of {', '.join(lacking[:5])}, not in data.classes; "
+                f"{self.path} has objects of {some(lacking, 'categories')}, not in data.classes; "
                 f"set 'data.classes=[{names}]'"
             )
         return {k: classes.index(name) for k, name in self.categories.items() if name in classes[1:]}
@@ -82,27 +83,18 @@ def read_description(path: Path) -> Description:
     return Description(path, images, annotations, categories)
 
 
-@dataclass(frozen=True)
-class Found:
-    """A record for each image of a file, findings and notes, and by the records' ids texts for `read`."""
-
-    records: list[Record] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    texts: dict[str, str] = field(default_factory=dict)
-
-
 def find_images(description: Description, folders: Sequence[Path], prefix: str, split: str) -> Found:
     """The images of a file in the folders, each by its path there, and a finding for each that lies in none of them."""
     names = {number: str(entry["file_name"]) for number, entry in description.images.items()}
     exact, guessed = locate(names.values(), folders)
-    found, paths = Found(notes=said(description.path, guessed)), exact | guessed
+    found, paths = Found(notes=guess_notes(description.path, guessed)), exact | guessed
+    lacking = list(dict.fromkeys(name for name in names.values() if name not in paths))
+    if lacking:
+        there = f"which {'is' if len(lacking) == 1 else 'are'} not in {folders[0]}"
+        found.findings.append(f"{description.path} names {some(lacking)}, {there}; add it, or take it out of the file")
     for number, entry in description.images.items():
         name = names[number]
         if name not in paths:
-            found.findings.append(
-                f"{description.path} names {name}, which is not in {folders[0]}; add it, or take it out of the file"
-            )
             continue
         plain = with_slashes(name) if name in exact else relative(paths[name], folders)
         record = Record(f"{prefix}{Path(plain).with_suffix('')}", paths[name], description.path, split=split)

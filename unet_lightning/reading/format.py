@@ -23,7 +23,7 @@ SIGNS = {
 }
 GZIP = b"\x1f\x8b"
 ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
-HEADERS = (348, 540)  # bytes of a NIfTI-1 and NIfTI-2 header, which is its first number
+NIFTI_1, NIFTI_2 = 348, 540  # bytes of a header, which is its first number
 
 
 def format_of(path: Path) -> str:
@@ -39,7 +39,7 @@ def format_of(path: Path) -> str:
     except (OSError, EOFError, zlib.error):
         start = b""
     found = next((kind for sign, kind in SIGNS.items() if start.startswith(sign)), None)
-    if found is None and any(int.from_bytes(start[:4], order) in HEADERS for order in ORDERS):
+    if found is None and any(int.from_bytes(start[:4], order) in (NIFTI_1, NIFTI_2) for order in ORDERS):
         found = "nifti"
     return found or _by_name(path)
 

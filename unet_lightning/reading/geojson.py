@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, counted
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, smallest_last, to_objects_sample
 from unet_lightning.reading.text import parse_json
@@ -52,8 +52,8 @@ def _objects(features: Sequence[dict[str, Any]], classes: Sequence[str], shape: 
         line = ",".join([*classes[:1], *dict.fromkeys(name for name in names if name and name != classes[0])])
         raise InputError(f"an object is called {strange[0]}, not in data.classes; set 'data.classes=[{line}]'")
     if "" in names and len(classes) != 2:
-        raise InputError(f"{names.count('')} objects have no class; expected one of {', '.join(classes)}; set it in "
-                         "QuPath and export again")  # fmt: skip
+        came = f"{counted(names.count(''), 'object')} without a class"
+        raise InputError(f"{came}; expected one of {', '.join(classes)}; set it in QuPath and export again")
     for found, name in zip(features, names, strict=True):
         kind = 1 if not name else kinds.get(name, IGNORED)
         yield from boxed(kind, _mask(found.get("geometry"), shape))

@@ -40,5 +40,7 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise missing(path) from None
+    except PermissionError as error:
+        raise InputError(f"{path}: {error.strerror}; make the file readable") from None
     except Exception as error:  # libraries raise all kinds for a broken file
         raise broken(path, error) from None

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, some
 from unet_lightning.reading.image import as_channels, read_image
-from unet_lightning.reading.names import locate, said
+from unet_lightning.reading.names import guess_notes, locate
 from unet_lightning.reading.objects import IGNORED, Object, boxed, outline, to_objects_sample
 from unet_lightning.reading.text import read_json
 from unet_lightning.record import Record
@@ -45,12 +45,11 @@ def find_images(paths: Sequence[Path]) -> tuple[dict[Path, Path], list[str], lis
     folder = paths[0].parent
     exact, guessed = locate(names.values(), [folder])
     found = exact | guessed
-    findings += [
-        f"{path} names {name}, which is not there; add the picture, or correct imagePath"
-        for path, name in names.items()
-        if name not in found
-    ]
-    return {path: found[name] for path, name in names.items() if name in found}, findings, said(folder, guessed)
+    lost = [f"{path} names {name}" for path, name in names.items() if name not in found]
+    if lost:
+        verb = "is" if len(lost) == 1 else "are"
+        findings.append(f"{some(lost)}, which {verb} not there; add the picture, or correct imagePath")
+    return {path: found[name] for path, name in names.items() if name in found}, findings, guess_notes(folder, guessed)
 
 
 def read(record: Record, classes: Sequence[str], channels: int | None, axes: str | None = None) -> Sample:

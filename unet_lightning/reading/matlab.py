@@ -7,8 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.reading.failure import broken, missing
-from unet_lightning.reading.guard import check_file
+from unet_lightning.reading.guard import check_file, reading
 
 
 def read_mat(path: Path, variable: str | None) -> NDArray[Any]:
@@ -37,13 +36,9 @@ def read_mat_variables(path: Path) -> Mapping[str, Any]:
     from scipy import io  # slow to import
 
     check_file(path)
-    try:
-        with path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
+        try:
             found: dict[str, Any] = io.loadmat(file)  # type: ignore[attr-defined, no-untyped-call]
-    except FileNotFoundError:
-        raise missing(path) from None
-    except NotImplementedError:
-        raise InputError(f"{path} is of MATLAB 7.3; save it again with the flag -v7") from None
-    except Exception as error:  # scipy raises many kinds for a broken file
-        raise broken(path, error) from None
+        except NotImplementedError:
+            raise InputError(f"{path} is of MATLAB 7.3; save it again with the flag -v7") from None
     return {name: value for name, value in found.items() if not name.startswith("__")}

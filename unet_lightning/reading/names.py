@@ -9,6 +9,8 @@ from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
+from unet_lightning.error import some
+
 CLUTTER = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx")  # of Windows and of archives; a dot begins the others
 UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of a file
 
@@ -18,18 +20,21 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in CLUTTER
 
 
-def walk(folder: Path, deep: bool = True) -> Iterator[Path]:
+def walk(folder: Path, deep: bool = True, without: Iterable[Path] = ()) -> Iterator[Path]:
     """The files of a folder in the order of their names, hidden ones left out; a linked folder is followed once.
 
-    deep: also those of the folders below it, after its own.
+    deep: also those of the folders below it, after its own. without: folders below it that aren't entered.
     """
-    seen: set[str] = set()
+    seen = set(map(os.path.realpath, without))
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        folders[:] = sorted(name for name in folders if deep and real not in seen and not is_hidden(name))
-        if real not in seen:
-            seen.add(real)
-            yield from (Path(place, name) for name in sorted(names) if not is_hidden(name))
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        below = sorted(name for name in folders if deep and not is_hidden(name))
+        folders[:] = [name for name in below if os.path.realpath(os.path.join(place, name)) not in seen]
+        yield from (Path(place, name) for name in sorted(names) if not is_hidden(name))
 
 
 def spelled(name: str) -> str:
@@ -59,12 +64,12 @@ def locate(names: Iterable[str], folders: Sequence[Path]) -> tuple[dict[str, Pat
     return exact, {name: path for name, path in guessed.items() if claims[os.path.realpath(path)] == 1}
 
 
-def said(listing: Path, guessed: dict[str, Path]) -> list[str]:
-    """A line that says what was found by the end of its path, if anything was."""
+def guess_notes(listing: Path, guessed: dict[str, Path]) -> list[str]:
+    """A line on the files that were found by the ends of their paths, if there are any."""
     if not guessed:
         return []
-    name, path = next(iter(guessed.items()))
-    return [f"{listing} names {len(guessed)} files by other paths, found by their ends: {name} is {path}"]
+    shown = some([f"{name} is {path}" for name, path in guessed.items()])
+    return [f"{listing} has other paths for what was found by the end of its path: {shown}"]
 
 
 def relative(path: Path, folders: Sequence[Path]) -> str:
@@ -82,7 +87,8 @@ def _where_it_says(name: str, folders: Sequence[Path]) -> Path | None:
 def _by_name(folders: Sequence[Path]) -> dict[str, list[Path]]:
     """Every file below the folders by its bare name, and by that without Label Studio's prefix."""
     found: dict[str, dict[Path, None]] = defaultdict(dict)
-    for path in dict.fromkeys(path for folder in folders for path in walk(folder)):
+    outermost = [folder for folder in folders if not set(folder.parents) & set(folders)]
+    for path in dict.fromkeys(path for folder in outermost for path in walk(folder)):
         for key in {_key(path.name), UPLOAD.sub("", _key(path.name), count=1)}:
             found[key][path] = None
     return {key: list(paths) for key, paths in found.items()}

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.endings import ends_in
-from unet_lightning.reading.failure import broken, missing
-from unet_lightning.reading.guard import check_file
+from unet_lightning.reading.format import GZIP, NIFTI_2, ORDERS
+from unet_lightning.reading.guard import check_file, reading
 from unet_lightning.reading.optional import require
 
-GZIP, NIFTI_2 = b"\x1f\x8b", 540  # how compressed files begin, and NIfTI-2
 SAME_PLACE = 0.5  # of a voxel: how far a label may lie from its image, by their affines
 
 
@@ -142,13 +141,12 @@ def _volume(path: Path, changed: int) -> tuple[NDArray[Any], Volume] | InputErro
     """A volume in the type it is stored in, mapped or decoded whole, and its header, or why not."""
     try:
         volume = _open(path)
-        stored = volume.proxy.get_unscaled()
-        colors = stored.dtype.names  # of RGB volumes
-        return np.stack([stored[name] for name in colors], -1) if colors else stored, volume
+        with reading(path):
+            stored = volume.proxy.get_unscaled()
+            colors = stored.dtype.names  # of RGB volumes
+            return np.stack([stored[name] for name in colors], -1) if colors else stored, volume
     except InputError as error:
         return error
-    except Exception as error:  # nibabel and gzip raise many kinds for a broken file
-        return broken(path, error)
 
 
 def _load(nibabel: Any, path: Path) -> Any:
@@ -159,14 +157,14 @@ def _load(nibabel: Any, path: Path) -> Any:
     if ends_in(path, (".nii.gz",) if packed else (".nii",)):
         return nibabel.load(path)
     data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
-    second = int.from_bytes(data[:4], "little") == NIFTI_2 or int.from_bytes(data[:4], "big") == NIFTI_2
+    second = any(int.from_bytes(data[:4], order) == NIFTI_2 for order in ORDERS)
     return (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_bytes(data)
 
 
 def _open(path: Path) -> Volume:
     nibabel = require("nibabel", "nifti")
     check_file(path)
-    try:
+    with reading(path):
         image = _load(nibabel, path)
         if len(image.shape) not in (2, 3, 4) or 0 in image.shape:
             raise ValueError(f"a volume of {image.shape}")
@@ -181,7 +179,3 @@ def _open(path: Path) -> Volume:
         orientation = orientation.astype(np.int64)
         turned = affine @ nibabel.orientations.inv_ornt_aff(orientation, (*image.shape[:3], 1)[:3])
         return Volume(proxy, image.shape, orientation, turned, stated, float(proxy.slope), float(proxy.inter))
-    except FileNotFoundError:
-        raise missing(path) from None
-    except Exception as error:  # nibabel and gzip raise many kinds for a broken file
-        raise broken(path, error) from None

@@ -7,19 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
-from unet_lightning.reading.failure import broken, missing
-from unet_lightning.reading.guard import check_file
+from unet_lightning.reading.guard import check_file, reading
 
 
 def read_npy(path: Path) -> NDArray[Any]:
     """The array of a .npy file, (H, W) or (H, W, C) of numbers; pickled objects are refused."""
     check_file(path)
-    try:
+    with reading(path):
         found: NDArray[Any] = np.array(np.load(path, mmap_mode="r", allow_pickle=False))  # a map checks the size first
-    except FileNotFoundError:
-        raise missing(path) from None
-    except Exception as error:  # its header is parsed as Python, which raises many kinds
-        raise broken(path, error) from None
     while isinstance(found, np.ndarray) and found.ndim > 3 and found.shape[0] == 1:
         found = found[0]
     if not isinstance(found, np.ndarray) or found.ndim not in (2, 3) or found.dtype.kind not in "buif":

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, counted
 from unet_lightning.reading.failure import missing
 from unet_lightning.reading.guard import check_file
 from unet_lightning.runtime.files import cell_text
 
+Table = tuple[list[str], list[dict[str, str]]]  # columns, and rows by column
 DELIMITERS = ",;\t"  # where they are equally many the first
 
 
@@ -35,7 +36,7 @@ def read_list(path: Path) -> list[str]:
     return [line.strip() for line in _text(path, "text in UTF-8").splitlines() if line.strip()]
 
 
-def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def read_table(path: Path) -> Table:
     """The columns and rows of a CSV file (UTF-8), parted by whichever of comma, semicolon and tab its head has most."""
     lines = _text(path, "CSV UTF-8").splitlines(keepends=True)
     delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
@@ -54,9 +55,9 @@ def uneven_rows(table: Path, columns: Sequence[str], rows: Sequence[Mapping[Any,
     for number, row in enumerate(rows, 2):
         missing = list(row.values()).count(None)
         if missing or None in row:
-            came = f"more than {len(columns)}" if None in row else len(columns) - missing
+            came = f"more than {len(columns)} values" if None in row else counted(len(columns) - missing, "value")
             found.append(
-                f"{table}, row {number}: {came} values; expected {len(columns)} as in the first row; "
+                f"{table}, row {number}: {came}; expected {len(columns)} as in the first row; "
                 "correct the row, or copy the file again from its source"
             )
     return found

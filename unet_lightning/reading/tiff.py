@@ -1,15 +1,15 @@
 """TIFF files: series, pages, axes."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unet_lightning.error import InputError
 from unet_lightning.reading.axes import channels_last, stated_axes
-from unet_lightning.reading.failure import broken, missing, refuse_claim
-from unet_lightning.reading.guard import check_file
+from unet_lightning.reading.failure import broken, refuse_claim
+from unet_lightning.reading.guard import check_file, reading
 from unet_lightning.reading.tiff_page import check_chain, check_page, converted, orientation
 from unet_lightning.reading.upright import upright
 
@@ -29,19 +29,14 @@ def decode_tiff(path: Path, page: int | None = None, numbers: bool = False, axes
     numbers: of a label: the indices of a palette, and alpha where the colour is constant. axes: `data.axes`, in place
     of what the file says. A masked array where pixels have no data.
     """
-    with open_tiff(path) as file:
-        try:
-            series: Any = file.series[0] if page is None else file.pages[page]
-            keyframe = series.keyframe
-            if page is not None:
-                check_page(path, file.pages[page], path.stat().st_size)
-            stated = stated_axes(path, series.shape, axes) if page is None else None
-            image: NDArray[Any] = channels_last(path, series.asarray(), stated or series.axes)
-            return upright(converted(image, keyframe, numbers), orientation(keyframe))
-        except InputError:
-            raise
-        except Exception as error:  # tifffile and its codecs raise many kinds for a broken file
-            raise broken(path, error) from None
+    with open_tiff(path) as file, reading(path):
+        series: Any = file.series[0] if page is None else file.pages[page]
+        keyframe = series.keyframe
+        if page is not None:
+            check_page(path, file.pages[page], path.stat().st_size)
+        stated = stated_axes(path, series.shape, axes) if page is None else None
+        image: NDArray[Any] = channels_last(path, series.asarray(), stated or series.axes)
+        return upright(converted(image, keyframe, numbers), orientation(keyframe))
 
 
 def open_tiff(path: Path) -> "TiffFile":
@@ -49,8 +44,8 @@ def open_tiff(path: Path) -> "TiffFile":
     import tifffile  # by those who read one
 
     check_file(path)
-    try:
-        file = tifffile.TiffFile(path)
+    with reading(path), ExitStack() as opened:
+        file = opened.enter_context(tifffile.TiffFile(path))
         series, size = file.series[0], path.stat().st_size
         refuse_claim(path, int(np.prod(series.shape, dtype=object)), size)
         check_chain(path, file, size)
@@ -59,10 +54,5 @@ def open_tiff(path: Path) -> "TiffFile":
                 check_page(path, page, size)
         if series.dataoffset is not None and series.dataoffset + series.nbytes > size:  # a stack in one piece
             raise broken(path, f"truncated after {size} bytes of {series.dataoffset + series.nbytes}")
-    except FileNotFoundError:
-        raise missing(path) from None
-    except InputError:
-        raise
-    except Exception as error:  # tifffile raises many kinds for a broken file
-        raise broken(path, error) from None
+        opened.pop_all()  # the caller closes it
     return file

@@ -18,30 +18,23 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, YCBCR = 0, 1, 2, 3, 4, 6  # of
 MEANT = (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, 32803, 34892)  # the last two: raw data of cameras
 JPEG = (6, 7, 34892, 33007)  # compressions whose decoder gives RGB for YCbCr
 NODATA, GDAL_METADATA = 42113, 42112
-NEEDED = (
-    256,
-    257,
-    258,
-    259,
+# tags without which pixels would be read in another way
+NEEDED = {
+    *range(256, 260),
     262,
     266,
     270,
     273,
-    277,
-    278,
-    279,
+    274,
+    *range(277, 280),
     284,
     317,
     320,
-    322,
-    323,
-    324,
-    325,
+    *range(322, 326),
     338,
     339,
     NODATA,
-    274,
-)
+}
 
 
 def alphas(page: Any) -> int:
@@ -103,7 +96,7 @@ def _without_data(picture: NDArray[Any], value: float | None) -> NDArray[np.bool
 def check_page(path: Path, page: Any, size: int) -> None:
     """InputError for a page that is cut off, or whose numbers mean colours nobody here converts."""
     key = page.keyframe  # the page of a stack that holds the tags of the others
-    lost = sorted(set(NEEDED) & set(_codes(page)) - {tag.code for tag in page.tags}) if page is key else []
+    lost = sorted(NEEDED & set(_codes(page)) - {tag.code for tag in page.tags}) if page is key else []
     if lost:
         raise broken(path, f"damaged or truncated, its tag {lost[0]} can't be read")
     stored, wanted = min(len(page.dataoffsets), len(page.databytecounts)), math.prod(key.chunked)

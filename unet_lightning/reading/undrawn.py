@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any, Literal
 
+from unet_lightning.error import counted
 from unet_lightning.reading.coco import Description
 
 Boxes = Literal["draw", "ignore"]
@@ -24,7 +25,7 @@ def undrawn(description: Description, class_ids: Mapping[Any, int]) -> tuple[lis
     """Findings and notes on the objects of the classes that have no outline: a finding where they are half or more."""
     used = [a for found in description.annotations.values() for a in found if a["category_id"] in class_ids]
     crowds = sum(bool(annotation["iscrowd"]) and kind_of(annotation) == "" for annotation in used)
-    notes = [f"{description.path}: {crowds} crowds, which are ignored"] if crowds else []
+    notes = [f"{description.path}: {counted(crowds, 'crowd')}, ignored"] if crowds else []
     kinds = Counter(kind for annotation in used if (kind := kind_of(annotation)))
     if not kinds:
         return [], notes

@@ -2,11 +2,11 @@
 
 import csv
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, examples
 from unet_lightning.record import SPLITS, Record
 from unet_lightning.runtime.files import cell_text, write_table
 
@@ -52,8 +52,8 @@ class KnownData:
         leaked = [r.id for r in records if r.split != "train" and contents[r.id][0] in trained]
         if leaked:
             raise InputError(
-                f"{_named(leaked)}: this run has trained on pictures that are now held out as {leaked[0]!r}; take them "
-                "out of its val and test split, or begin another run: run=…"
+                f"{examples(leaked)}: this run has trained on pictures that are now held out as {leaked[0]!r}; take "
+                "them out of its val and test split, or begin another run: run=…"
             )
 
     def changes(self, contents: Contents) -> str:
@@ -71,7 +71,7 @@ class KnownData:
             "added": [name for name in new if name not in renamed.values()],
             "deleted": [name for name in gone if name not in renamed],
         }
-        return "; ".join(f"{len(names)} {what} ({_named(names)})" for what, names in groups.items() if names)
+        return "; ".join(f"{len(names)} {what} ({examples(names)})" for what, names in groups.items() if names)
 
 
 def read_known(folder: Path) -> KnownData | None:
@@ -107,8 +107,3 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [{name: cell_text(value) for name, value in row.items()} for row in csv.DictReader(file, strict=True)]
-
-
-def _named(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:3]) + (", …" if len(listed) > 3 else "")

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -69,13 +70,13 @@ def test_a_file_is_verified_once(tmp_path, monkeypatch):
     assert len(verified) == 1
 
 
-@pytest.mark.parametrize("when", ["numpy.save", "os.replace"])
+@pytest.mark.parametrize("when", ["numpy.lib.format.write_array_header_1_0", "os.replace"])
 def test_a_process_killed_while_it_writes_leaves_no_entry(tmp_path, when):
     code = (
         "import os, signal, sys, numpy\nfrom pathlib import Path\n"
         "from unet_lightning.pipeline.cache.array_cache import ArrayCache\n"
         "cache = ArrayCache(Path(sys.argv[1]))\ncache.save('aaa', {'x': numpy.arange(9)})\n"
-        f"def die(file, *_):\n    file.write(b'half') if {when == 'numpy.save'} else 0\n"
+        f"def die(file, *_):\n    file.write(b'half') if {when != 'os.replace'} else 0\n"
         f"    os.kill(os.getpid(), signal.SIGKILL)\n{when} = die\ncache.save('bbb', {{'x': numpy.arange(9)}})\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
@@ -118,7 +119,27 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_nothing_is_left(tmp_pat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
     with pytest.raises(OSError, match="No space left"):
         ArrayCache(tmp_path / "cache").save("abc", ARRAYS)
     assert not files(tmp_path / "cache")
+
+
+def test_a_file_is_what_numpy_writes_and_takes_no_copy_of_the_arrays(tmp_path):
+    arrays = {
+        "flag": np.array(True),
+        "turned": np.arange(12, dtype=np.float64).reshape(3, 4).T,
+        "none": np.zeros((0, 3), np.int16),
+        "image": np.random.default_rng(0).integers(0, 255, (2000, 2001, 1)).astype(np.uint8),
+    }
+    cache = ArrayCache(tmp_path)
+    tracemalloc.start()
+    cache.save("ab", arrays)
+    assert tracemalloc.get_traced_memory()[1] < arrays["image"].nbytes / 4
+    tracemalloc.stop()
+    kind = np.dtype([(name, array.dtype, array.shape) for name, array in arrays.items()], align=True)
+    element = np.zeros(1, kind)
+    for name, array in arrays.items():
+        element[name][0] = array
+    np.save(tmp_path / "expected.npy", element)
+    assert (tmp_path / "ab" / "ab.npy").read_bytes()[: -array_cache.SUM] == (tmp_path / "expected.npy").read_bytes()

@@ -55,16 +55,12 @@ class ArrayCache:
     def save(self, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write the arrays of a key; OSError where the disk is full or can't be written to."""
         path = self._path(key)
-        layout = [(name, array.dtype, array.shape) for name, array in arrays.items()]
-        element = np.zeros(1, np.dtype(layout, align=True))
-        for name, array in arrays.items():
-            element[name][0] = array
         self.unfinished.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(".npy", dir=self.unfinished)
         os.close(handle)
         with atomic(path, Path(part), flush=False) as file:  # what the disk loses with its power is read again
             summed = _Summed(file)
-            np.save(summed, element)
+            _write(summed, arrays)
             file.write(summed.sum.to_bytes(SUM, "little"))
         self.sound.add(key)
 
@@ -84,9 +80,23 @@ class _Summed:
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.sum = file, 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         self.sum = zlib.crc32(data, self.sum)
         return self.file.write(data)
+
+
+def _write(file: _Summed, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """What np.save writes for one structured element of the arrays, without a copy of them in memory."""
+    kind = np.dtype([(name, array.dtype, array.shape) for name, array in arrays.items()], align=True)
+    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": (1,)}
+    np.lib.format.write_array_header_1_0(file, header)
+    place = 0
+    for name, array in arrays.items():
+        start = kind.fields[name][1] if kind.fields else 0
+        file.write(bytes(start - place))
+        file.write(np.ascontiguousarray(array).data)
+        place = start + array.nbytes
+    file.write(bytes(kind.itemsize - place))
 
 
 def _is_sound(path: Path) -> bool:
