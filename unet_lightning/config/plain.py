@@ -26,6 +26,7 @@ NEUTRAL: dict[
     "data.foreground_by": "crop",
     "augment.border": "mirror",
     "augment.intensity": {},
+    "schedule.every": 1,
 }
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 
