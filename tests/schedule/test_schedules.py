@@ -30,5 +30,17 @@ def test_cosine_warms_up_and_falls_to_zero():
 
 
 def test_poly():
-    seen = rates(lambda o: poly(o, 10, power=0.9), 10)
+    seen = rates(lambda o: poly(o, 10, power=0.9, every=1), 10)
     assert seen == pytest.approx([(1 - k / 10) ** 0.9 for k in range(11)])
+
+
+def test_poly_once_an_epoch_is_nnunets():
+    epochs, steps = 4, 5
+    seen = rates(lambda o: poly(o, epochs * steps, power=0.9, every=steps), epochs * steps)
+    assert seen[:-1] == pytest.approx([(1 - epoch / epochs) ** 0.9 for epoch in range(epochs) for _ in range(steps)])
+    assert seen[-1] == 0
+
+
+def test_poly_of_a_length_that_is_no_multiple():
+    seen = rates(lambda o: poly(o, 7, power=1.0, every=3), 9)
+    assert seen == pytest.approx([1, 1, 1, 4 / 7, 4 / 7, 4 / 7, 1 / 7, 1 / 7, 1 / 7, 1 / 7])

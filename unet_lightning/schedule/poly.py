@@ -6,11 +6,11 @@ power 0.9.
 
 from typing import Annotated
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 
-def poly(optimizer: Optimizer, steps: int, power: Annotated[float, Gt(0)]) -> LambdaLR:
-    """From the full rate to 0 at the last step."""
-    return LambdaLR(optimizer, lambda step: (1 - min(step, steps) / steps) ** power)
+def poly(optimizer: Optimizer, steps: int, power: Annotated[float, Gt(0)], every: Annotated[int, Ge(1)]) -> LambdaLR:
+    """From the full rate towards 0 at the end, set anew after `every` steps: with 1 it is 0 after the last step."""
+    return LambdaLR(optimizer, lambda step: (1 - min(step, steps) // every * every / steps) ** power)
