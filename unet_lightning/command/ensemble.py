@@ -10,6 +10,8 @@ from unet_lightning.error import InputError
 from unet_lightning.evaluation.ensemble import make
 from unet_lightning.evaluation.ensemble_report import markdown
 from unet_lightning.evaluation.out_of_fold import Typed
+from unet_lightning.evaluation.report import cards
+from unet_lightning.evaluation.tune import name_of
 from unet_lightning.prediction.ensemble import is_ensemble
 from unet_lightning.runtime.files import RESULTS, write_atomic, write_json, write_table
 from unet_lightning.sweep.folds import find_configurations
@@ -48,7 +50,10 @@ def main(arguments: list[str]) -> int:
     write_table(output.with_suffix(".csv"), rows)
     write_atomic(output.with_suffix(".md"), markdown(found))
     write_json(output, found)
-    log.info(f"{len(found['members'])} checkpoints; {output.with_suffix('.md')} says what was chosen\n{output}")
+    for card in cards(found["out_of_fold"]):
+        log.info(f"out of fold: {card['name']:<28} {card['value']}  ({card['range']})")
+    log.info(f"{output.with_suffix('.md')} says what was chosen")
+    log.info(f"{len(found['members'])} checkpoints, {name_of(found['postprocess'])}: {output}")
     return 0
 
 

@@ -22,13 +22,15 @@ class Chosen:
     """What was chosen, of what.
 
     compared: the score of each combination of configurations, empty where there is one alone. tried: the score of each
-    post-processing of the chosen combination. images: all scores of every image, by fold.
+    post-processing of the chosen combination. steps: those by which the rule of the largest component was decided.
+    images: all scores of every image, by fold.
     """
 
     score: str
     compared: list[tuple[float, Combination]]
     configurations: Combination
     tried: list[Scored]
+    steps: list[Scored]
     postprocess: Scored
     images: list[list[ImageScores]]
 
@@ -39,10 +41,10 @@ def choose(folds: Sequence[Fold]) -> Chosen:
     score = case_score(folds[0].dataset, instances)
     compared = configurations(folds, score) if len(folds[0].checkpoints) > 1 else []
     chosen = max(compared, key=lambda one: one[0])[1] if compared else (0,)
-    tried = postprocessings(folds, chosen, instances, score)
+    tried, rule = postprocessings(folds, chosen, instances, score)
     best = simplest(tried)
     images = final_scores(folds, chosen, best)
-    return Chosen(QUALITY if instances else DICE, compared, chosen, tried, best, images)
+    return Chosen(QUALITY if instances else DICE, compared, chosen, tried, rule, best, images)
 
 
 def configurations(folds: Sequence[Fold], score: CaseScore) -> list[tuple[float, Combination]]:
@@ -58,8 +60,12 @@ def configurations(folds: Sequence[Fold], score: CaseScore) -> list[tuple[float,
     return found
 
 
-def postprocessings(folds: Sequence[Fold], chosen: Combination, instances: bool, score: CaseScore) -> list[Scored]:
-    """Score and config node of every candidate, the simplest first."""
+def postprocessings(
+    folds: Sequence[Fold], chosen: Combination, instances: bool, score: CaseScore
+) -> tuple[list[Scored], list[Scored]]:
+    """Score and config node of every candidate, the simplest first; and of each step of the largest component's rule,
+    which is the second candidate if it gains anything.
+    """
     areas = np.concatenate([object_areas(fold.dataset.read(record)) for fold in folds for record in fold.records])
     nodes = list(candidates(folds[0].predictor(chosen), areas, instances))
     dataset = folds[0].dataset
@@ -70,9 +76,10 @@ def postprocessings(folds: Sequence[Fold], chosen: Combination, instances: bool,
         for image in images(folds, chosen, "candidates")
     ]
     means = over_cases(values)
-    scored = list(zip(over_classes(means[: len(nodes)]), nodes, strict=True))
+    scored = list(zip(over_classes(means), [*nodes, *rule], strict=True))
+    found, stepwise = scored[: len(nodes)], scored[len(nodes) :]
     kept = decided(means[len(nodes) :]) if rule else None
-    return [scored[0], *([(over_classes(kept[1][None])[0], kept[0])] if kept else []), *scored[1:]]
+    return [found[0], *([(over_classes(kept[1][None])[0], kept[0])] if kept else []), *found[1:]], stepwise
 
 
 def final_scores(folds: Sequence[Fold], chosen: Combination, scored: Scored) -> list[list[ImageScores]]:

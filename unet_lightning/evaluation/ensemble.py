@@ -53,8 +53,10 @@ def compared(trained: Trained, chosen: Chosen) -> Content:
     """The score of everything that was tried."""
     names = list(trained)
     combinations = [{"score": value, "names": [names[k] for k in numbers]} for value, numbers in chosen.compared]
-    nodes = [{"score": value, "postprocess": node} for value, node in chosen.tried]
-    return {"score": chosen.score, "configurations": combinations, "postprocess": nodes}
+    nodes, steps = (
+        [{"score": value, "postprocess": node} for value, node in scored] for scored in (chosen.tried, chosen.steps)
+    )
+    return {"score": chosen.score, "configurations": combinations, "postprocess": nodes, "largest_component": steps}
 
 
 def out_of_fold(fold: Fold, chosen: Chosen, resamples: int) -> tuple[Content, list[dict[str, Any]]]:

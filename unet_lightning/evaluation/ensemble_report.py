@@ -22,10 +22,15 @@ def markdown(found: Mapping[str, Any]) -> str:
     """The report of what ensemble.json holds."""
     every = found["out_of_fold"]
     title = f"# An ensemble of {len(found['members'])} checkpoints"
+<<<<<<< HEAD
     images = (
         f"Each of {every['images']} images ({every['groups']} independent groups) was predicted by the checkpoints "
     )
     images += "of the fold that held it out, which weren't trained on it. No test image was read."
+=======
+    images = f"Each of {every['images']} images ({every['groups']} independent groups) was predicted by what was "
+    images += "trained without it, as it was held out for validation. No test image was read."
+>>>>>>> ensemble
     lines = [title, "", code_span(found["provenance"]["command"]), "", images, "", *sentences(found), ""]
     parts = [scores(found), candidates(found)]
     return "\n".join([*lines, *(part.markdown() for part in parts), members(found).markdown()])
@@ -52,7 +57,19 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     if chosen != best[0]:
         text += f"; {escape_markdown(best[0])} scored {best[1] - nodes[chosen]:.4f} more, too little to be less simple"
     text += f". The {found['average']} of the checkpoints are averaged."
-    return [*lines, text, "", CAVEAT]
+    return [*lines, text, "", *largest(tried), CAVEAT]
+
+
+def largest(tried: Mapping[str, Any]) -> list[str]:
+    """What the rule of the largest component gains or loses, where it was tried."""
+    if not tried["largest_component"]:
+        return []
+    before, *steps = (one["score"] for one in tried["largest_component"])
+    kept = any("classes" in one["postprocess"] for one in tried["postprocess"])
+    gains = [f"{step - before:+.4f}" for step in steps]
+    text = f"nnU-Net's rule, only the largest component: {gains[0]} for all foreground as one"
+    text += f", {', '.join(gains[1:])} for single classes before and after that" if len(gains) > 1 else ""
+    return [f"{text}; it is {'one of the candidates' if kept else 'rejected, as nothing was gained'}.", ""]
 
 
 def together(one: Mapping[str, Any]) -> str:
