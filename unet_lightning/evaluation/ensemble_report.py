@@ -22,15 +22,8 @@ def markdown(found: Mapping[str, Any]) -> str:
     """The report of what ensemble.json holds."""
     every = found["out_of_fold"]
     title = f"# An ensemble of {len(found['members'])} checkpoints"
-<<<<<<< HEAD
-    images = (
-        f"Each of {every['images']} images ({every['groups']} independent groups) was predicted by the checkpoints "
-    )
-    images += "of the fold that held it out, which weren't trained on it. No test image was read."
-=======
     images = f"Each of {every['images']} images ({every['groups']} independent groups) was predicted by what was "
     images += "trained without it, as it was held out for validation. No test image was read."
->>>>>>> ensemble
     lines = [title, "", code_span(found["provenance"]["command"]), "", images, "", *sentences(found), ""]
     parts = [scores(found), candidates(found)]
     return "\n".join([*lines, *(part.markdown() for part in parts), members(found).markdown()])
