@@ -92,7 +92,8 @@ def example(predictor: Predictor) -> str:
         raise InputError(f"OpenCV reads 1 or 3 channels, the network takes {predictor.channels}; expected one of these")
     if not predictor.models[0].network.geometry.exact:
         raise InputError(
-            "the example doesn't blend tiles, which instance and group norm need; train with model.norm=batch"
+            "the example doesn't blend tiles, which instance and group norm need; train with model=unet "
+            "model.norm=batch"
         )
     flag = f"cv2.IMREAD_{'COLOR' if predictor.channels == 3 else 'GRAYSCALE'} | cv2.IMREAD_ANYDEPTH"
     text = (Path(__file__).parent / "example.py.txt").read_text(encoding="utf-8")
