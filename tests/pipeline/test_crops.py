@@ -7,6 +7,7 @@ import torch
 from tests.conftest import build_unet
 from tests.small import config
 from unet_lightning.config.instantiate import instantiate
+from unet_lightning.normalize.schemes import Schemes
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
@@ -123,6 +124,35 @@ def test_beyond_the_image_a_normalised_crop_is_zero_where_it_is_asked_for():
     assert torch.equal(item["image"], expected)
     assert torch.equal(item["weight"], mirrored["weight"])
     assert item["weight"].sum() == 120
+
+
+def schemes(dataset, augment, *names, ct=None):
+    """A data set of crops of one sample, its channels normalised by nnU-Net's schemes."""
+    dataset.normalize = dataset.store.normalize = Schemes(names, ct)
+    dataset.augment = instantiate(config(f"augment={augment}")["augment"])
+    return dataset
+
+
+def test_where_a_masked_image_holds_nothing_it_stays_zero_whatever_is_done_to_it():
+    grey = np.zeros((60, 60, 2), np.float32)
+    grey[:, 30:] = np.random.default_rng(0).normal(500, 9, (60, 30, 2))
+    sample = Sample(grey, (grey[..., 0] > 0).astype(np.uint8), np.ones((60, 60), bool))
+    dataset = schemes(crops(sample, 32), "nnunet", "masked_zscore", "zscore")
+    for draw in range(40):
+        item = dataset[0, draw, 0]
+        empty = (item["mask"] == 0) & (item["weight"] > 0)
+        assert (item["image"][0][empty] == 0).all()
+        assert item["image"][0].abs().max() < 8  # what is interpolated at the edge isn't far below all values
+
+
+def test_a_value_is_cut_off_before_its_crop_is_turned():
+    grey = np.zeros((60, 60, 1), np.float32)
+    grey[::2] = 1e6
+    sample = Sample(grey, np.zeros((60, 60), np.uint8), np.ones((60, 60), bool))
+    dataset = schemes(crops(sample, 32), "rotate", "ct", ct=[[0, 10, 0, 1]])
+    found = torch.cat([dataset[0, draw, 0]["image"] for draw in range(10)])
+    assert 0 <= found.min() < found.max() <= 10
+    assert found.mean() == pytest.approx(5, abs=0.5)  # and not 10, as of interpolated millions
 
 
 def test_what_a_rotated_crop_reads_beyond_the_image_is_zero_and_weighs_nothing():

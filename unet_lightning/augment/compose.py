@@ -50,9 +50,11 @@ class Augment:
         self.photometric_transforms = compose(photometric) if photometric else None
 
     def __call__(
-        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], region: Region, rim: int, random: Randomness
+        self, image: Any, labels: Sequence[Any], region: Region, rim: int, random: Randomness
     ) -> tuple[NDArray[Any], Arrays]:
         """Read a region with `rim` pixels around it from an image (H, W, C) and its labels (H, W), augmented.
+
+        Each may be whatever has a shape, a dtype and is read by slices.
 
         With h = height + 2 rim and w = width + 2 rim: image (h, w, C) and labels (h, w). Beyond the edge of the image
         everything is mirrored; one more label is appended that is 1 inside the image and 0 beyond. random: the sample's
@@ -93,7 +95,7 @@ class Augment:
         return image
 
     def _read(
-        self, image: NDArray[Any], labels: Sequence[NDArray[Any]], region: Region, rim: int, random: Randomness
+        self, image: Any, labels: Sequence[Any], region: Region, rim: int, random: Randomness
     ) -> tuple[NDArray[Any], Arrays]:
         shape = (image.shape[0], image.shape[1])
         if self.warp is None:

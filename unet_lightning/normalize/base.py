@@ -1,7 +1,10 @@
-"""Normalisation: a shift and a scale for each channel, from the whole image or the training set, never from a tile."""
+"""Normalisation: a shift and a scale for each channel, from the whole image or the training set, never from a tile.
+
+What isn't linear, cutting values off or leaving pixels out, is done to each pixel by itself before.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,11 @@ BAND = 1 << 22  # values in a band of rows, which are processed at once
 
 class Normalize(ABC):
     """Base class of all normalisations: (image - shift) / scale, two numbers for each channel."""
+
+    @property
+    def masked(self) -> Sequence[int]:
+        """The channels that stay 0 where all of an image's are, whatever else changes their values; by default none."""
+        return ()
 
     def fit(self, statistics: Mapping[str, Any]) -> None:  # noqa: B027
         """Take the needed numbers from the statistics of the training records, a dictionary; by default nothing."""
@@ -30,6 +38,13 @@ class Normalize(ABC):
         An array, masked where pixels have no data, or whatever has a shape and is read by slices: larger images than
         memory are read in bands of rows.
         """
+
+    def prepare(self, part: NDArray[Any], numbers: Affine) -> NDArray[Any]:
+        """A part (h, w, C) of an image as it is before shift and scale, each pixel by itself; by default unchanged.
+
+        numbers: shift and scale of the whole image.
+        """
+        return part
 
 
 def row_bands(image: Any) -> Iterator[NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch.utils.data import Dataset
 from unet_lightning.augment.compose import Augment, crop_rim
 from unet_lightning.augment.warp import Region
 from unet_lightning.normalize.base import Normalize, normalize_image
+from unet_lightning.normalize.empty import holds_something
+from unet_lightning.normalize.view import PixelView
 from unet_lightning.pipeline.cache.entry import Entry
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.foreground import Foreground
@@ -57,7 +60,7 @@ class CropDataset(Dataset[dict[str, Any]]):
         seed: int,
     ) -> None:
         self.records, self.store, self.seed = list(records), store, seed
-        self.augment, self.weight = transforms.augment, transforms.weight
+        self.normalize, self.augment, self.weight = transforms.normalize, transforms.augment, transforms.weight
         self.sizes, self.foreground = sizes, foreground
 
     def __len__(self) -> int:
@@ -70,21 +73,31 @@ class CropDataset(Dataset[dict[str, Any]]):
         entry, key = self.store.entry(record), SampleKey(self.seed, epoch, number)
         region = Region(*self._place(entry, key), *sizes.sides).grown(sizes.margin)
         rim = max(sizes.margin, self.weight.reach)
-        labels: list[NDArray[Any]] = [entry.mask, entry.valid.view(np.uint8)]
-        if entry.instances is not None or self.weight.needs_objects:
-            labels.append(self.store.objects(record))
-        image, labels = self.augment(entry.image, labels, region, rim - sizes.margin, key.generator)
+        numbers = self.store.affine(record)
+        source = PixelView(entry.image, partial(self.normalize.prepare, numbers=numbers))
+        image, labels = self.augment(source, self._labels(record, entry), region, rim - sizes.margin, key.generator)
+        something = [labels.pop(-2)] if self.normalize.masked else []
         mask, weight = self._target([crop_rim(label, rim - self.weight.reach) for label in labels], key)
         image, inside = (crop_rim(part, rim - sizes.margin) for part in (image, labels[-1]))  # (h + 2 margin, …)
         image = self.augment.photometric(image, (entry.value_range[0], entry.value_range[1]), key.generator)
-        normalized = normalize_image(image, *self.store.affine(record)).numpy()  # (C, h + 2 margin, w + 2 margin)
+        normalized = normalize_image(image, *numbers).numpy()  # (C, h + 2 margin, w + 2 margin)
         normalized = self.augment.on_normalized(normalized, inside, key.generator)
+        for label in something:
+            normalized[self.normalize.masked] *= crop_rim(label, rim - sizes.margin)
         return {
             "image": torch.from_numpy(np.ascontiguousarray(normalized)),
             "mask": torch.from_numpy(mask.astype(np.int64)),
             "weight": torch.from_numpy(weight),
             "id": record.id,
         }
+
+    def _labels(self, record: Record, entry: Entry) -> list[Any]:
+        """(H, W) each: classes, what is valid, objects if they are used, where there is anything if it is used."""
+        labels: list[Any] = [entry.mask, entry.valid.view(np.uint8)]
+        if entry.instances is not None or self.weight.needs_objects:
+            labels.append(self.store.objects(record))
+        shows: Any = PixelView(entry.image, lambda part: holds_something(part).view(np.uint8))
+        return [*labels, shows] if self.normalize.masked else labels
 
     def _place(self, entry: Entry, key: SampleKey) -> tuple[int, int]:
         """Top left corner of a crop: at random, or where `foreground` says so around a pixel of a random class."""

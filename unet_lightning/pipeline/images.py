@@ -27,9 +27,9 @@ class ImageDataset(Dataset[dict[str, Any]]):
         if index is None:  # the share of another process is larger by one
             return None
         record = self.records[index]
-        sample = self.store[record]
+        sample, numbers = self.store[record], self.store.affine(record)
         return {
-            "image": normalize_image(sample.image, *self.store.affine(record)),
+            "image": normalize_image(self.store.normalize.prepare(sample.image, numbers), *numbers),
             "mask": torch.from_numpy(sample.mask.astype(np.int64)),
             "valid": torch.tensor(sample.valid),
             "instances": None if sample.instances is None else torch.tensor(sample.instances),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from unet_lightning.config.check import findings
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError, shown
-from unet_lightning.normalize.base import Normalize, normalize_image
+from unet_lightning.normalize.base import Affine, Normalize, normalize_image
 from unet_lightning.prediction.identity import check_identity
 from unet_lightning.prediction.trust import check_targets
 from unet_lightning.reading.guard import check_file
@@ -45,11 +45,11 @@ class TrainedModel:
         """Their names, background first."""
         return tuple(self.identity["classes"])
 
-    def normalize_window(self, window: NDArray[Any], affine: tuple[NDArray[np.float32], NDArray[np.float32]]) -> Tensor:
+    def normalize_window(self, window: NDArray[Any], numbers: Affine) -> Tensor:
         """A part (h, w, C) of an image to (C, h, w) float32, with the shift and scale of the whole image."""
         if not np.issubdtype(window.dtype, np.integer) and not np.isfinite(window).all():
             raise InputError("the image holds values that are NaN or infinite; replace them")
-        return normalize_image(window, *affine)
+        return normalize_image(self.normalize.prepare(window, numbers), *numbers)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
