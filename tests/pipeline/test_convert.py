@@ -1,5 +1,6 @@
 import shlex
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from unet_lightning.label import LabelEncoding
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.convert import convert
 from unet_lightning.pipeline.find import find_dataset
+from unet_lightning.pipeline.layout import unused_numbers
+from unet_lightning.reading.nodata import filled
 from unet_lightning.record import DataSet, Record, split_hash
 from unet_lightning.sample import to_sample
 
@@ -54,7 +57,7 @@ def assert_alike(one, other):
     for a, b in zip(one.records, other.records, strict=True):
         assert (a.id, a.split, a.group, a.kind) == (b.id, b.split, b.group, b.kind)
         first, second = one.read(a), other.read(b)
-        for name in ("image", "mask", "valid", "instances"):
+        for name in ("image", "mask", "valid", "instances", "nodata"):
             x, y = getattr(first, name), getattr(second, name)
             assert (x is None) == (y is None)
             assert x is None or (x.dtype == y.dtype and np.array_equal(x, y)), (a.id, name)
@@ -67,6 +70,34 @@ def test_every_type_and_number_of_channels_comes_back_alike(tmp_path, dtype, cha
     made = dataset(dtype, channels)
     assert convert(made, tmp_path / "ä out", workers=0) == []
     assert_alike(made, read_back(tmp_path / "ä out"))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_without_data_come_back_without_data(tmp_path, dtype, channels):
+    image = np.ma.masked_array(RANDOM.integers(0, 200, (9, 8, channels)).astype(dtype), False)
+    image[2:4, 1:5] = np.ma.masked
+    sample = to_sample(filled(Path("a"), image), LabelEncoding(3), RANDOM.integers(0, 3, (9, 8)))
+    made = DataSet(tuple(Record(n, n, split=n) for n in ("train", "val")), CLASSES, lambda record: sample)
+    assert convert(made, tmp_path / "out", workers=0) == []
+    assert_alike(made, read_back(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([0, 1, 3], np.uint8), 2),
+        (np.arange(65535, dtype=np.uint16), 65535),
+        (np.array([5], np.int16), -32768),
+        (np.array([5], np.int32), -(2**31)),
+        (np.array([0.5], np.float32), np.nan),
+    ],
+)
+def test_the_number_for_no_data_is_one_that_no_pixel_holds(values, expected):
+    number = unused_numbers(values)[0]
+    assert number.dtype == values.dtype
+    assert np.array_equal(number, expected, equal_nan=True)
+    assert not len(unused_numbers(np.arange(256, dtype=np.uint8)))
 
 
 @pytest.mark.parametrize("ignore", [False, True])

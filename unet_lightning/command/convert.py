@@ -17,12 +17,13 @@ HELP = """Write a data set in the simple layout that data=folder reads: manifest
   unet-lightning convert data=folder data.root=/my/set data.channels=1 --output /my/grey
   unet-lightning convert data=ctc data.root=/my/DIC-C2DH-HeLa --scale 0.5 --output /my/half
 
-Images keep their type and channels (PNG, or TIFF where PNG can't hold them). Masks hold class ids, and a number of its
-own for ignored pixels. Splits, groups, kinds and ids are kept. With --scale the images are resized: grey values are
-averaged over areas, labels taken from the nearest pixel. On smaller images a network sees more context and trains
-faster; images to predict must then be resized in the same way. README.md in the folder and the last line of the output
-show the command to train on it. data.num_workers processes write the files. The folder appears when it is complete; an
-existing folder is never changed. A conversion that is killed leaves a folder .DIR-… beside it, which may be deleted.
+Images keep their type and channels (PNG, or TIFF where PNG can't hold them or pixels have no data). Masks hold class
+ids, and a number of its own for ignored pixels. Splits, groups, kinds and ids are kept. With --scale the images are
+resized: grey values are averaged over areas, labels taken from the nearest pixel. On smaller images a network sees more
+context and trains faster; images to predict must then be resized in the same way. README.md in the folder and the last
+line of the output show the command to train on it. data.num_workers processes write the files. The folder appears when
+it is complete; an existing folder is never changed. A conversion that is killed leaves a folder .DIR-… beside it, which
+may be deleted.
 
 Exit code: 0 when everything is written, 1 with errors in the data, 2 for a wrong override.
 """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.findings import grouped
-from unet_lightning.pipeline.layout import file_names, readme, write_array, write_manifest
+from unet_lightning.pipeline.layout import file_names, readme, write_array, write_image, write_manifest
 from unet_lightning.pipeline.parallel import map_records
 from unet_lightning.pipeline.resize import resized
 from unet_lightning.record import DataSet, Record
@@ -68,7 +68,7 @@ def write(record: Record, dataset: DataSet, names: Mapping[str, str], folder: Pa
     except InputError as error:
         return Written(finding=str(error))
     name = names[record.id]
-    image = write_array(folder / "images" / name, sample.image)
+    image = write_image(folder / "images" / name, sample)
     mask = write_array(folder / "masks" / name, stored_mask(sample, stored_ignore(dataset)))
     instances = ""
     if sample.instances is not None:

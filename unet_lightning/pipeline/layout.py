@@ -13,14 +13,42 @@ from numpy.typing import NDArray
 from unet_lightning.config.quote import quote
 from unet_lightning.page.escape import escape_markdown
 from unet_lightning.page.picture import encode_png
+from unet_lightning.reading.tiff_page import NODATA
 from unet_lightning.record import DataSet
 from unet_lightning.runtime.files import write_table
+from unet_lightning.sample import Sample
 
 
-def write_array(path: Path, array: NDArray[Any]) -> str:
-    """Write (H, W) or (H, W, C) losslessly as PNG, or as TIFF if PNG can't hold it; returns the file's name."""
+def write_image(path: Path, sample: Sample) -> str:
+    """Write the image of a sample; returns the file's name. Pixels without data are marked in a TIFF, by a number that
+    no other pixel holds; of an image that holds every number they are written as they are in the sample.
+    """
+    if sample.nodata is None:
+        return write_array(path, sample.image)
+    free = unused_numbers(sample.image[~sample.nodata])
+    if not len(free):
+        return write_array(path, sample.image)
+    return write_array(path, np.where(sample.nodata[..., None], free[0], sample.image), str(free[0]))
+
+
+def unused_numbers(values: NDArray[Any]) -> NDArray[Any]:
+    """The numbers of an array's type that it doesn't hold, in their order; of floating point NaN alone, of whole
+    numbers of more than 16 bit the smallest and the largest.
+    """
+    if values.dtype.kind == "f":
+        return np.array([np.nan], values.dtype)
+    limits = np.iinfo(values.dtype)
+    numbers = np.arange(limits.min, limits.max + 1) if limits.bits <= 16 else np.array([limits.min, limits.max])
+    return np.setdiff1d(numbers.astype(values.dtype), values)
+
+
+def write_array(path: Path, array: NDArray[Any], nodata: str | None = None) -> str:
+    """Write (H, W) or (H, W, C) losslessly as PNG, or as TIFF if PNG can't hold it; returns the file's name.
+
+    nodata: the number that stands for no data, as GDAL's tag has it.
+    """
     channels = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype in (np.uint8, np.uint16) and channels in (1, 3):
+    if array.dtype in (np.uint8, np.uint16) and channels in (1, 3) and nodata is None:
         file = path.with_name(f"{path.name}.png")
         file.write_bytes(encode_png(array))
     else:
@@ -28,7 +56,9 @@ def write_array(path: Path, array: NDArray[Any]) -> str:
         planes = np.moveaxis(array.reshape(*array.shape[:2], channels), 2, 0)  # (C, H, W)
         axes = {"axes": "CYX" if channels > 1 else "YX"}
         planes = planes if channels > 1 else planes[0]
-        tifffile.imwrite(file, planes, photometric="minisblack", compression="zlib", metadata=axes)
+        tags = [] if nodata is None else [(NODATA, "s", 0, nodata, True)]
+        form: dict[str, Any] = {"photometric": "minisblack", "compression": "zlib", "metadata": axes}
+        tifffile.imwrite(file, planes, extratags=tags, **form)
     return file.name
 
 
