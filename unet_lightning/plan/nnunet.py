@@ -122,12 +122,16 @@ def _choices(found: Planned) -> list[Choice]:
 
 def _normalization(found: Planned) -> list[Choice]:
     """How each channel is normalised."""
-    schemes = [
-        "masked" if mask else scheme for scheme, mask in zip(found.rules.normalization, found.rules.masked, strict=True)
-    ]
+    pairs = zip(found.rules.normalization, found.rules.masked, strict=True)
+    schemes = ["masked_zscore" if mask else scheme for scheme, mask in pairs]
     chosen = [
         Choice("normalize", "nnunet", "by the names of the channels"),
         Choice("normalize.schemes", schemes, f"of the channels {', '.join(found.fingerprint.channels)}"),
     ]
-    numbers = [[one.low, one.high, one.mean, one.std] for one in found.intensities]
-    return [*chosen, Choice("normalize.numbers", numbers, "of the labelled pixels")] if numbers else chosen
+    if not found.intensities:
+        return chosen
+    numbers = [
+        [one.low, one.high, one.mean, one.std] if scheme == "ct" else None
+        for one, scheme in zip(found.intensities, schemes, strict=True)
+    ]
+    return [*chosen, Choice("normalize.ct", numbers, "of the labelled pixels")]
