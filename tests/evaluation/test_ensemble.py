@@ -18,11 +18,13 @@ from unet_lightning.command.ensemble import main as ensemble_main
 from unet_lightning.command.evaluate import main as evaluate_main
 from unet_lightning.command.predict import main as predict_main
 from unet_lightning.error import InputError
-from unet_lightning.evaluation.case import over_cases, over_classes
+from unet_lightning.evaluation.case import case_score, over_cases, over_classes
 from unet_lightning.evaluation.largest import decided, steps
 from unet_lightning.evaluation.out_of_fold import Fold, Typed, check_cover
+from unet_lightning.evaluation.tried import Found
 from unet_lightning.prediction.load import load
 from unet_lightning.record import DataSet, Record
+from unet_lightning.sample import Sample
 
 PIXELS = ("dice", "iou", "precision", "recall", "accuracy", "boundary_f1", "hausdorff95")
 
@@ -248,6 +250,16 @@ def test_the_best_of_all_configurations_and_pairs_is_taken(trained, tmp_path):
 def test_what_can_not_be_meant(trained, typed, words):
     with pytest.raises(InputError, match=re.escape(words)):
         ensemble_main([str(trained.sweep), *typed])
+
+
+def test_the_score_of_a_case_worked_by_hand():
+    mask = np.array([[1, 1, 0, 2], [1, 1, 0, 0]], np.uint8)
+    found = np.array([[1, 1, 0, 0], [1, 0, 0, 0]], np.uint8)
+    sample = Sample(np.zeros((2, 4, 1), np.uint8), mask, np.ones((2, 4), bool), mask.astype(np.int32))
+    dataset = DataSet((), ("background", "a", "b", "c"), None)
+    both = Found(found.astype(np.int32), found)
+    assert case_score(dataset, False)(both, sample) == pytest.approx([2 * 3 / 7, 0, np.nan], nan_ok=True)
+    assert case_score(dataset, True)(both, sample) == pytest.approx([3 / 4 / (1 + 1 / 2)])  # IoU 3/4; one is missed
 
 
 def test_means_over_cases_then_classes_worked_by_hand():

@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from tests.prediction.test_predict import cells, other
+from tests.small import config as small_config
+from unet_lightning.command.export import main as export_main
 from unet_lightning.command.tune import main as tune_main
 from unet_lightning.error import InputError
 from unet_lightning.prediction.ensemble import FORMAT, checksum
 from unet_lightning.prediction.load import load
 
+CPU = ["trainer.accelerator=cpu"]
 FLIPS = {"_target_": "unet_lightning.tta.flip_rotate.FlipRotate", "turns": False, "mirrors": True}
 NODE = {"_target_": "unet_lightning.postprocess.components.Components", "min_size": 7, "fill_holes": True}
 NODE |= {"keep_largest": False, "ridge": 0, "masks": False}
@@ -124,6 +127,34 @@ def test_deep_parts_and_pipes_are_refused(tmp_path, members):
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(InputError, match="Is a directory"):
         load(tmp_path / "folder.json")
+
+
+@pytest.mark.parametrize("average", ["probabilities", "logits"])
+def test_it_is_exported_as_one_network(tmp_path, members, average):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = written(tmp_path, content(tmp_path, members, average=average, tta=FLIPS | {"mirrors": False}))
+    assert export_main([str(path), "--to", "onnx"]) == 0
+    session = onnxruntime.InferenceSession(str(tmp_path / "onnx" / "network.onnx"))
+    image = torch.randn(2, 1, 22, 36)
+    with torch.inference_mode():
+        one, two = (load(tmp_path / name, overrides=CPU).models[0].network(image) for name in members)
+    found = torch.from_numpy(session.run(None, {"image": image.numpy()})[0])
+    if average == "logits":
+        torch.testing.assert_close(found, (one + two) / 2, atol=1e-4, rtol=1e-4)
+    else:
+        torch.testing.assert_close(found.exp(), (one.softmax(1) + two.softmax(1)) / 2, atol=1e-5, rtol=1e-4)
+    assert json.loads((tmp_path / "onnx" / "model.json").read_text())["networks"] == 2
+
+
+def test_networks_that_read_an_image_otherwise_are_not_exported_as_one(tmp_path, checkpoint, members):
+    config = torch.load(checkpoint, weights_only=True)["unet_lightning"]["config"]
+    other(
+        checkpoint, tmp_path / "b.ckpt", config=config | {"normalize": small_config("normalize=dataset")["normalize"]}
+    )
+    path = written(tmp_path, content(tmp_path, members))
+    with pytest.raises(InputError, match=r"b\.ckpt normalises an image otherwise than .*a\.ckpt.*normalize=image"):
+        export_main([str(path), "--to", "onnx"])
+    assert not (tmp_path / "onnx").exists()
 
 
 def test_an_ensemble_stands_alone_and_is_not_tuned(tmp_path, members):

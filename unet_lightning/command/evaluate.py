@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     options, overrides = parse(rules, arguments)
     predictor = load(*options.checkpoints, overrides=overrides, trust=options.trust, verb="evaluate")
     command = shlex.join(["unet-lightning", "evaluate", *arguments])
-    folder = options.output or home(predictor) / "evaluation" / predictor.config["split"]
+    folder = options.output or predictor.home / "evaluation" / predictor.config["split"]
     if options.output is None:
         keep_others(predictor, folder, overrides)
     results = evaluate(predictor, folder, command, overrides)
@@ -43,11 +43,6 @@ def main(arguments: list[str]) -> int:
         log.info(f"{card['name']:<28} {card['value']}  ({card['range']})")
     log.info(f"report  {folder / 'report.html'}")
     return 0
-
-
-def home(predictor: Predictor) -> Path:
-    """The folder of the run, or of the sweep, that is scored."""
-    return predictor.ensemble.path.parent if predictor.ensemble else predictor.models[0].path.parent.parent
 
 
 def keep_others(predictor: Predictor, folder: Path, overrides: Sequence[str]) -> None:

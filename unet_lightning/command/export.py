@@ -8,13 +8,15 @@ from unet_lightning.prediction.export import export
 from unet_lightning.prediction.load import load
 
 log = logging.getLogger(__name__)
-HELP = """Export a checkpoint to ONNX.
+HELP = """Export a checkpoint, or an ensemble, to ONNX.
 
   unet-lightning export outputs/…/checkpoints/best.ckpt --to onnx --output exported
+  unet-lightning export outputs/cv/ensemble.json --to onnx
 
 Writes network.onnx (for any batch size and any height and width that the network accepts), model.json (normalisation,
 classes, colours, geometry, tile rule, post-processing) and predict.py, an example of 40 lines that labels large images
-and needs only numpy, onnxruntime and OpenCV. At the end the logits of both networks are compared."""
+and needs only numpy, onnxruntime and OpenCV. The networks of an ensemble are one file if they read an image alike: with
+a normalisation that doesn't depend on the training images. At the end the logits of both networks are compared."""
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +29,7 @@ def main(arguments: list[str]) -> int:
     predictor = load(
         options.checkpoint, overrides=overrides, trust=options.trust, verb="export", fixed=["trainer.accelerator=cpu"]
     )
-    folder = options.output or Path(options.checkpoint).parent.parent / "onnx"
+    folder = options.output or predictor.home / "onnx"
     difference = export(predictor, folder)
     log.info(
         f"{folder}: network.onnx, model.json, predict.py; logits differ by at most {difference:.1e} standard deviations"

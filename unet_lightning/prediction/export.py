@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from unet_lightning.error import InputError
-from unet_lightning.prediction.onnx import export_onnx, largest_difference
+from unet_lightning.prediction.checkpoint import TrainedModel
+from unet_lightning.prediction.onnx import Averaged, export_onnx, largest_difference
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.runtime.files import write_atomic, write_json
 
@@ -30,7 +31,7 @@ def export(predictor: Predictor, folder: Path) -> float:
 
     InputError, and no new folder, where the network can't be written or the folder can't be made.
     """
-    network = predictor.models[0].network.to(memory_format=torch.contiguous_format)
+    network = network_of(predictor).to(memory_format=torch.contiguous_format)
     text = example(predictor)
     new = not folder.exists()
     try:
@@ -51,6 +52,26 @@ def export(predictor: Predictor, folder: Path) -> float:
             f"{folder / 'network.onnx'} differs from the checkpoint by {difference:.1e} standard deviations; report it"
         )
     return difference
+
+
+def network_of(predictor: Predictor) -> Any:
+    """The network, or the networks of an ensemble as one; InputError where they don't read one normalised image."""
+    first, *others = predictor.models
+    if not others:
+        return first.network
+    for model in others:
+        if _reads(model) != _reads(first):
+            raise InputError(
+                f"{model.path} normalises an image otherwise than {first.path}, or has another geometry, so that they "
+                "can't be one network; train with normalize=image or percentile, or export each checkpoint by itself"
+            )
+    return Averaged([model.network for model in predictor.models], predictor.config["average"] == "logits")
+
+
+def _reads(model: TrainedModel) -> tuple[Any, ...]:
+    """What must be equal for networks that share an input."""
+    numbers = {key: _plain(value) for key, value in vars(model.normalize).items()}
+    return type(model.normalize), numbers, model.network.geometry.to_dict()
 
 
 def description(predictor: Predictor) -> dict[str, Any]:
@@ -77,6 +98,7 @@ def description(predictor: Predictor) -> dict[str, Any]:
         "tile_rule": "origins at multiples of output_tile; read input_tile pixels from origin - halo, mirrored beyond "
         "the image without doubling its edge; of the logits keep output_tile pixels from halo - margin on",
         "postprocess": config["postprocess"],
+        "networks": len(predictor.models),
         "identity": {key: model.identity[key] for key in ("config_hash", "split_hash", "versions")},
     }
 

@@ -2,10 +2,12 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from copy import deepcopy
 from importlib import import_module
 from io import StringIO
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,28 @@ class WholeNetwork(nn.Module):
         return logits[..., :height, :width] if self.same else logits
 
 
+class Averaged(nn.Module):
+    """Networks of one geometry as one: the logarithm of their mean probabilities, or their mean logits."""
+
+    def __init__(self, networks: Sequence[Any], logits: bool) -> None:
+        super().__init__()
+        self.networks, self.logits = nn.ModuleList(networks), logits
+        self.geometry = networks[0].geometry
+
+    def whole(self) -> "Averaged":
+        """Of networks on whole sides."""
+        averaged = Averaged(list(self.networks), self.logits)
+        averaged.networks = nn.ModuleList(map(WholeNetwork, self.networks))
+        return averaged
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, K, h - 2 margin, w - 2 margin)."""
+        found = torch.stack([network(image) for network in self.networks])
+        if self.logits:
+            return found.mean(0)
+        return found.log_softmax(2).logsumexp(0) - log(len(self.networks))
+
+
 def export_onnx(network: Any, channels: int, path: Path) -> None:
     """The network with free batch, height and width. InputError where torch's exporter can't write it."""
     try:
@@ -68,7 +92,7 @@ def export_onnx(network: Any, channels: int, path: Path) -> None:
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
-                WholeNetwork(network),
+                network.whole() if isinstance(network, Averaged) else WholeNetwork(network),
                 (example,),
                 dynamo=True,
                 dynamic_shapes=(free,),

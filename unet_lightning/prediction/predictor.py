@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,11 @@ class Predictor:
         self.range_checks = [RangeCheck(model.identity["statistics"]) for model in models]
         for model in models:
             model.network.to(self.device, memory_format=torch.channels_last)
+
+    @property
+    def home(self) -> Path:
+        """The folder of the run, or that of the ensemble.json."""
+        return self.ensemble.path.parent if self.ensemble else self.models[0].path.parent.parent
 
     def pieces(self, image: Any) -> Pieces:
         """Logits of an image (H, W, C) in pieces that cover it, each ((top, left, bottom, right), (K, h, w) float32).
