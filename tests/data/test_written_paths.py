@@ -113,3 +113,18 @@ def test_labelme_in_nested_folders(tmp_path):
     found = find(str(tmp_path), forms.CLASSES)
     assert [record.id for record in found.records] == ["p0/0", "p1/0", "p2/0"]
     assert np.array_equal(found.read(found.records[2]).mask, PAIRS[2][0])
+
+
+def test_missing_images_whose_names_hold_spaces_are_one_finding(tmp_path):
+    forms.coco_file(tmp_path, PAIRS, forms.polygons)
+    renamed(tmp_path, lambda name: f"one of{' my' * int(name[0])} {name}")
+    (finding,) = find(str(tmp_path), forms.CLASSES).findings
+    assert "names 3 files (one of 0.png, one of my 1.png, one of my my 2.png), which are not in" in finding
+
+
+def test_images_that_a_table_of_run_lengths_names_in_vain_are_one_finding_with_their_rows(tmp_path):
+    forms.images(tmp_path, PAIRS)
+    rows = [*(f"{k},1 4" for k in range(3)), "my cell,1 4", "my cell,9 4", "x,1 4"]
+    (tmp_path / "manifest.csv").write_text("\n".join(["ImageId,EncodedPixels", *rows]))
+    (finding,) = find(str(tmp_path), ["background", "cell"]).findings
+    assert "names 2 images (my cell (row 5), x (row 7)), not in its folder" in finding
