@@ -38,7 +38,7 @@ class Fixed(Plan):
 @pytest.fixture
 def plain(monkeypatch):
     """A config whose plan is `Fixed`."""
-    monkeypatch.setattr(apply, "findings", lambda node, key: [])
+    monkeypatch.setattr(apply, "check_plan", lambda plain: None)
     monkeypatch.setattr(apply, "instantiate", lambda node: Fixed())
     apply._decide.cache_clear()
     Fixed.asked.clear()

@@ -1,9 +1,10 @@
 """`unet-lightning compare`: which of several evaluated runs is better on the same images, and how sure that is."""
 
+import re
 from pathlib import Path
 
 from unet_lightning.command.arguments import parse, parser
-from unet_lightning.error import InputError, nearest
+from unet_lightning.error import InputError, nearest, shown
 from unet_lightning.evaluation.paired import compare, markdown
 from unet_lightning.evaluation.protocol import read_evaluation
 from unet_lightning.runtime.files import write_atomic, write_table
@@ -32,15 +33,16 @@ def main(arguments: list[str]) -> int:
     for override in overrides:
         key, _, value = override.partition("=")
         if key not in settings:
-            raise InputError(f"{override}: {key} is not a key; {nearest(key, settings)}")
+            raise InputError(f"{shown(override)}: {shown(key)} is not a key; {nearest(key, settings)}")
         settings[key] = value
-    if not settings["resamples"].isdigit() or int(settings["resamples"]) < 100:
-        raise InputError(f"resamples={settings['resamples']}: expected a whole number, 100 or more")
+    resamples = int(settings["resamples"]) if re.fullmatch("[0-9]{1,7}", settings["resamples"]) else 0
+    if not 100 <= resamples <= 10**6:
+        raise InputError(f"resamples={shown(settings['resamples'])}: expected a whole number from 100 to {10**6}")
     vary = [name for name in settings["vary"].strip("[]").split(",") if name]
     names = [str(run) for run in options.runs]
     if len({run.resolve() for run in options.runs}) < len(names):
         raise InputError(f"{', '.join(names)}: a run is named twice; expected different ones")
-    rows = compare(names, [read_evaluation(run) for run in options.runs], int(settings["resamples"]), vary)
+    rows = compare(names, [read_evaluation(run) for run in options.runs], resamples, vary)
     text = markdown(names, rows)
     print(text)
     if options.output:

@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict
 
 from unet_lightning.command.arguments import parse, parser
-from unet_lightning.config.check import findings, resolve_plain
+from unet_lightning.config.check import resolve_plain
 from unet_lightning.config.compose import compose
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
-from unet_lightning.plan.apply import beneath
+from unet_lightning.plan.apply import beneath, check_plan
 from unet_lightning.plan.base import Plan
 from unet_lightning.plan.nnunet import NnUNet
 from unet_lightning.plan.page import page
@@ -31,9 +31,7 @@ def main(arguments: list[str]) -> int:
     rules.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options, overrides = parse(rules, arguments)
     plain = resolve_plain(compose(["plan=nnunet", *(line.removeprefix("+") for line in overrides)]))
-    found = findings(plain["plan"], "plan")
-    if found:
-        raise InputError("\n".join(found))
+    check_plan(plain)
     plan: Plan = instantiate(plain["plan"])
     if options.json:
         if not isinstance(plan, NnUNet):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from unet_lightning.command.arguments import parse, parser
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, shown
 from unet_lightning.metric.semantic import SCORES
 from unet_lightning.page.html import html
 from unet_lightning.runtime.files import write_atomic, write_table
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     rules.add_argument("--output", type=Path, help="where to write; the sweep's folder if left out")
     typed, overrides = parse(rules, arguments)
     if overrides:
-        raise InputError(f"{overrides[0]}: sweep-report takes a folder and no overrides")
+        raise InputError(f"{shown(overrides[0])}: sweep-report takes a folder and no overrides")
     outcomes = read_sweep(typed.folder)
     found = summary(typed.folder, outcomes, typed.score)
     output = typed.output or typed.folder

@@ -7,7 +7,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from hydra.utils import instantiate as hydra_instantiate
 
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, shown
 
 
 def instantiate(node: Mapping[str, Any], **arguments: Any) -> Any:
@@ -29,5 +29,5 @@ def locate(target: str, key: str) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = get_object(target)
     except Exception as error:  # whatever the module raises while it is imported
-        raise InputError(f"{key}._target_={target}: {error}") from None
+        raise InputError(f"{key}._target_={shown(target)}: {shown(' '.join(str(error).split()), 300)}") from None
     return found

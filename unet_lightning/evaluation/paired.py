@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
-from unet_lightning.error import InputError, nearest
+from unet_lightning.error import InputError, nearest, shown
 from unet_lightning.evaluation.interval import interval, weighted_mean
 from unet_lightning.metric.names import SCORE_NAMES
 from unet_lightning.page.escape import escape_markdown
@@ -46,7 +46,7 @@ def check_protocol(first: str, one: dict[str, Any], second: str, other: dict[str
     """InputError that names every key of the protocols that differs and isn't in `vary`."""
     for key in vary:
         if key not in one:
-            raise InputError(f"vary={key}: {key} is not in the protocol; {nearest(key, one)}")
+            raise InputError(f"vary={shown(key)}: {shown(key)} is not in the protocol; {nearest(key, one)}")
     differ = [key for key in one.keys() | other.keys() if key not in vary and one.get(key) != other.get(key)]
     if differ:
         lines = [f"{key}: {first} has {one.get(key)}, {second} has {other.get(key)}" for key in sorted(differ)]

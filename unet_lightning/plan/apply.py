@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.config.check import findings
+from unet_lightning.config.check import data_findings, findings, first_of_each
 from unet_lightning.config.groups import groups
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.plain import containers, flat
@@ -32,9 +32,7 @@ def planned_overrides(plain: Mapping[str, Any], typed: Sequence[str], folder: Pa
     """
     if plain["plan"]["_target_"] == NO_PLAN:
         return []
-    found = findings(plain["plan"], "plan")
-    if found:
-        raise InputError("\n".join(found))
+    check_plan(plain)
     kept = folder / PRESET
     if kept.is_file():
         return [override_text(key, value) for key, value in _kept(kept)]
@@ -46,6 +44,13 @@ def planned_overrides(plain: Mapping[str, Any], typed: Sequence[str], folder: Pa
         write_atomic(kept, preset([(choice.key, choice.value) for choice in chosen], groups()).encode())
     log.info(f"plan      {len(chosen)} values, each with its reason in {folder / PAGE}")
     return [override_text(choice.key, choice.value) for choice in chosen]
+
+
+def check_plan(plain: Mapping[str, Any]) -> None:
+    """InputError for what is wrong with the keys of a plan, and with those that find and divide the data set."""
+    found = findings(plain["plan"], "plan") + data_findings(plain)
+    if found:
+        raise InputError("\n".join(first_of_each(found)))
 
 
 def _deciding(plain: Mapping[str, Any]) -> dict[str, Any]:
