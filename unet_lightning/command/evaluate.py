@@ -9,7 +9,7 @@ from unet_lightning.command.arguments import checkpoint_parser, parse
 from unet_lightning.error import InputError
 from unet_lightning.evaluation.evaluate import evaluate
 from unet_lightning.evaluation.interval import CONFIDENCE
-from unet_lightning.evaluation.protocol import checkpoint_hashes, ensemble_hash, read_evaluation
+from unet_lightning.evaluation.protocol import checkpoint_hashes, ensemble_hash, read_evaluation, stored_hashes
 from unet_lightning.evaluation.report import cards
 from unet_lightning.prediction.load import load
 from unet_lightning.prediction.predictor import Predictor
@@ -49,10 +49,9 @@ def keep_others(predictor: Predictor, folder: Path, overrides: Sequence[str]) ->
     """InputError where the default folder holds an evaluation of other checkpoints or with other overrides."""
     if (folder / "evaluation.json").is_file():
         stored = read_evaluation(folder).get("provenance", {})
-        hashes = sorted(dict(stored.get("checkpoints", {})).values())  # wherever the checkpoints were then
-        before = (hashes, sorted(dict(stored.get("ensemble", {})).values()), stored.get("overrides"))
-        now = (sorted(named(predictor).values()) for named in (checkpoint_hashes, ensemble_hash))
-        if before != (*now, list(overrides)):
+        before = [stored_hashes(stored, key) for key in ("checkpoints", "ensemble")]
+        now = [sorted(hashes(predictor).values()) for hashes in (checkpoint_hashes, ensemble_hash)]
+        if before != now or stored.get("overrides") != list(overrides):
             raise InputError(
                 f"{folder} holds another evaluation ({stored.get('command')}); give --output, or delete it"
             )

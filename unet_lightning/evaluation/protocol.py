@@ -25,6 +25,12 @@ def checkpoint_hashes(predictor: Predictor) -> dict[str, str]:
     return {str(m.path.resolve()): hashlib.sha256(m.path.read_bytes()).hexdigest()[:12] for m in predictor.models}
 
 
+def stored_hashes(stored: Mapping[str, Any], key: str) -> list[str]:
+    """The hashes under a key of a stored provenance, sorted, wherever the files were then; empty where none are."""
+    found = stored.get(key)
+    return sorted(map(str, found.values())) if isinstance(found, Mapping) else []
+
+
 def ensemble_hash(predictor: Predictor) -> dict[str, str]:
     """The path of the ensemble.json that names the checkpoints and a hash of its content; empty where none does."""
     ensemble = predictor.ensemble
@@ -90,7 +96,7 @@ def _read_beside(ensemble: Path) -> dict[str, Any]:
     folder = ensemble.parent / "evaluation" / "test"
     if (folder / "evaluation.json").is_file():
         found = read_evaluation(folder)
-        if checksum(ensemble)[:12] in dict(found["provenance"].get("ensemble", {})).values():
+        if checksum(ensemble)[:12] in stored_hashes(found["provenance"], "ensemble"):
             return found
     raise InputError(f"{ensemble}: not evaluated; run: unet-lightning evaluate {ensemble}")
 
