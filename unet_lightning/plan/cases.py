@@ -31,13 +31,13 @@ def _ids(dataset: DataSet) -> set[str]:
 
 def cases(dataset: DataSet, records: Sequence[Record]) -> Iterator[Case]:
     """A case for each record; for a NIfTI volume one of all its slices, which stand in their order."""
-    for name, group in groupby(records, key=_name):
+    for _, group in groupby(records, key=_name):
         slices = list(group)
         samples = [dataset.read(record) for record in slices]
         image = np.stack([sample.image.astype(np.float32) for sample in samples])  # (z, H, W, C)
         label = np.stack([np.where(sample.valid, sample.mask, 0) for sample in samples])
         spacing = (FLAT, 1.0, 1.0)
-        if name == str(slices[0].image):  # a volume, whose rows run along x and whose columns along y
+        if ends_in(slices[0].image, NIFTI):  # a volume, whose rows run along x and whose columns along y
             spacing = voxel_size(slices[0].image)
             image, label = image.swapaxes(1, 2), label.swapaxes(1, 2)
         yield Case(np.moveaxis(image, 3, 0), label, spacing)
