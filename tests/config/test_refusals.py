@@ -62,7 +62,7 @@ def test_a_run_that_cannot_be_meant_is_refused_by_its_key(plain, key, value):
 @pytest.mark.parametrize(
     ("verb", "override", "words"),
     [
-        ("predict", "ema=null", "predict doesn't use ema; it uses tile, tta, postprocess"),
+        ("predict", "ema=null", "predict doesn't use ema; it uses tile, tiling, tta, postprocess"),
         ("predict", "seed=-inf", "predict doesn't use seed"),
         ("predict", "data.root=/x", "predict doesn't use data.root"),
         ("predict", "optimizer.lr=1", "training fixed optimizer.lr"),
@@ -80,7 +80,7 @@ def test_a_run_that_cannot_be_meant_is_refused_by_its_key(plain, key, value):
         ("evaluate", "data.folds=1", "data.folds=1: input should be greater"),
         ("evaluate", "split=[val]", "split=['val']: input should be 'test' or 'val'"),
         ("evaluate", "resamples=nan", "resamples=nan: input should be"),
-        ("tune", "tolerance=1", "tune doesn't use tolerance; it uses tile, tta"),
+        ("tune", "tolerance=1", "tune doesn't use tolerance; it uses tile, tiling, tta"),
         ("export", "tta=flips", "export doesn't use tta; it uses tile, postprocess"),
     ],
 )
