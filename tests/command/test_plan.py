@@ -43,7 +43,7 @@ def test_the_plan_is_shown_as_a_table(photographs, capsys):
     shown = capsys.readouterr().out
     assert "nnU-Net's configurations for 8 images, 8 GB" in shown
     assert "| patch | 96x128 |" in shown
-    assert "| `data.crop=[96,128]` | of the median image of 96x128 pixels what 8 GB hold |" in shown
+    assert "| `data.crop=[96,128]` | as much of the median image, 96x128 pixels, as 8 GB hold |" in shown
     assert "Normalisation: zscore, zscore, zscore." in shown
 
 

@@ -87,6 +87,6 @@ def _kept(path: Path) -> list[tuple[str, Any]]:
         found: Any = load_mapping(path)
         lines = [line for line in found.pop("defaults") if not isinstance(line, str)]
         parts = [(key.removeprefix("override "), name) for line in lines for key, name in line.items()]
-        return parts + list(flat(containers(found)).items())
+        return parts + list(flat(containers(found, resolve=False)).items())
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: not the plan of a run; put it back, or begin another: run=…") from None

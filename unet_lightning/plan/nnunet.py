@@ -98,7 +98,7 @@ def _choices(found: Planned) -> list[Choice]:
     turned = rotation(flat.topology.patch)
     return [
         *network_choices(flat, found.encoder),
-        Choice("data.crop", patch, f"of the median image of {shape} pixels what {found.memory_gb:g} GB hold"),
+        Choice("data.crop", patch, f"as much of the median image, {shape} pixels, as {found.memory_gb:g} GB hold"),
         Choice("data.batch_size", batch, "what the memory holds, at most a share of all pixels of the set"),
         Choice("data.steps", STEPS, "steps of an epoch; images are drawn with replacement"),
         Choice("data.foreground", 0.33, "share of a batch that is centred on a class"),
@@ -110,7 +110,7 @@ def _choices(found: Planned) -> list[Choice]:
         Choice("loss", "nnunet", "cross entropy plus Dice of the batch"),
         Choice("optimizer", "sgd", "rate 0.01, Nesterov momentum 0.99, weight decay 3e-5"),
         Choice("schedule", "poly", "(1 - epoch / epochs)^0.9"),
-        Choice("schedule.every", STEPS, "the rate is set once an epoch"),
+        Choice("schedule.every", "${data.steps}", "the rate is set once an epoch"),
         Choice("trainer.gradient_clip_val", 12, "largest norm of the gradient"),
         Choice("trainer.max_epochs", EPOCHS, "as in the publication; nnU-Net's rules know no end before"),
         Choice("tile", patch, "tiles of the size of a training crop"),
@@ -126,7 +126,7 @@ def _normalization(found: Planned) -> list[Choice]:
     schemes = ["masked_zscore" if mask else scheme for scheme, mask in pairs]
     chosen = [
         Choice("normalize", "nnunet", "by the names of the channels"),
-        Choice("normalize.schemes", schemes, f"of the channels {', '.join(found.fingerprint.channels)}"),
+        Choice("normalize.schemes", schemes, f"the channels are called {', '.join(found.fingerprint.channels)}"),
     ]
     if not found.intensities:
         return chosen

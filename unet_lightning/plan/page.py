@@ -33,19 +33,21 @@ def preset(values: Sequence[tuple[str, Any]], groups: Collection[str]) -> str:
             node = tree
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[name] = value
+            node[name] = json.loads(json.dumps(value))  # a copy: yaml would refer to an equal one by an alias
     return "# the plan of this run as a preset: python train.py -cd THIS_FOLDER -cn plan\n" + str(
         yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
     )
 
 
 def override_text(key: str, value: Any) -> str:
-    """An override as Hydra reads it.
+    """An override as Hydra reads it; an interpolation stays one.
 
-    >>> override_text("data.crop", [384, 512]), override_text("model", "nnunet"), override_text("ema", None)
-    ('data.crop=[384,512]', 'model=nnunet', 'ema=null')
+    >>> override_text("data.crop", [384, 512]), override_text("model", "nnunet"), override_text("seed", "${data.fold}")
+    ('data.crop=[384,512]', 'model=nnunet', 'seed=${data.fold}')
     """
-    return f"{key}={quote(value) if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
+    if isinstance(value, str):
+        return f"{key}={value if value.startswith('${') else quote(value)}"
+    return f"{key}={json.dumps(value, separators=(',', ':'))}"
 
 
 def _reason(choice: Choice, kept: bool) -> str:
