@@ -4,13 +4,16 @@ from typing import ClassVar
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from tests.small import TRIAL, config
 from unet_lightning.config.compose import compose
-from unet_lightning.config.groups import groups
+from unet_lightning.config.groups import CONF, groups
+from unet_lightning.config.plain import write_config
+from unet_lightning.config.quote import read
 from unet_lightning.error import InputError
 from unet_lightning.plan import apply
-from unet_lightning.plan.apply import PAGE, PRESET, beneath, planned_overrides
+from unet_lightning.plan.apply import CONFIG, PAGE, PRESET, beneath, planned_overrides, said_by_preset
 from unet_lightning.plan.base import Choice, Decision, Plan
 from unet_lightning.plan.page import override_text, preset
 
@@ -57,6 +60,44 @@ def test_what_was_typed_wins_and_the_keys_of_a_part_that_was_typed_go_with_it():
     assert "model.depth" not in keys(beneath(CHOICES, ["model=paper,unet"]))
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("optimizer.momentum=0.9", "model.deep_supervision=false", "model.stages.decoder_convolutions=1"),
+        *("augment.intensity.noise.probability=0.5", "normalize.schemes=[ct]", "loss.terms.dice.smooth=1.0"),
+        *(
+            "schedule.power=0.5",
+            "tta.average=probabilities",
+            "loss=focal",
+            "model=unet",
+            "loss@loss.terms.dice=tversky",
+        ),
+    ],
+)
+def test_a_key_of_a_part_that_the_plan_chooses_can_be_typed_and_wins(typed):
+    config = compose(["plan=nnunet", typed])
+    override = read(typed)
+    if override.key_or_group not in groups():
+        assert OmegaConf.select(config, override.key_or_group) == override.value()
+    dropped = set(keys(CHOICES)) - set(keys(beneath(CHOICES, [typed])))
+    expected = {"loss=focal": {"loss", "loss.smooth"}, "model=unet": {"model.depth"}}
+    assert dropped == expected.get(typed, set())
+
+
+def test_a_preset_wins_over_a_plan_as_what_is_typed_does(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "defaults: [train, override /loss: focal, _self_]\ndata: {crop: 32}\nhydra: {job: {chdir: false}}\n"
+    )
+    said = said_by_preset("mine", [CONF, tmp_path])
+    assert keys(beneath(CHOICES, said)) == ["model.depth", "data.classes", "tags", "run"]
+    assert said_by_preset("train", [CONF, tmp_path]) == []
+
+
+def test_a_plan_that_a_refused_start_left_is_made_anew(plain, tmp_path):
+    (tmp_path / PRESET).write_text("[")
+    assert "loss=dice" in planned_overrides(plain, [], tmp_path)
+
+
 def test_the_overrides_of_a_plan_compose():
     composed = compose([override_text(one.key, one.value) for one in CHOICES])
     assert composed.loss.smooth == 2
@@ -70,9 +111,13 @@ def test_a_plan_is_made_once_for_all_folds_and_kept_by_each_run(plain, tmp_path)
         return planned_overrides(plain | {"data": data}, ["data.crop=32"], tmp_path / str(fold))
 
     first = of_fold(0)
+    for fold in ("0", "1"):
+        write_config(plain, tmp_path / fold / CONFIG)
     assert "loss=dice" in first
     assert not any(line.startswith("data.crop") for line in first)
+    (tmp_path / "1" / CONFIG).unlink()
     assert of_fold(1) == first
+    write_config(plain, tmp_path / "1" / CONFIG)
     assert Fixed.asked == [0]
     apply._decide.cache_clear()
     assert of_fold(1) == first
@@ -85,14 +130,15 @@ def test_a_plan_is_made_once_for_all_folds_and_kept_by_each_run(plain, tmp_path)
 def test_plan_yaml_is_a_preset_and_is_read_back(plain, tmp_path):
     lines = planned_overrides(plain, [], tmp_path)
     assert (tmp_path / PRESET).read_text().count("override loss: dice") == 1
-    assert planned_overrides(plain, [], tmp_path) == [lines[0], *lines[1:]]
+    assert planned_overrides(plain, [], tmp_path, began=True) == lines
+    assert Fixed.asked == [None]
 
 
 @pytest.mark.parametrize("content", ["[", "a: 1", "defaults: 3", "defaults: [train, [1]]"])
 def test_a_plan_that_is_none_is_named(plain, tmp_path, content):
     (tmp_path / PRESET).write_text(content)
     with pytest.raises(InputError, match=r"plan\.yaml: not the plan of a run"):
-        planned_overrides(plain, [], tmp_path)
+        planned_overrides(plain, [], tmp_path, began=True)
 
 
 def test_without_a_plan_nothing_is_written(tmp_path):

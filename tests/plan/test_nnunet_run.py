@@ -7,7 +7,11 @@ import yaml
 
 from tests.small import QUIET
 from tests.typed import typed
+from unet_lightning.config.check import resolve_plain
+from unet_lightning.config.compose import compose
 from unet_lightning.config.plain import read_config
+from unet_lightning.plan.cases import planned_records
+from unet_lightning.plan.nnunet import NnUNet
 
 SHORT = [
     *("data=synthetic", "data.number=6", "data.height=32", "data.width=40", "data.cells=4", "data.folds=3"),
@@ -65,3 +69,19 @@ def test_the_folds_of_a_sweep_share_a_plan_and_become_an_ensemble(folder):
     assert done.returncode == 0, done.stderr
     found = json.loads((folder / "cv" / "ensemble.json").read_text())
     assert (len(found["members"]), found["average"], found["tta"]["average"]) == (3, "logits", "logits")
+
+
+def test_the_patch_of_a_volume_lies_as_its_slices_do(real_data, tmp_path):
+    """nnU-Net's 2-D patch of the hippocampus set is 56x40, for 51 pixels of y and 35 of x; rows here are x."""
+    for kind, source in (("images", "imagesTr"), ("masks", "labelsTr")):
+        (tmp_path / kind).mkdir()
+        for path in sorted((real_data / "hippocampus" / source).glob("[!.]*.nii*"))[:8]:
+            (tmp_path / kind / path.name).symlink_to(path)
+    plain = compose(["plan=nnunet", "data=folder", f"data.root={tmp_path}", "data.classes=[background,front,back]"])
+    plain = resolve_plain(plain)
+    chosen = {one.key: one.value for one in NnUNet("plain", None, None).decide(plain).choices}
+    dataset, records = planned_records(plain)
+    height, width = dataset.read(records[0]).image.shape[:2]
+    assert chosen["data.crop"] == chosen["tile"] == [40, 56]
+    assert height < width
+    assert chosen["normalize.schemes"] == ["zscore"]

@@ -75,7 +75,7 @@ def _compose_and_train(config: DictConfig) -> float:
         try:  # torch and lightning are imported only when the config is complete
             from unet_lightning.config.check import resolve, resolve_plain
             from unet_lightning.config.plain import plain_config
-            from unet_lightning.plan.apply import planned_overrides
+            from unet_lightning.plan.apply import planned_overrides, said_by_preset
             from unet_lightning.sweep.trial import run_trial, validation_score
             from unet_lightning.training.folder import remove_unbegun
             from unet_lightning.training.run import CommandLine, train
@@ -85,7 +85,9 @@ def _compose_and_train(config: DictConfig) -> float:
     made = HydraConfig.get()
     folder, choices = Path(made.runtime.output_dir), dict(made.runtime.choices)
     try:
-        planned = planned_overrides(resolve_plain(config), made.overrides.task, folder)
+        folders = [source.path for source in made.runtime.config_sources if source.schema == "file"]
+        said = [*said_by_preset(made.job.config_name, folders), *made.overrides.task]
+        planned = planned_overrides(resolve_plain(config), said, folder, began=made.mode == RunMode.MULTIRUN)
         if not set(planned) <= set(made.overrides.task):  # a sweep has put them there
             config = compose_again(made.job.config_name, [*planned, *made.overrides.task])
         choices |= {key: name for key, _, name in (line.partition("=") for line in planned) if key in choices}

@@ -107,6 +107,11 @@ class Geometry:
                 )
         return list(sides)
 
+    def covering(self, sides: Sequence[int]) -> list[int]:
+        """The smallest output that covers these sides."""
+        found = [self.output_size(self.input_size(side)) for side in sides]
+        return [size for size in found if size is not None]
+
     def interior_sizes(self, sides: Sequence[int]) -> list[list[int]] | None:
         """At each level, from fine to coarse, the central part of an input without whose halo its outputs are exact.
 

@@ -43,6 +43,10 @@ class StridedGeometry:
         """The sides to which an image is padded."""
         return [max(2 * n, round_up(side, n)) for side, n in zip(sides, self.multiples, strict=True)]
 
+    def covering(self, sides: Sequence[int]) -> list[int]:
+        """The smallest output that covers these sides."""
+        return self.fit(sides)
+
     def interior_sizes(self, sides: Sequence[int]) -> None:
         """None: there is no halo to leave out."""
 

@@ -53,9 +53,7 @@ class DataModule(L.LightningDataModule):
     def fit_geometry(self, geometry: Geometry | StridedGeometry) -> None:
         """Take the network's margin, and round the crop up to an output size of the network."""
         self.margin = geometry.margin
-        height, width = (geometry.output_size(geometry.input_size(side)) for side in self.crop)
-        assert height is not None
-        assert width is not None
+        height, width = geometry.covering(self.crop)
         if (height, width) != self.crop:
             asked = shown(self.sampling.crop)
             log.info(f"crop      {height}x{width}, the smallest output of this network that covers data.crop={asked}")

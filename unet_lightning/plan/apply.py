@@ -2,13 +2,13 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from unet_lightning.config.check import data_findings, findings, first_of_each
-from unet_lightning.config.groups import groups
+from unet_lightning.config.groups import CONF, groups
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.plain import containers, flat
 from unet_lightning.config.quote import read
@@ -21,21 +21,23 @@ from unet_lightning.runtime.launch import rank
 
 log = logging.getLogger(__name__)
 PRESET, PAGE = "plan.yaml", "plan.md"
+CONFIG = Path("config", "config.yaml")  # which a run writes when it begins
 NO_PLAN = "unet_lightning.plan.none.NoPlan"
 
 
-def planned_overrides(plain: Mapping[str, Any], typed: Sequence[str], folder: Path) -> list[str]:
+def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: Path, began: bool = False) -> list[str]:
     """The overrides of a config's plan that leave what was typed as it is; none without a plan.
 
-    A run keeps its plan: plan.yaml, a preset, and plan.md in its folder, are written once and read when it goes on.
+    typed: overrides, and what a preset says (`said_by_preset`). A run keeps its plan: plan.yaml, a preset, and plan.md
+    in its folder, are written before it begins and read when it goes on. began: it has begun, whatever lies there.
     InputError where plan.yaml isn't what was written.
     """
     if plain["plan"]["_target_"] == NO_PLAN:
         return []
-    check_plan(plain)
     kept = folder / PRESET
-    if kept.is_file():
+    if kept.is_file() and (began or (folder / CONFIG).is_file()):
         return [override_text(key, value) for key, value in _kept(kept)]
+    check_plan(plain)
     decision = _decide(json.dumps(_deciding(plain), sort_keys=True))
     chosen = beneath(decision.choices, typed)
     if rank() == 0:
@@ -44,6 +46,21 @@ def planned_overrides(plain: Mapping[str, Any], typed: Sequence[str], folder: Pa
         write_atomic(kept, preset([(choice.key, choice.value) for choice in chosen], groups()).encode())
     log.info(f"plan      {len(chosen)} values, each with its reason in {folder / PAGE}")
     return [override_text(choice.key, choice.value) for choice in chosen]
+
+
+def said_by_preset(name: str | None, folders: Iterable[str | Path]) -> list[str]:
+    """What a preset says, in the form of overrides: it was chosen by name, and wins over a plan as well."""
+    path = next((path for folder in folders if (path := Path(folder, f"{name}.yaml")).is_file()), None)
+    if path is None or path.parent == CONF:
+        return []
+    found = containers(load_mapping(path), resolve=False)
+    lines = [line for line in found.pop("defaults", []) if isinstance(line, dict)]
+    parts = [(key.split()[-1].lstrip("/"), value) for line in lines for key, value in line.items()]
+    return [
+        override_text(key, value)
+        for key, value in [*parts, *flat(found).items()]
+        if isinstance(value, str | int | float | list)
+    ]
 
 
 def check_plan(plain: Mapping[str, Any]) -> None:
@@ -68,17 +85,19 @@ def _decide(plain: str) -> Decision:
     return decision
 
 
-def beneath(choices: Iterable[Choice], typed: Iterable[str]) -> list[Choice]:
-    """The choices but those whose key was typed, and those of the keys of a part that was typed.
+def beneath(choices: Sequence[Choice], typed: Iterable[str]) -> list[Choice]:
+    """The choices but those whose key was typed, and those of the keys of a part that another was typed for.
 
     Those below `data` belong to no data set, and stay whichever was typed.
 
-    >>> beneath([Choice("model", "nnunet", ""), Choice("seed", 1, "")], ["model=unet"])
+    >>> beneath([Choice("model", "nnunet", ""), Choice("model.stem", True, ""), Choice("seed", 1, "")], ["model=unet"])
     [Choice(key='seed', value=1, why='')]
     """
-    keys = {override.key_or_group for line in typed if (override := read(line))}
-    parts = keys & set(groups()) - {"data"}
-    return [one for one in choices if one.key not in keys and one.key.split(".")[0] not in parts]
+    overrides = [override for line in typed if (override := read(line)) and override.package is None]
+    values = {override.key_or_group: override.value() for override in overrides}
+    planned = {choice.key: choice.value for choice in choices}
+    other = {key for key in set(groups()) - {"data"} if key in values and values[key] != planned.get(key)}
+    return [one for one in choices if one.key not in values and one.key.split(".")[0] not in other]
 
 
 def _kept(path: Path) -> list[tuple[str, Any]]:

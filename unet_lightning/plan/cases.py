@@ -37,7 +37,7 @@ def cases(dataset: DataSet, records: Sequence[Record]) -> Iterator[Case]:
         image = np.stack([sample.image.astype(np.float32) for sample in samples])  # (z, H, W, C)
         label = np.stack([np.where(sample.valid, sample.mask, 0) for sample in samples])
         spacing = (FLAT, 1.0, 1.0)
-        if ends_in(slices[0].image, NIFTI):  # a volume, whose rows run along x and whose columns along y
+        if is_volume(slices[0]):  # its rows run along x and its columns along y
             spacing = voxel_size(slices[0].image)
             image, label = image.swapaxes(1, 2), label.swapaxes(1, 2)
         yield Case(np.moveaxis(image, 3, 0), label, spacing)
@@ -45,4 +45,9 @@ def cases(dataset: DataSet, records: Sequence[Record]) -> Iterator[Case]:
 
 def _name(record: Record) -> str:
     """The volume that a record is a slice of, or its own id."""
-    return str(record.image) if ends_in(record.image, NIFTI) else record.id
+    return str(record.image) if is_volume(record) else record.id
+
+
+def is_volume(record: Record) -> bool:
+    """Whether a record is a slice of a NIfTI volume."""
+    return ends_in(record.image, NIFTI)

@@ -4,7 +4,7 @@ Isensee et al., Nature Methods 2021, https://doi.org/10.1038/s41592-020-01008-z.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Le
@@ -13,12 +13,13 @@ from unet_lightning.error import InputError
 from unet_lightning.pipeline.findings import grouped
 from unet_lightning.plan.augmentation import rotation
 from unet_lightning.plan.base import Choice, Decision, Plan
-from unet_lightning.plan.cases import cases, planned_records
+from unet_lightning.plan.cases import cases, is_volume, planned_records
 from unet_lightning.plan.encoder import ENCODERS, Encoder
 from unet_lightning.plan.fingerprint import Fingerprint, Intensities, foreground_intensities, measure
 from unet_lightning.plan.network import network_choices
 from unet_lightning.plan.rules import Configuration, Rules, plan_rules
 from unet_lightning.plan.table import configuration_table
+from unet_lightning.plan.topology import Topology
 from unet_lightning.record import DataSet, Record
 
 RGB = ("rgb_to_0_1",) * 3  # the names that images of 8 bits and three channels get where none are given
@@ -31,18 +32,31 @@ crops, and the best checkpoint is kept, not the last one.
 
 @dataclass(frozen=True)
 class Planned:
-    """What nnU-Net would choose, and what it was chosen from. intensities: of each channel where one is CT, or none."""
+    """What nnU-Net would choose, and what it was chosen from.
+
+    intensities: of each channel where one is CT, or none. volumes: whether slices of NIfTI volumes are trained on; here
+    their rows run along x, there along y.
+    """
 
     encoder: Encoder
     memory_gb: float
     fingerprint: Fingerprint
     rules: Rules
     intensities: tuple[Intensities, ...]
+    volumes: bool
 
     @property
     def flat(self) -> Configuration:
-        """The configuration of two axes, which is trained."""
-        return self.rules.configurations["2d"]
+        """The configuration of two axes, which is trained; its axes are rows and columns as images have them here."""
+        found = self.rules.configurations["2d"]
+        if not self.volumes:
+            return found
+        turned = Topology(
+            found.topology.patch[::-1],
+            tuple(stride[::-1] for stride in found.topology.strides),
+            tuple(kernel[::-1] for kernel in found.topology.kernels),
+        )
+        return replace(found, spacing=found.spacing[::-1], median=found.median[::-1], topology=turned)
 
 
 class NnUNet(Plan):
@@ -63,6 +77,11 @@ class NnUNet(Plan):
     def decide(self, plain: Mapping[str, Any]) -> Decision:
         """Every value of a run of nnU-Net's 2-D configuration."""
         found = self.measure(plain)
+        if found.volumes and found.rules.transpose[0] != 0:
+            raise InputError(
+                f"the coarsest axis of these volumes is {'zyx'[found.rules.transpose[0]]}, which nnU-Net's slices lie "
+                "across, and slices here lie across z; convert the volumes so that z is the coarsest axis"
+            )
         title = f"nnU-Net's configurations for {found.fingerprint.cases} images, {found.memory_gb:g} GB"
         return Decision(tuple(_choices(found)), (configuration_table(found.rules, title, found.intensities), NOTE))
 
@@ -71,14 +90,18 @@ class NnUNet(Plan):
         dataset, records = planned_records(plain)
         if dataset.findings:
             raise InputError("\n".join(grouped((line, ()) for line in dataset.findings)))
-        fingerprint = self._fingerprint(dataset, records)
+        if not records:
+            raise InputError("the data set has no image outside its test split; a plan needs training images")
+        ignored = plain["data"].get("ignore") is not None  # one more label, as nnU-Net counts
+        fingerprint = self._fingerprint(dataset, records, len(dataset.classes) + ignored)
         memory_gb = self.memory_gb or self.encoder.gb
         rules = plan_rules(fingerprint, self.encoder, memory_gb)
         scaled = "ct" in rules.normalization
         intensities = foreground_intensities(cases(dataset, records), fingerprint.cases) if scaled else ()
-        return Planned(self.encoder, memory_gb, fingerprint, rules, tuple(intensities))
+        volumes = any(is_volume(record) for record in records)
+        return Planned(self.encoder, memory_gb, fingerprint, rules, tuple(intensities), volumes)
 
-    def _fingerprint(self, dataset: DataSet, records: Sequence[Record]) -> Fingerprint:
+    def _fingerprint(self, dataset: DataSet, records: Sequence[Record], labels: int) -> Fingerprint:
         first = dataset.read(records[0]).image
         count = first.shape[2]
         named = RGB if first.dtype == "uint8" and count == 3 else ("zscore",) * count
@@ -88,7 +111,7 @@ class NnUNet(Plan):
                 f"plan.channels={list(names)} with images of {count} channels; name each channel, or set "
                 "plan.channels=null"
             )
-        return measure(cases(dataset, records), names, len(dataset.classes))
+        return measure(cases(dataset, records), names, labels)
 
 
 def _choices(found: Planned) -> list[Choice]:

@@ -106,12 +106,15 @@ class Search(Sweeper, ABC):
             resolve,
             resolve_plain,
         )
-        from unet_lightning.plan.apply import planned_overrides
+        from unet_lightning.plan.apply import planned_overrides, said_by_preset
 
         name = folder_name([override for override in overrides if override.partition("=")[0] in self.swept])
         places = [f"hydra.sweep.dir={quote(self.folder)}", f"hydra.sweep.subdir={quote(name)}"]
         config = self.loader.load_sweep_config(self.common, list(overrides))
-        planned = planned_overrides(resolve_plain(config), overrides, self.folder / name)
+        hydra = self.common.hydra
+        folders = [source.path for source in hydra.runtime.config_sources if source.schema == "file"]
+        said = [*said_by_preset(hydra.job.config_name, folders), *overrides]
+        planned = planned_overrides(resolve_plain(config), said, self.folder / name)
         plain = resolve(self.loader.load_sweep_config(self.common, [*planned, *overrides]) if planned else config)
         return Trial((*overrides, *places), self.folder / name, config_hash(plain), plain, tuple(planned))
 
