@@ -204,7 +204,7 @@ def test_compare_refuses_another_protocol_and_says_what_differs(evaluated, tmp_p
 
 def test_another_tiling_is_another_protocol_and_an_evaluation_that_says_none_overlapped(evaluated, tmp_path):
     other = changed(tmp_path / "b", evaluated[0], 0.9, tiling="nnunet")
-    with pytest.raises(InputError, match="tiling: .* has overlap, .* has nnunet"):
+    with pytest.raises(InputError, match=r"tiling: .* has overlap, .* has nnunet"):
         compare_main([str(evaluated[0]), str(other)])
     assert compare_main([str(evaluated[0]), str(other), "vary=tiling"]) == 0
     path = other / "evaluation.json"
