@@ -1,5 +1,7 @@
 """Each change of values against a formula of its own, and how often it happens."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -96,7 +98,7 @@ def test_brightness_multiplies_each_channel():
 
 def test_contrast_worked_by_hand():
     image = np.array([[[0, 4, 8]]], np.float32)
-    assert Contrast(1, (0.5, 0.5)).change(image, _below()).tolist() == [[[2, 4, 6]]]
+    assert Contrast(1, (0.5, 1)).change(image, _below()).tolist() == [[[2, 4, 6]]]
     assert Contrast(1, (1, 2)).change(image, np.random.default_rng(0)).max() == 8  # no further than before
 
 
@@ -109,7 +111,7 @@ def test_low_resolution_is_torchs_resizing():
 
 @pytest.mark.parametrize("negated", [False, True])
 def test_gamma_keeps_mean_and_deviation_and_is_the_power(negated):
-    found = Gamma(1, (0.5, 0.5), negated).change(IMAGE, _below())
+    found = Gamma(1, (0.5, 1), negated).change(IMAGE, _below())
     np.testing.assert_allclose(found.mean((1, 2)), IMAGE.mean((1, 2)), atol=1e-4)
     np.testing.assert_allclose(found.std((1, 2)), IMAGE.std((1, 2)), rtol=1e-4)
     signed = -IMAGE[1] if negated else IMAGE[1]
@@ -121,6 +123,13 @@ def test_gamma_keeps_mean_and_deviation_and_is_the_power(negated):
 def test_an_interval_the_other_way_round_is_refused():
     with pytest.raises(InputError, match=r"write the smaller number first: \[0.5, 1\]"):
         interval([1, 0.5])
+
+
+@pytest.mark.parametrize("values", [(1.1, 1.5), (0.5, 0.9)])
+@pytest.mark.parametrize("part", [Brightness, Contrast, partial(Gamma, negated=False)])
+def test_factors_on_one_side_of_one_are_refused_before_training(part, values):
+    with pytest.raises(InputError, match=r"(factor|exponent)=.*: expected 1 between both"):
+        part(1, values)
 
 
 def test_the_list_of_nnunet_is_in_its_order_with_its_shares_and_independent():

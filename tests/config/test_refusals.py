@@ -72,6 +72,8 @@ def test_a_run_that_cannot_be_meant_is_refused_by_its_key(plain, key, value):
         ("predict", "postprocess.min_size=${nope}", "'nope' not found"),
         ("predict", "+postprocess.a.b=1", "no postprocess.a"),
         ("predict", "tile=1.5", "tile=1.5: expected 1 to"),
+        ("predict", "tiling=mirror", "tiling=mirror: expected overlap or nnunet"),
+        ("predict", "tiling=[overlap]", "tiling=['overlap']: expected overlap or nnunet"),
         ("predict", "trainer.precision=", "trainer.precision=: input should be 'auto'"),
         ("predict", "trainer.accelerator=abacus", "trainer.accelerator=abacus: input should be 'auto'"),
         ("evaluate", "data.height=abc", "data.height=abc: input should be a valid integer"),

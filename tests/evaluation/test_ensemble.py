@@ -20,7 +20,7 @@ from unet_lightning.command.predict import main as predict_main
 from unet_lightning.error import InputError
 from unet_lightning.evaluation.case import case_score, over_cases, over_classes
 from unet_lightning.evaluation.largest import decided, steps
-from unet_lightning.evaluation.out_of_fold import Fold, Typed, check_cover
+from unet_lightning.evaluation.out_of_fold import Fold, Typed, check_cover, load_fold
 from unet_lightning.evaluation.tried import Found
 from unet_lightning.prediction.load import load
 from unet_lightning.record import DataSet, Record
@@ -250,6 +250,21 @@ def test_the_best_of_all_configurations_and_pairs_is_taken(trained, tmp_path):
 def test_what_can_not_be_meant(trained, typed, words):
     with pytest.raises(InputError, match=re.escape(words)):
         ensemble_main([str(trained.sweep), *typed])
+
+
+def test_folds_are_averaged_as_views_are_unless_it_is_typed(trained, tmp_path):
+    sweep = shutil.copytree(trained.sweep, tmp_path / "cv")
+    path = sweep / "data.fold=0" / "checkpoints" / "best.ckpt"
+    tta = torch.load(path, weights_only=True)["unet_lightning"]["config"]["tta"]
+    of_before = {key: value for key, value in tta.items() if key != "average"}
+    for node, expected in ((tta | {"average": "logits"}, "logits"), (of_before, "probabilities")):
+        with_config(path, tta=node)
+        assert load_fold([path], Typed()).config["average"] == expected
+        assert load_fold([path], Typed(("tta=flips",))).config["average"] == expected
+        assert load_fold([path], Typed(("average=logits",))).config["average"] == "logits"
+    with_config(path, tta=tta | {"average": "logits"})
+    assert load_fold([path], Typed(("average=probabilities",))).config["average"] == "probabilities"
+    assert load(path).config["average"] == "probabilities"
 
 
 def test_the_score_of_a_case_worked_by_hand():

@@ -202,6 +202,18 @@ def test_compare_refuses_another_protocol_and_says_what_differs(evaluated, tmp_p
         compare_main([str(evaluated[0])])
 
 
+def test_another_tiling_is_another_protocol_and_an_evaluation_that_says_none_overlapped(evaluated, tmp_path):
+    other = changed(tmp_path / "b", evaluated[0], 0.9, tiling="nnunet")
+    with pytest.raises(InputError, match=r"tiling: .* has overlap, .* has nnunet"):
+        compare_main([str(evaluated[0]), str(other)])
+    assert compare_main([str(evaluated[0]), str(other), "vary=tiling"]) == 0
+    path = other / "evaluation.json"
+    results = json.loads(path.read_text())
+    del results["protocol"]["tiling"]
+    path.write_text(json.dumps(results))
+    assert compare_main([str(evaluated[0]), str(other)]) == 0
+
+
 def test_compare_writes_paired_differences(evaluated, tmp_path, capsys):
     other = changed(tmp_path / "b", evaluated[0], 0.9)
     assert compare_main([str(evaluated[0]), str(other), "--output", str(tmp_path / "c"), "resamples=200"]) == 0

@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+import re
 import resource
 import shutil
 import zipfile
@@ -19,8 +20,10 @@ from unet_lightning.cli import main as cli_main
 from unet_lightning.command.predict import main as predict_main
 from unet_lightning.error import InputError
 from unet_lightning.page.picture import labels_over
+from unet_lightning.prediction.job import Job
 from unet_lightning.prediction.load import load, tuned_path
 from unet_lightning.prediction.output import Output
+from unet_lightning.prediction.requirements import requirements
 from unet_lightning.prediction.source import open_source
 from unet_lightning.reading.image import as_channels
 
@@ -188,6 +191,19 @@ def test_a_broken_input_is_reported_and_the_others_are_done(tmp_path, checkpoint
     assert any("text.tif" in line for line in errors)
     assert any("colour.png" in line and "(H, W, 1)" in line for line in errors)
     assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == 3
+
+
+def test_strips_of_averaged_tiles_count_as_memory(tmp_path, checkpoint, monkeypatch):
+    """Tiles of 32 rows over 2^24 columns: scores of two classes and weights, float32, and their mean: 12 GiB."""
+    memory = psutil.virtual_memory()._replace(available=1 << 40)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    source = SimpleNamespace(shape=(1, 64, 1 << 24), lazy=True, volume=False, path=tmp_path)
+    needed = []
+    for tiling in ("overlap", "nnunet"):
+        model = load(checkpoint, overrides=["tile=32", f"tiling={tiling}"])
+        found = requirements([Job(source, {})], model, tmp_path)
+        needed.append(float(re.search("about (.*) GiB of memory", found)[1]))
+    assert needed[1] - needed[0] == pytest.approx(12, abs=0.11)
 
 
 def test_a_header_that_claims_a_terapixel_is_refused_before_memory_is_taken(tmp_path, checkpoint, capsys):

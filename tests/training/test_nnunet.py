@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.small import CELLS, QUIET, config
+from tests.small import CELLS, QUIET, TINY_NETWORK, config
 from unet_lightning import load
 from unet_lightning.error import InputError
 from unet_lightning.prediction.checkpoint import load_model
@@ -70,3 +70,14 @@ def test_ignored_labels_have_no_influence_on_a_step():
 def test_sizes_that_no_network_has_are_refused(override, message):
     with pytest.raises(InputError, match=message):
         build(config(*SMALL, "model=nnunet", *STAGES, override))
+
+
+def test_kernels_of_three_axes_are_refused_for_pictures():
+    stages = [f"model.stages.kernels={[[3, 3, 3]] * 3}", "model.stages.strides=[[1,1,1],[2,2,2],[2,2,2]]"]
+    with pytest.raises(InputError, match="these are pictures, expected kernels of two axes"):
+        build(config(*SMALL, "model=nnunet", *STAGES, *stages))
+
+
+def test_tiles_without_context_are_refused_before_training_where_the_network_needs_it():
+    with pytest.raises(InputError, match="expected same convolution; set tiling=overlap"):
+        build(config(*CELLS, *QUIET, *TINY_NETWORK, "model.convolution=valid", "tiling=nnunet", "data.number=5"))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from unet_lightning.augment.intensity import Image, Intensity
-from unet_lightning.augment.interval import Factors, around_one, interval
+from unet_lightning.augment.interval import Factors, around_one, factors
 from unet_lightning.augment.warp import Probability
 
 
@@ -12,7 +12,7 @@ class Contrast(Intensity):
 
     def __init__(self, probability: Probability, factor: Factors) -> None:
         super().__init__(probability)
-        self.factor = interval(factor)
+        self.factor = factors("factor", factor)
 
     def change(self, image: Image, random: np.random.Generator) -> Image:
         """(C, h, w) float32, spread."""

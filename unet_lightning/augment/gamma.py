@@ -3,7 +3,7 @@
 import numpy as np
 
 from unet_lightning.augment.intensity import Image, Intensity
-from unet_lightning.augment.interval import Factors, around_one, interval
+from unet_lightning.augment.interval import Factors, around_one, factors
 from unet_lightning.augment.warp import Probability
 
 SMALLEST = np.float32(1e-7)  # range or deviation of a channel that is divided by
@@ -18,7 +18,7 @@ class Gamma(Intensity):
 
     def __init__(self, probability: Probability, exponent: Factors, negated: bool) -> None:
         super().__init__(probability)
-        self.exponent, self.sign = interval(exponent), np.float32(-1 if negated else 1)
+        self.exponent, self.sign = factors("exponent", exponent), np.float32(-1 if negated else 1)
 
     def change(self, image: Image, random: np.random.Generator) -> Image:
         """(C, h, w) float32."""

@@ -20,6 +20,14 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
+def factors(name: str, values: Sequence[float]) -> tuple[float, float]:
+    """As `interval`, of what `around_one` draws; InputError, with the argument's name, where 1 lies outside."""
+    low, high = interval(values)
+    if not low <= 1 <= high:
+        raise InputError(f"{name}=[{low:g}, {high:g}]: expected 1 between both: half are below, half above")
+    return low, high
+
+
 def around_one(low: float, high: float, channels: int, random: np.random.Generator) -> NDArray[np.float32]:
     """(C, 1, 1) factors, of each channel its own: half of them evenly between `low` and 1, half between 1 and `high`.
 

@@ -18,6 +18,7 @@ from unet_lightning.config.ranges import trainer_findings
 from unet_lightning.config.schema import Averaging, Config, Loading, Machine, Sampling, Scoring, fields_of
 from unet_lightning.error import InputError, shown
 from unet_lightning.record import assign_splits
+from unet_lightning.tiling.grid import GRIDS
 
 SPLITTING = tuple(p.name for p in inspect.signature(assign_splits).parameters.values() if p.kind is p.KEYWORD_ONLY)
 OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of data that belong to no data set
@@ -27,7 +28,6 @@ OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of
 }
 KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
 VALUES = ("run", "resume", "seed", "tile", "tiling", "compile", "ema", "tags")  # the other keys are parts
-TILINGS = ("overlap", "nnunet")
 SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 
@@ -122,8 +122,8 @@ def tile_findings(plain: Mapping[str, Any]) -> list[str]:
     found = []
     if not all(type(side) is int and 1 <= side <= 2**20 for side in sides):
         found.append(f"tile={shown(tile)}: expected 1 to {2**20}, or two such numbers: [height,width]")
-    if tiling not in TILINGS:
-        found.append(f"tiling={shown(tiling)}: expected {' or '.join(TILINGS)}")
+    if tiling not in tuple(GRIDS):  # which a list may be asked of
+        found.append(f"tiling={shown(tiling)}: expected {' or '.join(GRIDS)}")
     return found
 
 

@@ -53,6 +53,7 @@ def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) 
         "absent_classes": ABSENT,
         "tolerance": config["tolerance"],
         "precision": predictor.precision,
+        "tiling": config["tiling"],
         "tta": config["tta"],
         "postprocess": config["postprocess"],
         "version": versions()["unet-lightning"],
@@ -87,6 +88,7 @@ def read_evaluation(path: Path) -> dict[str, Any]:
                 return _read_beside(file)
             if not _is_evaluation(found):
                 raise InputError(f"{file}: not what `unet-lightning evaluate` writes; evaluate again")
+            found["protocol"].setdefault("tiling", "overlap")  # the only one there was before the key
             return dict(found)
     raise InputError(f"{path}: not evaluated; run: unet-lightning evaluate {path / 'checkpoints' / 'best.ckpt'}")
 

@@ -26,8 +26,8 @@ def load(
 
     overrides: as on the command line of `verb`, composed over the first one's config, and before those that are `fixed`
     by the verb. What `unet-lightning tune` chose lies beside a checkpoint and is used unless postprocess is overridden;
-    an ensemble.json says its own post-processing, views and averaging, which overrides replace as well. trust: packages
-    whose classes may be built.
+    an ensemble.json says its own post-processing, views and averaging, which overrides replace as well; the verb that
+    makes one averages what the first checkpoint's config averages of views. trust: packages whose classes may be built.
     """
     ensemble = ensemble_of(checkpoints)
     models = [load_model(checkpoint, trust) for checkpoint in (ensemble.members if ensemble else checkpoints)]
@@ -36,6 +36,8 @@ def load(
     if ensemble:
         plain |= _said_by(ensemble, models)
         overrides = [f"average={ensemble.average}", *overrides]
+    elif verb == "ensemble":  # folds are averaged as views are, unless it is typed
+        overrides = [f"average={_views_average(plain['tta'])}", *overrides]
     elif "postprocess" in USED[verb] and not any(override.startswith("postprocess=") for override in overrides):
         plain |= _tuned(tuned_path(models[0].path))
     if not all(model.network.geometry.exact for model in models):
@@ -71,6 +73,11 @@ def _said_by(ensemble: Ensemble, models: Sequence[TrainedModel]) -> dict[str, An
             raise InputError(f"{ensemble.path}: {key} holds no part; make the ensemble again")
     log.info(f"{len(models)} checkpoints, {ensemble.average} averaged, post-processing as in {ensemble.path}")
     return {"tta": ensemble.tta, "postprocess": ensemble.postprocess}
+
+
+def _views_average(tta: Any) -> str:
+    """What a config averages of several views; a run of before averaged probabilities and doesn't say so."""
+    return "logits" if is_part(tta) and tta.get("average") == "logits" else "probabilities"
 
 
 def _tuned(path: Path) -> dict[str, Any]:

@@ -92,6 +92,12 @@ class Predictor:
         sizes = [model.network.head.in_channels * math.prod(self._input(model)) for model in self.models]
         return self.batch * maps * 4 * int(max(sizes))
 
+    def strip_bytes(self, shape: tuple[int, int]) -> int:
+        """Bytes that the sums of overlapping tiles need in an image (H, W), their mean included; 0 of exact tiles."""
+        grid = self._grid(shape)
+        floats = (len(self.classes) + 1) * grid.sides[0] * shape[1]
+        return 0 if grid.weights is None else 2 * 4 * floats
+
     def logits(self, image: NDArray[Any]) -> Tensor:
         """(H, W, C) to (K, H, W) float32."""
         logits = torch.empty(len(self.classes), *image.shape[:2])

@@ -18,7 +18,7 @@ def requirements(jobs: Sequence[Job], predictor: Predictor, folder: Path) -> str
     """The memory and disk space that the jobs need, in one line; InputError where the machine doesn't have them."""
     classes = len(predictor.classes)
     disk = sum(job.source.shape[0] * job.pixels * job.bytes_per_pixel(classes) for job in jobs)
-    memory = LIBRARIES + predictor.working_bytes(MAPS) + max(_page_memory(job, classes) for job in jobs)
+    memory = LIBRARIES + predictor.working_bytes(MAPS) + max(_page_memory(job, predictor) for job in jobs)
     largest = max(jobs, key=lambda job: job.pixels).source
     free_memory, free_disk = psutil.virtual_memory().available, psutil.disk_usage(str(folder)).free
     text = f"{len(jobs)} inputs, the largest {largest.shape[2]}x{largest.shape[1]}: about "
@@ -31,9 +31,11 @@ def requirements(jobs: Sequence[Job], predictor: Predictor, folder: Path) -> str
     return text
 
 
-def _page_memory(job: Job, classes: int) -> int:
+def _page_memory(job: Job, predictor: Predictor) -> int:
     """Of a page and what is made of it; a lazy one stays on disk, a volume is held with its labels."""
-    held = 0 if job.source.lazy else 2 * job.source.nbytes + job.pixels * (job.bytes_per_pixel(classes) + 5)
+    held = predictor.strip_bytes((job.source.shape[1], job.source.shape[2]))
+    if not job.source.lazy:
+        held += 2 * job.source.nbytes + job.pixels * (job.bytes_per_pixel(len(predictor.classes)) + 5)
     if job.source.volume:
         labels = {"classes": 1, "instances": 4}
         voxels = job.source.shape[0] * job.pixels

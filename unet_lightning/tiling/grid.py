@@ -1,7 +1,7 @@
 """How an image is cut into tiles: side by side where they are exact, else overlapping and averaged."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol
@@ -70,12 +70,11 @@ def overlap_tile(shape: tuple[int, int], geometries: Sequence[Geometry], tile: T
     return Grid(shape, (height, width), rows, columns, None if exact else gaussian(height, width))
 
 
-def nnunet(shape: tuple[int, int], geometries: Sequence[Geometry], tile: Tile, start: int = 0) -> Grid:
+def nnunet(shape: tuple[int, int], geometries: Sequence[Geometry], tile: Tile) -> Grid:
     """nnU-Net's sliding window: tiles of just this size, evenly spread, at most half a tile apart.
 
-    A smaller image lies in the centre of its tile. start: moves nothing, as the edges of the image decide.
-    Isensee et al., Nature Methods 2021, doi:10.1038/s41592-020-01008-z. InputError for valid
-    convolution.
+    A smaller image lies in the centre of its tile. Isensee et al., Nature Methods 2021, doi:10.1038/s41592-020-01008-z.
+    InputError for valid convolution.
     """
     if any(geometry.margin for geometry in geometries):
         raise InputError("tiling=nnunet: its tiles have no context; expected same convolution; set tiling=overlap")
@@ -84,7 +83,10 @@ def nnunet(shape: tuple[int, int], geometries: Sequence[Geometry], tile: Tile, s
     return Grid(shape, sides, rows, columns, _impulse(sides), context=False)
 
 
-GRIDS = {"overlap": overlap_tile, "nnunet": nnunet}
+GRIDS: dict[str, Callable[[tuple[int, int], Sequence[Geometry], Tile], Grid]] = {
+    "overlap": overlap_tile,
+    "nnunet": nnunet,
+}
 
 
 def pair(tile: Tile | Sequence[int]) -> tuple[int, int]:

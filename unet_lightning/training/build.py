@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
+from torch import nn
 
 from unet_lightning.callback.resume import Resume
 from unet_lightning.config.instantiate import instantiate
@@ -20,6 +21,7 @@ from unet_lightning.prediction.identity import check_identity
 from unet_lightning.record import split_hash
 from unet_lightning.runtime.device import choose_precision
 from unet_lightning.runtime.machine import versions
+from unet_lightning.tiling.grid import GRIDS, Geometry, pair
 from unet_lightning.training.known_data import KnownData
 from unet_lightning.training.limits import check_limits
 from unet_lightning.training.task import Inference, Objective, SegmentationTask
@@ -50,12 +52,21 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
         known.check(data.dataset.records, data.store.contents, config["data"].get("changed", "refuse"))
     check_limits(config, data)
     network = instantiate(config["model"], in_channels=data.statistics.channels, classes=len(data.dataset.classes))
+    check_network(config, network)
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
     identity = identify(config, data, network.geometry.to_dict(), precision)
     check_identity(identity)  # or no verb could read its checkpoints
     task = build_task(config, network, identity)
     return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
+
+
+def check_network(config: Mapping[str, Any], network: UNet) -> None:
+    """InputError for a network of volumes, and for one that `tiling` can't cut images for."""
+    if isinstance(network.head, nn.Conv3d):
+        raise InputError("model.stages.kernels have three axes; these are pictures, expected kernels of two axes")
+    tile = pair(config["tile"])
+    GRIDS[config["tiling"]](tile, [cast(Geometry, network.geometry)], tile)
 
 
 def build_task(config: Mapping[str, Any], network: UNet, identity: dict[str, Any]) -> SegmentationTask:
