@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from unet_lightning.page.table import Table
 from unet_lightning.plan.augmentation import rotation
 from unet_lightning.plan.fingerprint import Intensities
-from unet_lightning.plan.rules import Configuration, Rules
+from unet_lightning.plan.rules import Configuration, Rules, first_patch
 
 
 def configuration_table(rules: Rules, title: str, intensities: Sequence[Intensities]) -> str:
@@ -34,6 +34,7 @@ def rows(found: Configuration) -> Mapping[str, str]:
     return {
         "spacing": times(f"{size:g}" for size in found.spacing),
         "median image": times(f"{size:g}" for size in found.median),
+        "first patch tried": times(f"{size:g}" for size in first_patch(found.spacing, found.median)),
         "patch": times(found.topology.patch),
         "batch": str(found.batch),
         "stages": str(len(found.channels)),
