@@ -7,7 +7,6 @@ import os
 import random
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -25,6 +24,7 @@ from unet_lightning.config.overlay import USED
 from unet_lightning.config.plain import flat
 from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
+from unet_lightning.runtime.files import BEST
 from unet_lightning.training.build import build
 
 CASES = max(1, int(os.environ.get("UNET_LIGHTNING_FUZZ", "400")) // 4)
@@ -34,7 +34,6 @@ KEYS = {  # of verbs with keys of their own
     "compare": ["vary", "resamples"],
     "plan": ["plan.encoder", "plan.memory_gb", "plan.channels", "data.number", "data.fold", "data.folds", "seed"],
 }
-BEST = Path("checkpoints", "best.ckpt")
 WRONG = [  # of no key: neither its type nor its range
     *(
         "-inf",

@@ -11,6 +11,7 @@ from unet_lightning.metric.semantic import RULE
 from unet_lightning.prediction.ensemble import checksum
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.record import DataSet, Record, split_hash
+from unet_lightning.runtime.files import BEST
 from unet_lightning.runtime.machine import machine, versions
 
 ABSENT = (
@@ -90,7 +91,7 @@ def read_evaluation(path: Path) -> dict[str, Any]:
                 raise InputError(f"{file}: not what `unet-lightning evaluate` writes; evaluate again")
             found["protocol"].setdefault("tiling", "overlap")  # the only one there was before the key
             return dict(found)
-    raise InputError(f"{path}: not evaluated; run: unet-lightning evaluate {path / 'checkpoints' / 'best.ckpt'}")
+    raise InputError(f"{path}: not evaluated; run: unet-lightning evaluate {path / BEST}")
 
 
 def _read_beside(ensemble: Path) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from unet_lightning.error import InputError
 from unet_lightning.model.decoder import Decoder
 from unet_lightning.model.initialise import initialise_leaky
 from unet_lightning.model.layer import convolution, ones
-from unet_lightning.model.parts import MakeBlock, MakeFusion, MakeUpsample
+from unet_lightning.model.parts import Channels, MakeBlock, MakeFusion, MakeUpsample
 from unet_lightning.model.plain import PlainBlock
-from unet_lightning.model.stages import Channels, Stages
+from unet_lightning.model.stages import Stages
 from unet_lightning.model.strided_encoder import StridedEncoder
 from unet_lightning.model.strided_geometry import StridedGeometry
 from unet_lightning.model.unet import UNet

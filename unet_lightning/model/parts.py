@@ -1,8 +1,9 @@
-"""The interfaces of the exchangeable parts of the U-Net: up-samplings and skip fusions."""
+"""The interfaces of the exchangeable parts of the U-Net: up-samplings, skip fusions and blocks; its channels."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 
 
@@ -29,6 +30,7 @@ class Fusion(Protocol):
         """skip (B, S, *sides) and up (B, U, *sides) to (B, out_channels, *sides)."""
 
 
+Channels = Annotated[int, Ge(1), Le(2**13)]
 MakeUpsample = Callable[[int, int, Sequence[int]], Upsample]  # of (in, out) channels and the stride per axis
 MakeFusion = Callable[[int, int], Fusion]  # of (skip, up) channels
 MakeBlock = Callable[[int, int, Sequence[int], Sequence[int]], nn.Module]  # of (in, out) channels, kernel and stride

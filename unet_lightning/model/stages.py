@@ -7,9 +7,9 @@ from typing import Annotated
 from annotated_types import Ge, Le, Len
 
 from unet_lightning.error import InputError
+from unet_lightning.model.parts import Channels
 
 MOST = 12  # stages
-Channels = Annotated[int, Ge(1), Le(2**13)]
 Kernel = Annotated[list[Annotated[int, Ge(1), Le(15)]], Len(2, 3)]
 Stride = Annotated[list[Annotated[int, Ge(1), Le(8)]], Len(2, 3)]
 Blocks = Annotated[int, Ge(1), Le(64)]

@@ -15,11 +15,10 @@ from unet_lightning.model.decoder import Decoder
 from unet_lightning.model.encoder import Encoder
 from unet_lightning.model.geometry import Convolution, Geometry
 from unet_lightning.model.initialise import initialise
-from unet_lightning.model.parts import MakeFusion, MakeUpsample
+from unet_lightning.model.parts import Channels, MakeFusion, MakeUpsample
 from unet_lightning.model.strided_encoder import StridedEncoder
 from unet_lightning.model.strided_geometry import StridedGeometry
 
-Channels = Annotated[int, Ge(1), Le(2**13)]
 Depth = Annotated[int, Ge(1), Le(8)]
 Share = Annotated[float, Ge(0), Le(1)]
 

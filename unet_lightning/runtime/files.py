@@ -13,6 +13,7 @@ from typing import IO, Any
 
 log = logging.getLogger(__name__)
 RESULTS = "results.json"
+BEST = Path("checkpoints", "best.ckpt")  # of a run's folder
 SHAPES: dict[str, Any] = {  # of what is read from it
     **dict.fromkeys(("status", "config_hash", "error"), str),
     **dict.fromkeys(("choices", "memory", "val", "test"), dict),

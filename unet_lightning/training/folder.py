@@ -13,7 +13,7 @@ import torch
 from unet_lightning.callback.resume import POINTS
 from unet_lightning.config.plain import config_hash, differences, read_config, write_config
 from unet_lightning.error import InputError
-from unet_lightning.runtime.files import read_results
+from unet_lightning.runtime.files import BEST, read_results
 from unet_lightning.runtime.launch import rank
 from unet_lightning.runtime.seal import check_whole, is_whole
 from unet_lightning.training.events import truncate_events
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
 DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
 CONFIG = Path("config", "config.yaml")
-BEST = Path("checkpoints", "best.ckpt")
 UNREADABLE = (
     RuntimeError,
     EOFError,
