@@ -24,7 +24,7 @@ train: env  ## train and score a model with every default
 	$(BIN)/python train.py
 
 test: env  ## the whole test suite, a file at a time on every processor
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-cluster: env  ## sweeps on SLURM and Ray on this machine; CLUSTER_TOOLS holds slurm_up.sh and sacct
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,ray]'

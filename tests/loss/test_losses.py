@@ -1,5 +1,7 @@
 """Every loss against NumPy formulas written on their own, and the properties all of them share."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,14 @@ LOSSES = groups()["loss"]
 GENERATOR = torch.Generator().manual_seed(0)
 
 
+@cache
+def node(name, *overrides):
+    """The config of a loss; Hydra takes 0.4 s, so that it is asked once."""
+    return compose([f"loss={name}", *overrides]).loss
+
+
 def build(name, *overrides):
-    return instantiate(compose([f"loss={name}", *overrides]).loss)
+    return instantiate(node(name, *overrides))
 
 
 def batch(classes=3):
