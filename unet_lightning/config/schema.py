@@ -1,6 +1,5 @@
 """The schema of conf/train.yaml: types and ranges, no values."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -111,12 +110,6 @@ class Scoring:
 def register() -> None:
     """Make the schema known to Hydra under the name conf/train.yaml refers to."""
     ConfigStore.instance().store(name="schema", node=Config)
-
-
-def sides_of(crop: int | Sequence[int]) -> tuple[int, int]:
-    """(height, width) of what `data.crop` says, which for a square is one number."""
-    height, width = (crop, crop) if isinstance(crop, int) else crop
-    return height, width
 
 
 def fields_of(part: type) -> tuple[str, ...]:

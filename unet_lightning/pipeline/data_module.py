@@ -7,7 +7,7 @@ import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from unet_lightning.config.schema import Loading, Sampling, sides_of
+from unet_lightning.config.schema import Loading, Sampling
 from unet_lightning.error import InputError, shown
 from unet_lightning.model.geometry import Geometry
 from unet_lightning.model.strided_geometry import StridedGeometry
@@ -19,6 +19,7 @@ from unet_lightning.pipeline.inspect import inspect
 from unet_lightning.pipeline.sampler import EpochSampler, ResumableLoader, UnpaddedDistributedSampler
 from unet_lightning.record import DataSet
 from unet_lightning.runtime.distributed import this_process
+from unet_lightning.tiling.window import sides_of
 
 Loader = DataLoader[dict[str, Any]]
 log = logging.getLogger(__name__)

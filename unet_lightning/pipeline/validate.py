@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from unet_lightning.config.instantiate import instantiate
-from unet_lightning.config.schema import sides_of
 from unet_lightning.error import InputError, shown, some
 from unet_lightning.page.contact_sheet import contact_sheet, labelled_thumbnail
 from unet_lightning.page.picture import encode_png
@@ -22,6 +21,7 @@ from unet_lightning.pipeline.near_copies import near_copies
 from unet_lightning.pipeline.statistics import statistics
 from unet_lightning.record import SPLITS, DataSet, Record, split_hash
 from unet_lightning.runtime.files import write_atomic
+from unet_lightning.tiling.window import sides_of
 
 SHOWN = 24
 

@@ -13,7 +13,7 @@ from unet_lightning.prediction.checkpoint import TrainedModel
 from unet_lightning.prediction.onnx import Averaged, export_onnx, largest_difference
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.runtime.files import write_atomic, write_json
-from unet_lightning.tiling.grid import pair
+from unet_lightning.tiling.window import sides_of
 
 log = logging.getLogger(__name__)
 NORMALIZE = {  # class to the two numbers of a channel, as the example computes them
@@ -80,7 +80,7 @@ def description(predictor: Predictor) -> dict[str, Any]:
     model, config = predictor.models[0], predictor.config
     geometry = model.network.geometry
     multiple, halo, margin = geometry.multiple, geometry.halo, geometry.margin
-    tile = max(multiple, max(pair(config["tile"])) // multiple * multiple)
+    tile = max(multiple, max(sides_of(config["tile"])) // multiple * multiple)
     return {
         "classes": list(predictor.classes),
         "colors": [list(color) for color in predictor.colors],

@@ -19,9 +19,9 @@ from unet_lightning.prediction.checkpoint import TrainedModel
 from unet_lightning.prediction.ensemble import Ensemble
 from unet_lightning.prediction.value_range import RangeCheck, SeenValues
 from unet_lightning.runtime.device import choose_device, choose_precision
-from unet_lightning.tiling.grid import GRIDS, Grid, Tile, pair
+from unet_lightning.tiling.grid import GRIDS, Grid, Tile
 from unet_lightning.tiling.predict import Pieces, TileScorer, predict_tiles
-from unet_lightning.tiling.window import window
+from unet_lightning.tiling.window import sides_of, window
 
 log = logging.getLogger(__name__)
 TINY = torch.finfo(torch.float32).tiny
@@ -48,7 +48,7 @@ class Predictor:
         self.device = choose_device(config["trainer"]["accelerator"])
         wanted = config["trainer"]["precision"]
         self.precision = choose_precision(wanted, self.device.type, models[0].network)
-        self.tile: Tile = config["tile"] if isinstance(config["tile"], int) else pair(config["tile"])
+        self.tile: Tile = config["tile"] if isinstance(config["tile"], int) else sides_of(config["tile"])
         self.batch, self.fitted = 1, False
         self.range_checks = [RangeCheck(model.identity["statistics"]) for model in models]
         for model in models:
@@ -138,7 +138,7 @@ class Predictor:
         if self.device.type != "cuda" or self.fitted:
             return
         free, _ = torch.cuda.mem_get_info(self.device)
-        grid, most = self._grid(pair(self.tile)), 1
+        grid, most = self._grid(sides_of(self.tile)), 1
         for model in self.models:
             torch.cuda.reset_peak_memory_stats(self.device)
             before = torch.cuda.memory_allocated(self.device)
@@ -149,15 +149,15 @@ class Predictor:
 
     def _input(self, model: TrainedModel) -> tuple[int, int]:
         """Height and width of a tile's input, in pixels."""
-        return self._grid(pair(self.tile)).input_sides(model.network.geometry)
+        return self._grid(sides_of(self.tile)).input_sides(model.network.geometry)
 
     def _shrink(self) -> None:
         """Half the batch, or of one tile half its side; InputError when that is as small as it can be."""
         smallest = max(model.network.geometry.multiple for model in self.models)
         if self.batch > 1:
             self.batch //= 2
-        elif self.config["tiling"] == "overlap" and min(pair(self.tile)) >= 2 * smallest:
-            height, width = pair(self.tile)
+        elif self.config["tiling"] == "overlap" and min(sides_of(self.tile)) >= 2 * smallest:
+            height, width = sides_of(self.tile)
             self.tile = height // 2 if height == width else (height // 2, width // 2)
         else:
             raise InputError(

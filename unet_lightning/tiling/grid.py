@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from unet_lightning.error import InputError
+from unet_lightning.tiling.window import sides_of
 
 Tile = int | tuple[int, int]  # side, or height and width, of a tile's output in pixels
 
@@ -64,7 +65,7 @@ def overlap_tile(shape: tuple[int, int], geometries: Sequence[Geometry], tile: T
     multiple = max(geometry.multiple for geometry in geometries)
     exact = all(geometry.exact for geometry in geometries)
     parts = 1 if exact else 2
-    wanted = zip(shape, pair(tile), strict=True)
+    wanted = zip(shape, sides_of(tile), strict=True)
     height, width = (tile_side(size + start, side, multiple * parts) for size, side in wanted)
     rows, columns = (range(-start, n, side // parts) for n, side in zip(shape, (height, width), strict=True))
     return Grid(shape, (height, width), rows, columns, None if exact else gaussian(height, width))
@@ -78,7 +79,7 @@ def nnunet(shape: tuple[int, int], geometries: Sequence[Geometry], tile: Tile) -
     """
     if any(geometry.margin for geometry in geometries):
         raise InputError("tiling=nnunet: its tiles have no context; expected same convolution; set tiling=overlap")
-    sides = pair(tile)
+    sides = sides_of(tile)
     rows, columns = (_spread(size, side) for size, side in zip(shape, sides, strict=True))
     return Grid(shape, sides, rows, columns, _impulse(sides), context=False)
 
@@ -87,12 +88,6 @@ GRIDS: dict[str, Callable[[tuple[int, int], Sequence[Geometry], Tile], Grid]] = 
     "overlap": overlap_tile,
     "nnunet": nnunet,
 }
-
-
-def pair(tile: Tile | Sequence[int]) -> tuple[int, int]:
-    """Height and width of a tile."""
-    height, width = (tile, tile) if isinstance(tile, int) else tile
-    return height, width
 
 
 def round_up(size: int, multiple: int) -> int:

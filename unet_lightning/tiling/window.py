@@ -1,5 +1,6 @@
-"""Rectangles of an image, mirrored where they reach beyond its edge."""
+"""Rectangles of an image, mirrored where they reach beyond its edge, and their sides."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,9 @@ def inside(top: int, left: int, height: int, width: int, shape: tuple[int, int])
     """(height, width) bool: which pixels of a rectangle lie inside an image of shape (H, W)."""
     rows, columns = np.arange(top, top + height), np.arange(left, left + width)
     return np.outer((rows >= 0) & (rows < shape[0]), (columns >= 0) & (columns < shape[1]))
+
+
+def sides_of(size: int | Sequence[int]) -> tuple[int, int]:
+    """(height, width) of a crop or a tile, which for a square is one number."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width

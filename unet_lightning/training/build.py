@@ -21,7 +21,8 @@ from unet_lightning.prediction.identity import check_identity
 from unet_lightning.record import split_hash
 from unet_lightning.runtime.device import choose_precision
 from unet_lightning.runtime.machine import versions
-from unet_lightning.tiling.grid import GRIDS, Geometry, pair
+from unet_lightning.tiling.grid import GRIDS, Geometry
+from unet_lightning.tiling.window import sides_of
 from unet_lightning.training.known_data import KnownData
 from unet_lightning.training.limits import check_limits
 from unet_lightning.training.task import Inference, Objective, SegmentationTask
@@ -65,7 +66,7 @@ def check_network(config: Mapping[str, Any], network: UNet) -> None:
     """InputError for a network of volumes, and for one that `tiling` can't cut images for."""
     if isinstance(network.head, nn.Conv3d):
         raise InputError("model.stages.kernels have three axes; these are pictures, expected kernels of two axes")
-    tile = pair(config["tile"])
+    tile = sides_of(config["tile"])
     GRIDS[config["tiling"]](tile, [cast(Geometry, network.geometry)], tile)
 
 
