@@ -1,3 +1,5 @@
+import importlib.util
+
 import pytest
 
 from tests.small import config
@@ -62,15 +64,21 @@ def test_what_a_part_does_not_take_is_refused_before_anything_is_built(override,
     assert words in str(caught.value)
 
 
-CHOICES = [(group, name) for group, names in groups().items() for name in names]
+PARTS = {group: names for group, names in groups().items() if group not in ("callback", "plan")}
 
 
-@pytest.mark.parametrize("choice", [f"{group}={name}" for group, name in CHOICES if group != "callback"])
-def test_every_option_composes_and_fits_its_part(choice):
-    root = ["data.root=."] if choice == "data=folder" else []
-    if choice == "launch=ray":
-        pytest.importorskip("ray", reason="the extra ray isn't installed")
-    config(choice, *root)
+@pytest.mark.parametrize("turn", range(max(len(names) for names in PARTS.values())))
+def test_every_option_composes_and_fits_its_part(turn):
+    """An option of each key at a time, until each has had its turn."""
+    chosen = {group: names[turn % len(names)] for group, names in PARTS.items()}
+    if chosen["launch"] == "ray" and not importlib.util.find_spec("ray"):
+        chosen["launch"] = "basic"
+    config(*(f"{group}={name}" for group, name in chosen.items()), *["data.root=."] * (chosen["data"] == "folder"))
+
+
+@pytest.mark.parametrize("name", groups()["plan"])
+def test_every_plan_composes_with_the_parts_it_chooses(name):
+    config(f"plan={name}")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_a_part_inside_a_part_is_exchanged_by_an_override(overrides, key, target
     assert node["_target_"].endswith(target)
 
 
-@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "callback"])
+@pytest.mark.parametrize("name", groups()["callback"])
 def test_a_callback_is_added_under_a_name_of_its_own(name):
     callbacks = config(f"+callback@trainer.callbacks.more={name}")["trainer"]["callbacks"]
     assert callbacks["more"] == callbacks[name]
