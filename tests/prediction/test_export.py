@@ -23,9 +23,9 @@ from unet_lightning.prediction.onnx import WholeNetwork, export_onnx
     ("convolution", "upsample", "depth", "norm", "channels"),
     [
         ("same", "transposed", 4, "batch", 1),
-        ("same", "nearest", 5, "batch", 1),
+        ("same", "nearest", 3, "batch", 1),
         ("same", "bilinear", 4, "none", 1),
-        ("same", "bicubic", 2, "batch", 1),
+        ("same", "bicubic", 1, "batch", 1),
         ("same", "unpool", 3, "batch", 1),
         ("same", "transposed", 1, "instance", 4),
         ("valid", "transposed", 2, "batch", 1),
