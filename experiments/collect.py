@@ -18,8 +18,8 @@ from unet_lightning.command.evaluate import main as evaluate_main
 from unet_lightning.config.plain import read_config
 from unet_lightning.error import InputError
 from unet_lightning.evaluation.protocol import read_evaluation
+from unet_lightning.runtime.files import CONFIG
 from unet_lightning.sweep.outcome import SEED, Outcome, read_sweep
-from unet_lightning.training.folder import CONFIG
 
 HERE = Path(__file__).parent
 SCORES = ("iou", "dice", "precision", "recall")

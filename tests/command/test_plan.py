@@ -32,6 +32,7 @@ def test_the_plan_of_a_folder_worked_by_hand(photographs, capsys):
     plan = json.loads(capsys.readouterr().out)
     (found,) = plan["configurations"].values()
     assert plan["normalization"] == ["rgb"] * 3
+    assert (plan["encoder"], plan["memory_gb"]) == ("plain", 8)
     assert found["topology"]["patch"] == [96, 128]
     assert found["batch"] == 2
     assert found["topology"]["strides"] == [[1, 1], *[[2, 2]] * 4]

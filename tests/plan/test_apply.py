@@ -13,9 +13,10 @@ from unet_lightning.config.plain import write_config
 from unet_lightning.config.quote import read
 from unet_lightning.error import InputError
 from unet_lightning.plan import apply
-from unet_lightning.plan.apply import CONFIG, PAGE, PRESET, beneath, planned_overrides, said_by_preset
+from unet_lightning.plan.apply import beneath, planned_overrides, said_by_preset
 from unet_lightning.plan.base import Choice, Decision, Plan
 from unet_lightning.plan.page import override_text, preset
+from unet_lightning.runtime.files import CONFIG, PLAN, PLAN_PAGE
 
 CHOICES = (
     Choice("loss", "dice", "for a test"),
@@ -46,6 +47,10 @@ def plain(monkeypatch):
     apply._decide.cache_clear()
     Fixed.asked.clear()
     return config(*TRIAL) | {"plan": {"_target_": "mine.Fixed"}}
+
+
+def without_plan(plain):
+    return {key: value for key, value in plain.items() if key != "plan"}
 
 
 def keys(choices):
@@ -94,7 +99,7 @@ def test_a_preset_wins_over_a_plan_as_what_is_typed_does(tmp_path):
 
 
 def test_a_plan_that_a_refused_start_left_is_made_anew(plain, tmp_path):
-    (tmp_path / PRESET).write_text("[")
+    (tmp_path / PLAN).write_text("[")
     assert "loss=dice" in planned_overrides(plain, [], tmp_path)
 
 
@@ -122,27 +127,29 @@ def test_a_plan_is_made_once_for_all_folds_and_kept_by_each_run(plain, tmp_path)
     apply._decide.cache_clear()
     assert of_fold(1) == first
     assert Fixed.asked == [0]  # read from its folder
-    page = (tmp_path / "0" / PAGE).read_text()
+    page = (tmp_path / "0" / PLAN_PAGE).read_text()
     assert "| `data.crop=24` | replaced by what was typed; the plan's reason: measured |" in page
     assert "## A note" in page
 
 
 def test_plan_yaml_is_a_preset_and_is_read_back(plain, tmp_path):
     lines = planned_overrides(plain, [], tmp_path)
-    assert (tmp_path / PRESET).read_text().count("override loss: dice") == 1
+    assert (tmp_path / PLAN).read_text().count("override loss: dice") == 1
     assert planned_overrides(plain, [], tmp_path, began=True) == lines
     assert Fixed.asked == [None]
 
 
 @pytest.mark.parametrize("content", ["[", "a: 1", "defaults: 3", "defaults: [train, [1]]"])
 def test_a_plan_that_is_none_is_named(plain, tmp_path, content):
-    (tmp_path / PRESET).write_text(content)
+    (tmp_path / PLAN).write_text(content)
     with pytest.raises(InputError, match=r"plan\.yaml: not the plan of a run"):
         planned_overrides(plain, [], tmp_path, began=True)
 
 
 def test_without_a_plan_nothing_is_written(tmp_path):
-    assert planned_overrides(config(*TRIAL), [], tmp_path) == []
+    plain = config(*TRIAL)
+    for one in (plain, plain | {"plan": None}, plain | {"plan": {}}, without_plan(plain)):
+        assert planned_overrides(one, [], tmp_path) == []
     assert not list(tmp_path.iterdir())
 
 

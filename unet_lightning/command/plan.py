@@ -37,9 +37,9 @@ def main(arguments: list[str]) -> int:
         if not isinstance(plan, NnUNet):
             raise InputError("--json shows nnU-Net's configurations; set plan=nnunet")
         planned = plan.measure(plain)
-        print(
-            json.dumps(asdict(planned.rules) | {"intensities": [asdict(one) for one in planned.intensities]}, indent=1)
-        )
+        assumed = {"encoder": plain["plan"]["encoder"], "memory_gb": planned.memory_gb}
+        intensities = [asdict(channel) for channel in planned.intensities]
+        print(json.dumps(asdict(planned.rules) | assumed | {"intensities": intensities}, indent=1))
     else:
         decision = plan.decide(plain)
         print(page(decision, beneath(decision.choices, overrides)))

@@ -7,22 +7,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.config.check import data_findings, findings, first_of_each
+from unet_lightning.config.check import data_findings, findings, first_of_each, is_part
 from unet_lightning.config.groups import CONF, groups
 from unet_lightning.config.instantiate import instantiate
-from unet_lightning.config.plain import containers, flat
+from unet_lightning.config.plain import NEUTRAL, containers, flat
 from unet_lightning.config.quote import read
 from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.error import InputError
 from unet_lightning.plan.base import Choice, Decision
 from unet_lightning.plan.page import override_text, page, preset
-from unet_lightning.runtime.files import write_atomic
+from unet_lightning.runtime.files import CONFIG, PLAN, PLAN_PAGE, write_atomic
 from unet_lightning.runtime.launch import rank
 
 log = logging.getLogger(__name__)
-PRESET, PAGE = "plan.yaml", "plan.md"
-CONFIG = Path("config", "config.yaml")  # which a run writes when it begins
-NO_PLAN = "unet_lightning.plan.none.NoPlan"
 
 
 def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: Path, began: bool = False) -> list[str]:
@@ -32,9 +29,10 @@ def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: 
     in its folder, are written before it begins and read when it goes on. began: it has begun, whatever lies there.
     InputError where plan.yaml isn't what was written.
     """
-    if plain["plan"]["_target_"] == NO_PLAN:
+    node: Any = plain.get("plan")
+    if not is_part(node) or node["_target_"] == NEUTRAL["plan._target_"]:  # what is no part is refused with all else
         return []
-    kept = folder / PRESET
+    kept = folder / PLAN
     if kept.is_file() and (began or (folder / CONFIG).is_file()):
         return [override_text(key, value) for key, value in _kept(kept)]
     check_plan(plain)
@@ -42,9 +40,9 @@ def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: 
     chosen = beneath(decision.choices, typed)
     if rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / PAGE, page(decision, chosen).encode())
+        write_atomic(folder / PLAN_PAGE, page(decision, chosen).encode())
         write_atomic(kept, preset([(choice.key, choice.value) for choice in chosen], groups()).encode())
-    log.info(f"plan      {len(chosen)} values, each with its reason in {folder / PAGE}")
+    log.info(f"plan      {len(chosen)} values, each with its reason in {folder / PLAN_PAGE}")
     return [override_text(choice.key, choice.value) for choice in chosen]
 
 

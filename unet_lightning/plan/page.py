@@ -10,10 +10,10 @@ from unet_lightning.config.quote import quote
 from unet_lightning.page.escape import escape_markdown
 from unet_lightning.plan.base import Choice, Decision
 
-HEAD = """# The plan of this run
+HEAD = """# The plan
 
-Each value with the rule or the measurement behind it. What was typed wins over the plan. `plan.yaml` beside this page
-is the plan as a preset: `python train.py -cd THIS_FOLDER -cn plan`.
+Each value with the rule or the measurement behind it. What is typed, or said by a preset, wins over the plan. In the
+folder of a run `plan.yaml` is its plan as a preset: `python train.py -cd RUN -cn plan`.
 """
 
 

@@ -13,7 +13,9 @@ from typing import IO, Any
 
 log = logging.getLogger(__name__)
 RESULTS = "results.json"
-BEST = Path("checkpoints", "best.ckpt")  # of a run's folder
+BEST = Path("checkpoints", "best.ckpt")  # of a run's folder, like those that follow
+CONFIG = Path("config", "config.yaml")  # written when the run begins
+PLAN, PLAN_PAGE = Path("plan.yaml"), Path("plan.md")
 SHAPES: dict[str, Any] = {  # of what is read from it
     **dict.fromkeys(("status", "config_hash", "error"), str),
     **dict.fromkeys(("choices", "memory", "val", "test"), dict),

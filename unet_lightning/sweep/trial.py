@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unet_lightning.config.overrides import steers
 from unet_lightning.config.plain import config_hash, differences, read_config
 from unet_lightning.error import InputError
-from unet_lightning.runtime.files import RESULTS, read_results, write_json
+from unet_lightning.runtime.files import CONFIG, RESULTS, read_results, write_json
 from unet_lightning.runtime.lock import hold
 from unet_lightning.runtime.parent import end_with_parent
 
@@ -55,8 +55,6 @@ class Trial:
 
 def describe_changes(trial: Trial) -> str:
     """The differences between the config in a trial's folder and its config now, key by key."""
-    from unet_lightning.training.folder import CONFIG
-
     path = trial.folder / CONFIG
     found = differences(read_config(path), trial.config) if path.exists() else {}
     return "; ".join(f"{key}={old}, now {new}" for key, (old, new) in list(found.items())[:5]) or f"{path} is missing"

@@ -13,7 +13,7 @@ import torch
 from unet_lightning.callback.resume import POINTS
 from unet_lightning.config.plain import config_hash, differences, read_config, write_config
 from unet_lightning.error import InputError
-from unet_lightning.runtime.files import BEST, read_results
+from unet_lightning.runtime.files import BEST, CONFIG, PLAN, PLAN_PAGE, read_results
 from unet_lightning.runtime.launch import rank
 from unet_lightning.runtime.seal import check_whole, is_whole
 from unet_lightning.training.events import truncate_events
@@ -21,7 +21,6 @@ from unet_lightning.training.events import truncate_events
 log = logging.getLogger(__name__)
 LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
 DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
-CONFIG = Path("config", "config.yaml")
 UNREADABLE = (
     RuntimeError,
     EOFError,
@@ -56,7 +55,7 @@ def prepare_folder(folder: Path, plain: Mapping[str, Any]) -> RunStart:
 
 def remove_unbegun(folder: Path) -> None:
     """A run that was refused before it began leaves no folder; whatever holds anything else stays."""
-    written = [folder / "train.log", folder / CONFIG, folder / "plan.yaml", folder / "plan.md"]
+    written = [folder / "train.log", folder / CONFIG, folder / PLAN, folder / PLAN_PAGE]
     if set(folder.rglob("*")) - {*written, folder / CONFIG.parent}:
         return
     for path in written:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unet_lightning.config.plain import read_config
 from unet_lightning.error import InputError
-from unet_lightning.training.folder import CONFIG
+from unet_lightning.runtime.files import CONFIG
 from unet_lightning.training.run import train
 
 
