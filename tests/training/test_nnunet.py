@@ -8,7 +8,7 @@ from tests.small import CELLS, QUIET, TINY_NETWORK, config
 from unet_lightning import load
 from unet_lightning.error import InputError
 from unet_lightning.prediction.checkpoint import load_model
-from unet_lightning.training.build import build
+from unet_lightning.training.build import build, check_network
 from unet_lightning.training.run import train as train_run
 
 STAGES = [
@@ -81,3 +81,8 @@ def test_kernels_of_three_axes_are_refused_for_pictures():
 def test_tiles_without_context_are_refused_before_training_where_the_network_needs_it():
     with pytest.raises(InputError, match="expected same convolution; set tiling=overlap"):
         build(config(*CELLS, *QUIET, *TINY_NETWORK, "model.convolution=valid", "tiling=nnunet", "data.number=5"))
+
+
+def test_a_network_that_lacks_what_is_asked_of_it_is_refused_by_name():
+    with pytest.raises(InputError, match=r"a Conv2d lacks geometry, head, interior, logits_by_level"):
+        check_network({"tile": 16, "tiling": "overlap"}, torch.nn.Conv2d(1, 2, 1))

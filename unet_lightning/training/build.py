@@ -63,7 +63,13 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
 
 
 def check_network(config: Mapping[str, Any], network: UNet) -> None:
-    """InputError for a network of volumes, and for one that `tiling` can't cut images for."""
+    """InputError for a network that lacks what is asked of it, for one of volumes, and for one `tiling` can't serve."""
+    lacking = [name for name in ("geometry", "head", "interior", "logits_by_level") if not hasattr(network, name)]
+    if lacking:
+        raise InputError(
+            f"model: a {type(network).__name__} lacks {', '.join(lacking)}, which UNet in unet_lightning/model/unet.py "
+            "explains; give it these, or choose a model of conf/model by model=NAME"
+        )
     if isinstance(network.head, nn.Conv3d):
         raise InputError("model.stages.kernels have three axes; these are pictures, expected kernels of two axes")
     tile = sides_of(config["tile"])
