@@ -1,3 +1,4 @@
+import logging
 import os
 from pathlib import Path
 
@@ -18,6 +19,18 @@ LONGEST = ("test_export", "test_devices", "test_sweeps", "test_readme", "test_wh
 def pytest_collection_modifyitems(items):
     """Files that take minutes begin first, so that no processor waits for one at the end (`make test`)."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    """Hydra sets up logging for the process, to streams that close with the test: the next test has none of it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        return (yield)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 UPSAMPLES = ("transposed", "nearest", "bilinear", "bicubic", "unpool")
