@@ -28,6 +28,8 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "augment.intensity": {},
     "schedule.every": 1,
     "tta.average": "probabilities",
+    "trainer.callbacks.deadline._target_": "unet_lightning.callback.deadline.Deadline",
+    "trainer.callbacks.deadline.minutes": None,
 }
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 

@@ -19,7 +19,7 @@ from unet_lightning.runtime.seal import check_whole, is_whole
 from unet_lightning.training.events import truncate_events
 
 log = logging.getLogger(__name__)
-LENGTHS = ("trainer.max_epochs", "trainer.max_steps")
+LENGTHS = ("trainer.max_epochs", "trainer.max_steps", "trainer.callbacks.deadline.minutes")
 DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
 UNREADABLE = (
     RuntimeError,
@@ -112,7 +112,8 @@ def resume_hint(folder: Path) -> str:
 
 
 def _raised(old: Any, new: Any) -> bool:
-    return isinstance(old, int) and isinstance(new, int) and (new > old >= 0 or new == -1)
+    numbers = isinstance(old, int | float) and isinstance(new, int | float)
+    return numbers and (new > old >= 0 or new == -1)
 
 
 def last_point(folder: Path) -> Path | None:
