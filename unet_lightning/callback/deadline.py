@@ -39,7 +39,7 @@ class Deadline(L.Callback):
         self.epoch_began = self.validation_began = 0.0
         self.cuts: list[Cut] = []
         self.epochs = 0  # as planned
-        self.factors: list[Callable[[float], float]] = []  # of the schedule as planned
+        self.factors: list[Callable[[Any], float]] = []  # of the schedule as planned
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Repeat the shortenings of an interrupted run."""
@@ -65,7 +65,7 @@ class Deadline(L.Callback):
         self.lasted.append((now - self.epoch_began) / every)
         self.epoch_began = now
         if not any(step <= after for after, _ in self.cuts):
-            left = 60 * self.minutes - (now - self.started) - self._end(trainer, now - self.validation_began)
+            left = 60 * self.minutes - (now - self.started) - self._end(trainer, pl_module, now - self.validation_began)
             planned = self.cuts[-1][1] if self.cuts else self.epochs
             possible = epochs_possible(self.lasted, left, planned - done, every)
             epochs = max_over_processes([done + possible * trainer.is_global_zero], trainer.strategy.root_device)[0]
@@ -81,11 +81,12 @@ class Deadline(L.Callback):
         """Add the time taken before the interruption."""
         self.started -= state_dict["seconds"]
 
-    def _end(self, trainer: L.Trainer, validation: float) -> float:
+    def _end(self, trainer: L.Trainer, pl_module: Any, validation: float) -> float:
         """Seconds that scores and report take after training; validation: of the validation split, seconds."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
-        scored = images["val"] + images["test"]
+        tuned = pl_module.identity["config"]["tune"]
+        scored = images["val"] * (2 if tuned else 1) + images["test"]
         return REPORT + validation / max(1, images["val"]) * scored
 
     def _shorten(self, trainer: L.Trainer, cut: Cut, planned: int) -> None:
@@ -122,7 +123,7 @@ class Deadline(L.Callback):
             schedule.lr_lambdas = [partial(_shortened, factor, total, ends) for factor in self.factors]
 
 
-def _shortened(factor: Callable[[float], float], total: int, ends: Sequence[tuple[int, int]], step: int) -> float:
+def _shortened(factor: Callable[[Any], float], total: int, ends: Sequence[tuple[int, int]], step: int) -> float:
     """The factor of the learning rate at a step of a shortened run."""
     return factor(scheduled_step(step, total, ends))
 

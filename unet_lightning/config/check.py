@@ -27,7 +27,7 @@ OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of
     assign_splits: SPLITTING,
 }
 KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
-VALUES = ("run", "resume", "seed", "tile", "tiling", "compile", "ema", "tags")  # the other keys are parts
+VALUES = ("run", "resume", "seed", "tile", "tiling", "compile", "ema", "tune", "tags")  # the other keys are parts
 SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 

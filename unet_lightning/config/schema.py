@@ -32,6 +32,7 @@ class Config:
     tiling: str = MISSING
     compile: bool = MISSING
     ema: float = MISSING
+    tune: bool = MISSING
     tags: list[str] = MISSING
     plan: Any = MISSING
     data: Any = MISSING

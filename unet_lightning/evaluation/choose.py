@@ -67,7 +67,7 @@ def postprocessings(
     which is the second candidate if it gains anything.
     """
     areas = np.concatenate([object_areas(fold.dataset.read(record)) for fold in folds for record in fold.records])
-    nodes = list(candidates(folds[0].predictor(chosen), areas, instances))
+    nodes = list(candidates(folds[0].predictor(chosen).models[0].identity["config"], areas, instances))
     dataset = folds[0].dataset
     rule = [] if instances or not dataset.background else steps(len(dataset.classes))
     tried = Tried([*nodes, *rule])

@@ -35,9 +35,17 @@ def tune(predictor: Predictor) -> list[Scored]:
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)
         pairs.append((predictor.predict(sample.data), sample))
+    return scored_candidates(predictor.models[0].identity["config"], pairs)
+
+
+def scored_candidates(plain: Mapping[str, Any], pairs: list[Pair]) -> list[Scored]:
+    """Score and config node of every candidate, the simplest first.
+
+    plain: the config of the run. pairs: predicted class ids (H, W) and the sample of each image.
+    """
     instances = all(sample.instances is not None for _, sample in pairs)
     areas = np.concatenate([object_areas(sample) for _, sample in pairs])
-    nodes = list(candidates(predictor, areas, instances))
+    nodes = list(candidates(plain, areas, instances))
     return list(zip(score_candidates(nodes, pairs, instances), nodes, strict=True))
 
 
@@ -53,16 +61,16 @@ def name_of(node: Mapping[str, Any]) -> str:
     return " ".join([name, *(f"{key}={value}" for key, value in node.items() if not key.startswith("_"))])
 
 
-def candidates(predictor: Predictor, areas: NDArray[np.int64], instances: bool) -> Iterator[dict[str, Any]]:
+def candidates(plain: Mapping[str, Any], areas: NDArray[np.int64], instances: bool) -> Iterator[dict[str, Any]]:
     """Config nodes of the candidate post-processings, from simple to complicated.
 
-    areas: of the labelled objects of all images, (N,), whose percentiles are tried as the smallest size.
+    plain: the config of the run. areas: of the labelled objects of all images, (N,), whose percentiles are tried as
+    the smallest size.
     """
     sizes = sorted({int(np.percentile(areas, q)) if q and len(areas) else 0 for q in PERCENTILES})
-    ridges = sorted({0, int(predictor.config["data"]["ridge"])}) if instances else [0]
+    ridges = sorted({0, int(plain["data"]["ridge"])}) if instances else [0]
     kinds: list[tuple[str, dict[str, Any]]] = [("components", {})]
     kinds += [("watershed", {"neck": neck}) for neck in NECKS] if instances else []
-    plain = predictor.models[0].identity["config"]
     nodes = {
         name: dict(plain_config(compose_over_checkpoint(plain, [f"postprocess={name}"]))["postprocess"])
         for name in ("components", "watershed")

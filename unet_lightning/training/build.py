@@ -25,7 +25,7 @@ from unet_lightning.tiling.grid import GRIDS, Geometry
 from unet_lightning.tiling.window import sides_of
 from unet_lightning.training.known_data import KnownData
 from unet_lightning.training.limits import check_limits
-from unet_lightning.training.task import Inference, Objective, SegmentationTask
+from unet_lightning.training.task import OBJECTS, Inference, Objective, SegmentationTask
 from unet_lightning.training.trainer import build_trainer
 
 
@@ -59,7 +59,20 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     identity = identify(config, data, network.geometry.to_dict(), precision)
     check_identity(identity)  # or no verb could read its checkpoints
     task = build_task(config, network, identity)
+    task.validates_objects = scores_objects(config, data)
     return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
+
+
+def scores_objects(config: Mapping[str, Any], data: DataModule) -> bool:
+    """Whether a callback looks at scores of objects in the validation; InputError where no object is labelled."""
+    callbacks = config["trainer"]["callbacks"]
+    found = [name for name, node in callbacks.items() if str(node.get("monitor", "")).startswith(OBJECTS)]
+    if found and all(data.store[record].instances is None for record in data.dataset.split("val")):
+        raise InputError(
+            f"trainer.callbacks.{found[0]}.monitor={callbacks[found[0]]['monitor']}: the validation images have "
+            f"classes and no objects; set trainer.callbacks.{found[0]}.monitor=val/pooled/dice/foreground"
+        )
+    return bool(found)
 
 
 def check_network(config: Mapping[str, Any], network: UNet) -> None:

@@ -15,6 +15,7 @@ from unet_lightning.runtime.seal import check_whole
 from unet_lightning.training.baseline import otsu_confusions
 from unet_lightning.training.build import Run
 from unet_lightning.training.task import SegmentationTask
+from unet_lightning.training.tuned import tune_postprocess
 
 
 def score(run: Run) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def score(run: Run) -> dict[str, Any]:
     if best:
         load_weights(run.task, best)
         leave_out_averaging(run.trainer)
+        if run.task.identity["config"].get("tune"):
+            results["tuned"] = tune_postprocess(run, best)
     for split, evaluate in (("val", run.trainer.validate), ("test", run.trainer.test)):
         run.task.confusions.pop(split, None)
         if run.data.dataset.split(split):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unet_lightning.error import InputError
 from unet_lightning.loss.deep_supervision import supervise
+from unet_lightning.metric import instance
 from unet_lightning.metric.overlap import Overlaps, drop_ignored, overlaps
 from unet_lightning.metric.semantic import confusion_matrix, summary
 from unet_lightning.model.unet import UNet
@@ -24,6 +25,7 @@ from unet_lightning.tiling.grid import GRIDS, Geometry, Tile
 from unet_lightning.tiling.predict import Views, predict_grid
 
 BINS = 100  # of the probabilities behind a precision-recall curve
+OBJECTS = "val/objects"  # what the names of its scores begin with in TensorBoard
 SHOWN = ("dice", "iou", "accuracy", "precision", "recall", "pixel_accuracy")
 
 
@@ -68,7 +70,8 @@ class SegmentationTask(L.LightningModule):
         self.training_forward: Callable[[Tensor], list[Tensor]] = network.logits_by_level  # or its compiled twin
         self.losses: dict[int, float] = {}  # by position in the validation split
         self.histograms: dict[str, Tensor] = {}
-        self.objects: dict[int, Overlaps] = {}  # by position in the test split
+        self.objects: dict[int, Overlaps] = {}  # by position in the split that is or was scored
+        self.validates_objects = False  # whether a score of objects chooses the checkpoint
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
     def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
@@ -91,7 +94,7 @@ class SegmentationTask(L.LightningModule):
         """Score one whole image, and its loss; nothing where another process has one more image."""
         if sample is None:
             return
-        logits = self._score(sample, objects=False)
+        logits = self._score(sample, objects=self.validates_objects)
         self._count("val", logits, sample)
         weight = sample["valid"][None].float()
         self.losses[int(sample["index"])] = float(self.loss(logits[None], sample["mask"][None], weight))
@@ -117,6 +120,10 @@ class SegmentationTask(L.LightningModule):
         counts = gather_dict({this_process().rank: counts.cpu() for counts in self.histograms.values()})
         self.histograms["val"] = torch.stack(list(counts.values())).sum(0)
         self._log_scores("val")
+        if self.validates_objects:
+            scores = instance.summary(list(gather_dict(self.objects).values()))["image_mean"]
+            self.log_dict({f"{OBJECTS}/{name}": value for name, value in scores.items()})
+            self.objects.clear()
 
     def on_test_epoch_end(self) -> None:
         """Keep the confusion matrices and objects for the report."""
