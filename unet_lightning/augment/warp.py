@@ -5,7 +5,7 @@ Coordinates inside the image read its pixels, coordinates beyond its edge its mi
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ class Region(NamedTuple):
 class Warp:
     """A random map of coordinates (2, h, w): from which row and column of the image each pixel of a crop is read.
 
-    mirror: whether each axis is mirrored with probability 1/2.
+    mirror: whether each axis is mirrored with probability 1/2; "horizontal" leaves up and down as they are.
     rotation: largest angle in degrees; angles are uniformly distributed. scale: smallest and largest magnification;
     its logarithm is uniformly distributed. elastic: standard deviation, in pixels, of the normally distributed
     displacements on a coarse `grid` x `grid` grid that spans the network's input; bicubic interpolation gives those of
@@ -45,7 +45,7 @@ class Warp:
 
     def __init__(
         self,
-        mirror: bool,
+        mirror: bool | Literal["horizontal"],
         rotation: Annotated[float, Ge(0), Le(180)],
         scale: Annotated[Sequence[Annotated[float, Gt(0)]], Len(2, 2)],
         elastic: Annotated[float, Ge(0)],
@@ -58,6 +58,8 @@ class Warp:
     def __call__(self, region: Region, rim: int, random: np.random.Generator) -> Coordinates:
         """Coordinates (2, height + 2 rim, width + 2 rim) float32 for a region and `rim` pixels around it."""
         flips = random.integers(2, size=2) if self.mirror else np.zeros(2, int)
+        if self.mirror == "horizontal":
+            flips[0] = 0
         applied = random.uniform() < self.probability
         angle = np.deg2rad(random.uniform(-self.rotation, self.rotation)) * applied
         scale = np.exp(random.uniform(*np.log(self.scale))) if applied else 1.0

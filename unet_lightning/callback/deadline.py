@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Annotated, Any
 
 import lightning as L
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -19,21 +19,20 @@ from unet_lightning.runtime.files import write_json
 
 log = logging.getLogger(__name__)
 STORED = "deadline.json"
-REPORT = 5.0  # seconds for pictures and tables
 Cut = tuple[int, int]  # the optimizer step after which a run was shortened, and its epochs from then on
 
 
 class Deadline(L.Callback):
-    """Shortens the run after a validation when the epochs that are left, the last scores and the report would end
-    later than `minutes` after it began; None is no limit. The learning rate then passes through what is left of its
-    schedule in the steps that are left.
+    """Shortens the run after a validation when the epochs that are left, the last scores and `reserve` seconds for what
+    follows them would end later than `minutes` after it began; None is no limit. The learning rate then passes through
+    what is left of its schedule in the steps that are left.
 
     Each shortening is written to deadline.json in the run's folder before it takes effect. A run that goes on repeats
     those that are written, and so ends with the same weights, however fast it is the second time.
     """
 
-    def __init__(self, minutes: Annotated[float, Gt(0)] | None) -> None:
-        self.minutes = minutes
+    def __init__(self, minutes: Annotated[float, Gt(0)] | None, reserve: Annotated[float, Ge(0)]) -> None:
+        self.minutes, self.reserve = minutes, reserve
         self.started = monotonic()
         self.lasted: list[float] = []  # seconds of each epoch of this process, its validation included
         self.epoch_began = self.validation_began = 0.0
@@ -87,7 +86,7 @@ class Deadline(L.Callback):
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
         tuned = pl_module.identity["config"]["tune"]
         scored = images["val"] * (2 if tuned else 1) + images["test"]
-        return REPORT + validation / max(1, images["val"]) * scored
+        return self.reserve + validation / max(1, images["val"]) * scored
 
     def _shorten(self, trainer: L.Trainer, cut: Cut, planned: int) -> None:
         self.cuts.append(cut)

@@ -30,7 +30,9 @@ def main(arguments: list[str]) -> int:
     rules = parser("plan", HELP)
     rules.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options, overrides = parse(rules, arguments)
-    plain = resolve_plain(compose(["plan=nnunet", *(line.removeprefix("+") for line in overrides)]))
+    overrides = [line.removeprefix("+") for line in overrides]
+    chosen = [] if any(line.startswith("plan=") for line in overrides) else ["plan=nnunet"]
+    plain = resolve_plain(compose([*chosen, *overrides]))
     check_plan(plain)
     plan: Plan = instantiate(plain["plan"])
     if options.json:

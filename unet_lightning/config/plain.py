@@ -31,6 +31,7 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "tta.average": "probabilities",
     "trainer.callbacks.deadline._target_": "unet_lightning.callback.deadline.Deadline",
     "trainer.callbacks.deadline.minutes": None,
+    "trainer.callbacks.deadline.reserve": 5.0,
 }
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 

@@ -75,23 +75,22 @@ def label_band(
 
 
 @numba.njit(cache=True, nogil=True)
-def grow_back(labels: Any, ridge: int) -> Any:
+def grow_back(labels: Any, rim: Any, ridge: int) -> Any:
     """Give a background pixel that lies between two objects, along a row, column or diagonal, to the nearer one.
 
     Between: at most `ridge` pixels from one, and at most 2 ridge + 1 from it to the other on the opposite side.
+    rim: (N,) flat positions of all background pixels that have an object within `ridge` rows and columns.
     """
-    height, width = labels.shape
+    width = labels.shape[1]
     result = labels.copy()
-    for y in range(height):
-        for x in range(width):
-            distance = ridge + 1
-            for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
-                if labels[y, x] == 0:
-                    near, away = _first(labels, y, x, dy, dx, ridge)
-                    if near and away < distance:
-                        other, _ = _first(labels, y, x, -dy, -dx, 2 * ridge + 1 - away)
-                        if other and other != near:
-                            result[y, x], distance = near, away
+    for position in rim:
+        y, x, distance = position // width, position % width, ridge + 1
+        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
+            near, away = _first(labels, y, x, dy, dx, ridge)
+            if near and away < distance:
+                other, _ = _first(labels, y, x, -dy, -dx, 2 * ridge + 1 - away)
+                if other and other != near:
+                    result[y, x], distance = near, away
     return result
 
 

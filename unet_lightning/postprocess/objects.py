@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Annotated, Any
 
+import cv2
 import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
@@ -109,7 +110,14 @@ class Objects(ABC):
         for here in row_bands(objects.shape, rows):
             below = min(objects.shape[0], here.stop + reach)
             band = np.concatenate([above, table[objects[here.start : below]]])
-            grown = grow_back(band, self.ridge) if self.ridge else band
+            grown = grow_back(band, rim(band, self.ridge), self.ridge) if self.ridge else band
             size = here.stop - here.start
             objects[here] = grown[len(above) : len(above) + size]
             above = band[max(0, len(above) + size - reach) : len(above) + size]
+
+
+def rim(objects: NDArray[np.int32], ridge: int) -> NDArray[np.int64]:
+    """(N,) flat positions of the background pixels of (H, W) that have an object within `ridge` rows and columns."""
+    foreground = (objects > 0).astype(np.uint8)
+    near = cv2.dilate(foreground, np.ones((2 * ridge + 1,) * 2, np.uint8))
+    return np.flatnonzero(near > foreground)

@@ -53,6 +53,8 @@ def cut(piece: NDArray[np.bool_], neck: float) -> NDArray[np.int32]:
     from skimage.segmentation import watershed
 
     distance = cv2.distanceTransform(np.pad(piece, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    if distance.max() <= neck + 1:  # a second maximum lies higher than the neck and the lowest pixel inside, which is 1
+        return piece.astype(np.int32)
     peaks, number = label(local_maxima(reconstruction(distance - neck, distance)), np.ones((3, 3)))
     if number < 2:
         return piece.astype(np.int32)

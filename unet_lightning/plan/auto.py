@@ -1,0 +1,96 @@
+"""Our plan: the choices that fit a data set, this machine and a given time."""
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Annotated, Any
+
+import torch
+from annotated_types import Ge, Le
+
+from unet_lightning.evaluation.tune import scored_candidates
+from unet_lightning.page.table import Table
+from unet_lightning.pipeline.build import build_data_module
+from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.plan.auto_rules import (
+    STEPS,
+    WIDTHS,
+    Budget,
+    augment_rule,
+    crop_rule,
+    objects_rule,
+    steps_of,
+    touching_rule,
+    width_rule,
+)
+from unet_lightning.plan.base import Choice, Decision, Plan
+from unet_lightning.plan.measured import Measured, measure_labels
+from unet_lightning.plan.trial import Timing, time_widths
+
+REPORT = 5.0  # seconds for pictures, tables and the ends of processes
+AIM = 0.97  # share of the time that is planned
+
+
+class Auto(Plan):
+    """Chooses crop, batch, width, length, augmentation, weight, ridge, and what the checkpoint is chosen by.
+
+    minutes: of the whole run, the plan included.
+    """
+
+    def __init__(self, minutes: Annotated[float, Ge(1), Le(60 * 24 * 7)]) -> None:
+        self.minutes = minutes
+
+    def decide(self, plain: Mapping[str, Any]) -> Decision:
+        """Read the data set once, time a few steps of networks of several widths, and choose."""
+        began = perf_counter()
+        threads = torch.get_num_threads()
+        data = build_data_module(plain)
+        found = measure_labels(data.store, data.dataset.split("train"))
+        crop = crop_rule(found)
+        end = REPORT + self._tuning(plain, data)
+        images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
+
+        def budget(timing: Timing) -> Budget:
+            spent = perf_counter() - began
+            scores = (2 * images["val"] + images["test"]) * timing.image
+            return Budget(AIM * (60 * self.minutes - spent) - end - scores, images["val"], end)
+
+        sampling = {one.key.removeprefix("data."): one.value for one in crop}
+        timings = time_widths(plain, data, sampling, WIDTHS, lambda one: steps_of(one, budget(one)) >= STEPS)
+        torch.set_num_threads(threads)
+        chosen, length = width_rule(timings, budget(timings[-1]))
+        left = round(60 * self.minutes - (perf_counter() - began)) / 60
+        choices = [
+            *crop,
+            *length,
+            *augment_rule(found),
+            *touching_rule(found),
+            *objects_rule(found),
+            Choice("trainer.callbacks.deadline.minutes", round(left, 2), f"what is left of {self.minutes:g} minutes"),
+            Choice("trainer.callbacks.deadline.reserve", round(end, 1), "seconds for the choice and the report"),
+        ]
+        return Decision(tuple(choices), (measurements(data, found, timings, chosen),))
+
+    def _tuning(self, plain: Mapping[str, Any], data: DataModule) -> float:
+        """Seconds that the choice of the post-processing takes, from one image whose label stands for a prediction."""
+        records = data.dataset.split("val")
+        sample = data.store[records[len(records) // 2]]
+        began = perf_counter()
+        scored_candidates(plain, [(sample.mask, sample)])
+        return (perf_counter() - began) * len(records)
+
+
+def measurements(data: DataModule, found: Measured, timings: Sequence[Timing], chosen: Timing) -> str:
+    """What the choices rest on, as Markdown."""
+    del chosen
+    statistics = data.statistics
+    lines = [
+        "## What was measured",
+        "",
+        f"{statistics.images} training images; objects of {found.small:.0f}, {found.median:.0f} and {found.large:.0f} "
+        f"pixels across (10th, 50th and 90th percentile), {100 * found.touching:.0f} % of which touch another; a class "
+        f"lies at most {found.tilt:.2f} of the height from the middle.",
+        "",
+    ]
+    rows = [[str(one.width), f"{one.step:.3f}", f"{one.image:.3f}"] for one in timings]
+    table = Table("Timed on this machine", ["base channels", "s a step", "s a validation image"], rows, "")
+    return "\n".join(lines) + table.markdown()

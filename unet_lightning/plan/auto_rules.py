@@ -1,0 +1,114 @@
+"""The rules of the plan for a given time, each from what was measured to the values it chooses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+
+from unet_lightning.plan.base import Choice
+from unet_lightning.plan.measured import Measured
+from unet_lightning.plan.trial import Timing
+from unet_lightning.tiling.grid import round_up
+
+WIDTHS = (8, 16, 32, 64)  # channels at the finest level
+STEPS = 500  # a network is no wider than lets this many be trained
+PIXELS = 16 * 128**2  # of a batch
+CROPS = (128, 256)
+TILTED = 0.1  # share of the height
+TOUCHING = 0.05  # share of the objects
+SIGMA = (1.5, 5.0)  # pixels
+VALIDATIONS = (10, 40)
+VALIDATING = 0.1  # share of the training time
+MARGIN = 1.25  # more steps are planned than the trial promises: the deadline leaves out, and adds none
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Seconds that training and its validations have. images: of the validation split. end: seconds of what follows
+    training."""
+
+    training: float
+    images: int
+    end: float
+
+
+def crop_rule(found: Measured) -> list[Choice]:
+    """Crop and batch: the crop shows large objects whole, with their surroundings."""
+    crop = CROPS[0]
+    if found.instances and found.large:
+        crop = min(CROPS[1], max(CROPS[0], round_up(round(1.5 * found.large), 32)))
+    batch = max(4, round(PIXELS / crop**2))
+    why = f"one and a half times a large object ({found.large:.0f} pixels), within {CROPS[0]} and {CROPS[1]}"
+    return [
+        Choice("data.crop", crop, why if found.instances else "without instances the default"),
+        Choice("data.batch_size", batch, f"as many pixels as 16 crops of 128, {batch * crop**2 / 1e3:.0f} thousand"),
+    ]
+
+
+def width_rule(timings: Sequence[Timing], budget: Budget) -> tuple[Timing, list[Choice]]:
+    """The widest network that still gets enough steps, and how many these are."""
+    fast = [one for one in timings if steps_of(one, budget) >= STEPS]
+    chosen = fast[-1] if fast else timings[0]
+    steps = steps_of(chosen, budget)
+    validations = validations_of(chosen, budget)
+    per_epoch = max(1, round(MARGIN * steps / validations))
+    return chosen, [
+        Choice(
+            "model.base_channels",
+            chosen.width,
+            f"the widest of {', '.join(map(str, WIDTHS))} that {STEPS} steps can be trained of in the time; of this "
+            f"one {steps} can, {chosen.step:.2f} s each",
+        ),
+        Choice("data.steps", per_epoch, f"steps between two validations, of which there are {validations}"),
+        Choice(
+            "trainer.max_epochs",
+            validations,
+            f"{MARGIN:g} times the steps that the trial promises; the deadline leaves out what doesn't fit",
+        ),
+    ]
+
+
+def steps_of(timing: Timing, budget: Budget) -> int:
+    """The training steps that fit beside the validations."""
+    validating = validations_of(timing, budget) * budget.images * timing.image
+    return max(1, floor((budget.training - validating) / timing.step))
+
+
+def validations_of(timing: Timing, budget: Budget) -> int:
+    """How often the validation split is scored: in a tenth of the time, within 10 and 40 times."""
+    possible = VALIDATING * budget.training / max(1e-9, budget.images * timing.image)
+    return max(VALIDATIONS[0], min(VALIDATIONS[1], floor(possible)))
+
+
+def augment_rule(found: Measured) -> list[Choice]:
+    """Pictures with an up and a down are mirrored left to right alone and turned little."""
+    if found.tilt < TILTED:
+        why = f"no class lies high or low in the pictures (at most {found.tilt:.2f} of the height from the middle)"
+        return [Choice("augment", "rotate", why + ": all directions are alike")]
+    why = f"a class lies {found.tilt:.2f} of the height from the middle: the pictures have an up and a down"
+    return [
+        Choice("augment", "upright", why),
+    ]
+
+
+def touching_rule(found: Measured) -> list[Choice]:
+    """Where objects touch: the border weight of eq. (6), as wide as a tenth of an object, and a ridge."""
+    if not found.instances:
+        return []
+    share = f"{100 * found.touching:.0f} % of the objects touch another"
+    if found.touching < TOUCHING:
+        return [Choice("weight", "none", share)]
+    sigma = round(min(SIGMA[1], max(SIGMA[0], found.median / 10)), 1)
+    return [
+        Choice("weight", "border", share),
+        Choice("weight.sigma", sigma, f"a tenth of the median object ({found.median:.0f} pixels), 1.5 to 5 pixels"),
+        Choice("data.ridge", 2 if sigma >= 4 else 1, "pixels of background between touching objects; 2 for large ones"),
+    ]
+
+
+def objects_rule(found: Measured) -> list[Choice]:
+    """What the best checkpoint is chosen by, and the post-processing."""
+    tuned = Choice("tune", True, "the post-processing is chosen on the validation split at the end")
+    monitor = "trainer.callbacks.checkpoint.monitor"
+    if found.instances:
+        return [Choice(monitor, "val/objects/pq", "the set is about objects: panoptic quality chooses"), tuned]
+    return [Choice(monitor, "val/pooled/dice/foreground", "the set has classes and no objects: Dice chooses"), tuned]
