@@ -44,7 +44,7 @@ def plain(monkeypatch):
     """A config whose plan is `Fixed`."""
     monkeypatch.setattr(apply, "check_plan", lambda plain: None)
     monkeypatch.setattr(apply, "instantiate", lambda node: Fixed())
-    apply._decide.cache_clear()
+    apply._made.clear()
     Fixed.asked.clear()
     return config(*TRIAL) | {"plan": {"_target_": "mine.Fixed"}}
 
@@ -124,7 +124,7 @@ def test_a_plan_is_made_once_for_all_folds_and_kept_by_each_run(plain, tmp_path)
     assert of_fold(1) == first
     write_config(plain, tmp_path / "1" / CONFIG)
     assert Fixed.asked == [0]
-    apply._decide.cache_clear()
+    apply._made.clear()
     assert of_fold(1) == first
     assert Fixed.asked == [0]  # read from its folder
     page = (tmp_path / "0" / PLAN_PAGE).read_text()

@@ -1,7 +1,11 @@
 """Compose the config of a run from its overrides."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -20,8 +24,19 @@ def compose(overrides: list[str] | None = None, name: str = "train") -> DictConf
     overrides = quote_paths(overrides or [])
     register()
     check_overrides(overrides)
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with _apart(), initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             return hydra_compose(name, overrides)
         except (HydraException, OmegaConfBaseException) as error:
             raise InputError(explain(error)) from None
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Hydra as if nothing had been composed yet: within a run it is still at work on the run's own config."""
+    hydra = GlobalHydra.instance()
+    running, hydra.hydra = hydra.hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = running

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from unet_lightning.runtime.files import CONFIG, PLAN, PLAN_PAGE, write_atomic
 from unet_lightning.runtime.launch import rank
 
 log = logging.getLogger(__name__)
+_made: dict[str, Decision] = {}  # in this process, by what decides about it
 
 
 def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: Path, began: bool = False) -> list[str]:
@@ -36,7 +36,7 @@ def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: 
     if kept.is_file() and (began or (folder / CONFIG).is_file()):
         return [override_text(key, value) for key, value in _kept(kept)]
     check_plan(plain)
-    decision = _decide(json.dumps(_deciding(plain), sort_keys=True))
+    decision = _decide(plain)
     chosen = beneath(decision.choices, typed)
     if rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,19 +68,15 @@ def check_plan(plain: Mapping[str, Any]) -> None:
         raise InputError("\n".join(first_of_each(found)))
 
 
-def _deciding(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """What a plan depends on: all folds of a data set have one plan."""
+def _decide(plain: Mapping[str, Any]) -> Decision:
+    """A plan is made once for all trials of a sweep on one data set, all folds of it included."""
     data = plain["data"]
     folds = {} if data["fold"] is None else {"fold": 0}
-    return {"plan": plain["plan"], "data": data | folds, "seed": plain["seed"]}
-
-
-@lru_cache(maxsize=8)
-def _decide(plain: str) -> Decision:
-    """A plan is made once for all trials of a sweep on one data set."""
-    config = json.loads(plain)
-    decision: Decision = instantiate(config["plan"]).decide(config)
-    return decision
+    config = {**plain, "data": data | folds}
+    key = json.dumps({name: config[name] for name in ("plan", "data", "seed")}, sort_keys=True)
+    if key not in _made:
+        _made[key] = instantiate(plain["plan"]).decide(config)
+    return _made[key]
 
 
 def beneath(choices: Sequence[Choice], typed: Iterable[str]) -> list[Choice]:

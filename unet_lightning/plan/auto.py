@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Annotated, Any
 
-import torch
 from annotated_types import Ge, Le
 
 from unet_lightning.evaluation.tune import scored_candidates
@@ -42,7 +41,6 @@ class Auto(Plan):
     def decide(self, plain: Mapping[str, Any]) -> Decision:
         """Read the data set once, time a few steps of networks of several widths, and choose."""
         began = perf_counter()
-        threads = torch.get_num_threads()
         data = build_data_module(plain)
         found = measure_labels(data.store, data.dataset.split("train"))
         crop = crop_rule(found)
@@ -52,12 +50,11 @@ class Auto(Plan):
         def budget(timing: Timing) -> Budget:
             spent = perf_counter() - began
             scores = (2 * images["val"] + images["test"]) * timing.image
-            return Budget(AIM * (60 * self.minutes - spent) - end - scores, images["val"], end)
+            return Budget(AIM * (60 * self.minutes - spent) - end - scores, images["val"])
 
         sampling = {one.key.removeprefix("data."): one.value for one in crop}
         timings = time_widths(plain, data, sampling, WIDTHS, lambda one: steps_of(one, budget(one)) >= STEPS)
-        torch.set_num_threads(threads)
-        chosen, length = width_rule(timings, budget(timings[-1]))
+        length = width_rule(timings, budget(timings[-1]))
         left = round(60 * self.minutes - (perf_counter() - began)) / 60
         choices = [
             *crop,
@@ -68,7 +65,7 @@ class Auto(Plan):
             Choice("trainer.callbacks.deadline.minutes", round(left, 2), f"what is left of {self.minutes:g} minutes"),
             Choice("trainer.callbacks.deadline.reserve", round(end, 1), "seconds for the choice and the report"),
         ]
-        return Decision(tuple(choices), (measurements(data, found, timings, chosen),))
+        return Decision(tuple(choices), (measurements(data, found, timings),))
 
     def _tuning(self, plain: Mapping[str, Any], data: DataModule) -> float:
         """Seconds that the choice of the post-processing takes, from one image whose label stands for a prediction."""
@@ -79,9 +76,8 @@ class Auto(Plan):
         return (perf_counter() - began) * len(records)
 
 
-def measurements(data: DataModule, found: Measured, timings: Sequence[Timing], chosen: Timing) -> str:
+def measurements(data: DataModule, found: Measured, timings: Sequence[Timing]) -> str:
     """What the choices rest on, as Markdown."""
-    del chosen
     statistics = data.statistics
     lines = [
         "## What was measured",

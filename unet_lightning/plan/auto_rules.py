@@ -18,17 +18,15 @@ TOUCHING = 0.05  # share of the objects
 SIGMA = (1.5, 5.0)  # pixels
 VALIDATIONS = (10, 40)
 VALIDATING = 0.1  # share of the training time
-MARGIN = 1.25  # more steps are planned than the trial promises: the deadline leaves out, and adds none
+MARGIN = 1.5  # more steps are planned than the trial promises: the deadline leaves out steps, and adds none
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Seconds that training and its validations have. images: of the validation split. end: seconds of what follows
-    training."""
+    """Seconds that training and its validations have, and the number of validation images."""
 
     training: float
     images: int
-    end: float
 
 
 def crop_rule(found: Measured) -> list[Choice]:
@@ -44,25 +42,29 @@ def crop_rule(found: Measured) -> list[Choice]:
     ]
 
 
-def width_rule(timings: Sequence[Timing], budget: Budget) -> tuple[Timing, list[Choice]]:
+def width_rule(timings: Sequence[Timing], budget: Budget) -> list[Choice]:
     """The widest network that still gets enough steps, and how many these are."""
     fast = [one for one in timings if steps_of(one, budget) >= STEPS]
     chosen = fast[-1] if fast else timings[0]
     steps = steps_of(chosen, budget)
     validations = validations_of(chosen, budget)
-    per_epoch = max(1, round(MARGIN * steps / validations))
-    return chosen, [
+    per_epoch = max(1, round(steps / validations))
+    return [
         Choice(
             "model.base_channels",
             chosen.width,
             f"the widest of {', '.join(map(str, WIDTHS))} that {STEPS} steps can be trained of in the time; of this "
             f"one {steps} can, {chosen.step:.2f} s each",
         ),
-        Choice("data.steps", per_epoch, f"steps between two validations, of which there are {validations}"),
+        Choice(
+            "data.steps",
+            per_epoch,
+            f"steps between two of {validations} validations, which take a tenth of the time; 10 to 40",
+        ),
         Choice(
             "trainer.max_epochs",
-            validations,
-            f"{MARGIN:g} times the steps that the trial promises; the deadline leaves out what doesn't fit",
+            round(MARGIN * validations),
+            f"{MARGIN:g} times what the trial promises; the deadline leaves out what doesn't fit",
         ),
     ]
 
@@ -85,9 +87,7 @@ def augment_rule(found: Measured) -> list[Choice]:
         why = f"no class lies high or low in the pictures (at most {found.tilt:.2f} of the height from the middle)"
         return [Choice("augment", "rotate", why + ": all directions are alike")]
     why = f"a class lies {found.tilt:.2f} of the height from the middle: the pictures have an up and a down"
-    return [
-        Choice("augment", "upright", why),
-    ]
+    return [Choice("augment", "upright", why)]
 
 
 def touching_rule(found: Measured) -> list[Choice]:

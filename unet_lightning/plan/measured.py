@@ -48,8 +48,10 @@ def measure_labels(store: Store, records: Sequence[Record]) -> Measured:
             touched += len(touching(entry.instances))
             objects += int((entry.areas > 0).sum())
     joined = np.concatenate(areas)
-    diameters = [2 * sqrt(area / np.pi) for area in np.percentile(joined, (10, 50, 90))] if len(joined) else [0.0] * 3
-    return Measured(instances, *diameters, touched / objects if objects else 0.0, vertical_tilt(np.stack(heights)))
+    spread = np.percentile(joined, (10, 50, 90)) if len(joined) else np.zeros(3)
+    small, median, large = (2 * sqrt(area / np.pi) for area in spread)
+    share = touched / objects if objects else 0.0
+    return Measured(instances, small, median, large, share, vertical_tilt(np.stack(heights)))
 
 
 def touching(instances: NDArray[np.int32]) -> NDArray[np.int32]:

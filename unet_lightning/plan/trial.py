@@ -84,7 +84,7 @@ class Trial:
         precision = choose_precision(plain["trainer"]["precision"], machine, network)
         kind = torch.bfloat16 if precision == BF16 else torch.float16
         self.cast = torch.autocast(self.device.type, kind, enabled=precision.endswith("mixed"))
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = instantiate(plain["loss"])
         self.optimizer = instantiate(plain["optimizer"])(network.parameters())
 
@@ -98,7 +98,7 @@ class Trial:
             with self.cast:
                 loss = supervise(self.loss, self.network.logits_by_level(image), mask, weight)
             self.optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             seconds.append(self._now() - began)
         return sorted(seconds[1:])[TIMED // 2]

@@ -1,0 +1,120 @@
+"""The plan for a given time: each rule by hand-worked numbers, and the whole on a small set."""
+
+import numpy as np
+import pytest
+
+from tests.small import CELLS, QUIET
+from unet_lightning.config.check import resolve, resolve_plain
+from unet_lightning.config.compose import compose
+from unet_lightning.pipeline.build import build_data_module
+from unet_lightning.plan import auto
+from unet_lightning.plan.auto_rules import (
+    Budget,
+    augment_rule,
+    crop_rule,
+    objects_rule,
+    steps_of,
+    touching_rule,
+    validations_of,
+    width_rule,
+)
+from unet_lightning.plan.measured import Measured, mean_heights, touching, vertical_tilt
+from unet_lightning.plan.page import override_text
+from unet_lightning.plan.trial import Timing, time_widths
+
+SET = [*CELLS, "data.number=10", *QUIET, "plan=auto"]
+
+
+def values(choices):
+    return {one.key: one.value for one in choices}
+
+
+def found(instances=True, median=20.0, large=30.0, touching=0.2, tilt=0.0):
+    return Measured(instances, 8.0, median, large, touching, tilt)
+
+
+def test_objects_that_touch_are_those_with_a_neighbour_of_another_number():
+    labels = np.array([[1, 1, 0, 2], [0, 0, 0, 2], [3, 0, 4, 0], [3, 0, 0, 5]], np.int32)
+    assert touching(labels).tolist() == [2, 4, 5]  # 4 and 5, 2 and 4 by a corner; 1 and 3 lie alone
+    assert touching(np.array([[1, 0, 1]], np.int32)).tolist() == []
+    assert touching(np.array([[1, 2]], np.int32)).tolist() == [1, 2]
+
+
+def test_the_mean_height_of_a_class():
+    mask = np.repeat(np.array([[0], [0], [1], [2]], np.uint8), 10, 1)
+    valid = np.ones(mask.shape, bool)
+    valid[3] = False
+    heights = mean_heights(mask, valid, 3)
+    assert heights[:2].tolist() == [0.25, 0.625]
+    assert np.isnan(heights[2])
+
+
+def test_a_class_counts_as_tilted_in_five_images_and_beyond_three_standard_errors():
+    above = np.full((5, 1), 0.2)
+    assert vertical_tilt(above) == pytest.approx(0.3)
+    assert vertical_tilt(above[:4]) == 0
+    scattered = np.array([[0.1], [0.9], [0.2], [0.8], [0.7]])  # mean 0.54, standard error 0.16
+    assert vertical_tilt(scattered) == 0
+
+
+@pytest.mark.parametrize(("large", "crop", "batch"), [(30, 128, 16), (100, 160, 10), (129.3, 224, 5), (400, 256, 4)])
+def test_a_crop_shows_a_large_object_whole(large, crop, batch):
+    assert values(crop_rule(found(large=large))) == {"data.crop": crop, "data.batch_size": batch}
+
+
+def test_without_instances_the_crop_is_the_default():
+    assert values(crop_rule(found(instances=False, large=400))) == {"data.crop": 128, "data.batch_size": 16}
+
+
+def test_validations_take_a_tenth_of_the_time_within_ten_and_forty():
+    assert validations_of(Timing(8, 0.1, 0.5), Budget(1000, 10)) == 20  # 100 s of 5 s each
+    assert validations_of(Timing(8, 0.1, 5), Budget(1000, 10)) == 10
+    assert validations_of(Timing(8, 0.1, 0.01), Budget(1000, 10)) == 40
+    assert steps_of(Timing(8, 0.1, 0.5), Budget(1000, 10)) == 9000  # (1000 - 20 * 5) / 0.1
+
+
+def test_the_widest_network_with_enough_steps_is_chosen():
+    timings = [Timing(8, 0.1, 0.5), Timing(16, 0.5, 0.5), Timing(32, 2, 0.5)]
+    chosen = values(width_rule(timings, Budget(1000, 10)))  # 9000, 1800 and 450 steps
+    assert chosen == {"model.base_channels": 16, "data.steps": 90, "trainer.max_epochs": 30}
+    assert values(width_rule(timings[:1], Budget(10, 1)))["model.base_channels"] == 8
+
+
+def test_pictures_with_an_up_and_a_down_stay_upright():
+    assert values(augment_rule(found(tilt=0.34))) == {"augment": "upright"}
+    assert values(augment_rule(found(tilt=0.05))) == {"augment": "rotate"}
+
+
+@pytest.mark.parametrize(("median", "sigma", "ridge"), [(10, 1.5, 1), (18.3, 1.8, 1), (112, 5.0, 2)])
+def test_touching_objects_get_a_border_weight_as_wide_as_a_tenth_of_them(median, sigma, ridge):
+    chosen = values(touching_rule(found(median=median)))
+    assert chosen == {"weight": "border", "weight.sigma": sigma, "data.ridge": ridge}
+    assert values(touching_rule(found(touching=0.01))) == {"weight": "none"}
+    assert touching_rule(found(instances=False)) == []
+
+
+def test_the_checkpoint_is_chosen_by_what_the_set_is_about():
+    key = "trainer.callbacks.checkpoint.monitor"
+    assert values(objects_rule(found())) == {key: "val/objects/pq", "tune": True}
+    assert values(objects_rule(found(instances=False)))[key] == "val/pooled/dice/foreground"
+
+
+def test_a_trial_times_networks_until_one_is_too_slow():
+    plain = resolve_plain(compose(SET))
+    data = build_data_module(plain)
+    timings = time_widths(plain, data, {"crop": 24, "batch_size": 2}, (4, 8, 16), lambda one: one.width < 8)
+    assert [one.width for one in timings] == [4, 8]
+    assert all(one.step > 0 and one.image > 0 for one in timings)
+
+
+def test_the_choices_are_a_config_that_is_accepted(monkeypatch):
+    monkeypatch.setattr(auto, "WIDTHS", (4, 8))
+    monkeypatch.setattr(auto, "time_widths", lambda *_: [Timing(4, 0.01, 0.01), Timing(8, 0.05, 0.02)])
+    plain = resolve_plain(compose([*SET, "plan.minutes=3"]))
+    decision = auto.Auto(3).decide(plain)
+    chosen = values(decision.choices)
+    assert chosen["model.base_channels"] == 8
+    assert 2.5 < chosen["trainer.callbacks.deadline.minutes"] <= 3
+    config = resolve(compose([*SET, *(override_text(key, value) for key, value in chosen.items())]))
+    assert config["weight"]["sigma"] == chosen["weight.sigma"]
+    assert "| 8 | 0.050 | 0.020 |" in decision.notes[0]
