@@ -100,7 +100,7 @@ def function(part, channels=1):
 
 def load_nothing(model, channels):
     settings = {"tiling": "overlap", "average": "probabilities"}
-    given = {"models": [model], "folds": (1,), "averages_probabilities": False, "config": settings}
+    given = {"models": [model], "folds": (1,), "apart": 1, "averages_probabilities": False, "config": settings}
     return SimpleNamespace(**given, channels=channels, tta=instantiate(config()["tta"]))
 
 

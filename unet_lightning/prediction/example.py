@@ -81,6 +81,11 @@ def views(predictor: Predictor) -> tuple[str, str]:
             f"views average {tta.average} and checkpoints {' and '.join(sorted(averages))}: the example averages views "
             "after the network; add tta=none, or export each checkpoint by itself"
         )
+    if predictor.apart > 1 and predictor.config["tiling"] == "nnunet":
+        raise InputError(
+            "logits of several configurations, which the example can't average over tiles one by one; add "
+            "average=probabilities, or export each checkpoint by itself"
+        )
     if predictor.averages_probabilities:
         return SOFTMAX, "total"
     if several and tta.average == "probabilities":

@@ -49,7 +49,8 @@ class Predictor:
         self.models, self.config, self.ensemble = list(models), config, ensemble
         self.folds = tuple(folds or (len(self.models),))
         self.of_probabilities = len(self.models) > 1 and config["average"] == "probabilities"
-        self.averages_probabilities = self.of_probabilities or len(self.folds) > 1
+        self.apart = 1 if self.of_probabilities else len(self.folds)  # configurations that tiles keep apart
+        self.averages_probabilities = self.of_probabilities or self.apart > 1
         self.classes, self.channels = models[0].classes, models[0].channels
         self.colors = tuple((r, g, b) for r, g, b in models[0].identity["colors"])
         self.postprocess: Objects = instantiate(config["postprocess"])
@@ -89,7 +90,7 @@ class Predictor:
                         raise InputError(
                             "the network's output is NaN or infinite; set trainer.precision=32-true, or train it again"
                         )
-                    yield box, (piece.clamp_min(TINY).log() if self.averages_probabilities else piece).cpu()
+                    yield box, self._finished(piece).cpu()
                 for check in self.range_checks:
                     check.warn(seen)
                 return
@@ -104,7 +105,7 @@ class Predictor:
     def strip_bytes(self, shape: tuple[int, int]) -> int:
         """Bytes that the sums of overlapping tiles need in an image (H, W), their mean included; 0 of exact tiles."""
         grid = self._grid(shape)
-        floats = (len(self.classes) + 1) * grid.sides[0] * shape[1]
+        floats = (len(self.classes) * self.apart + 1) * grid.sides[0] * shape[1]
         return 0 if grid.weights is None else 2 * 4 * floats
 
     def logits(self, image: NDArray[Any]) -> Tensor:
@@ -143,10 +144,19 @@ class Predictor:
         return logits.float().softmax(1) if self.of_probabilities else logits
 
     def _average(self, scores: Iterator[Tensor]) -> Tensor:
-        """Scores (B, K, h, w) of all models to one: the folds of each configuration, then the configurations."""
+        """Scores (B, K, h, w) of all models, averaged over the folds of each configuration.
+
+        Probabilities are averaged over the configurations, too; logits of several remain one after the other, (B,
+        apart * K, h, w), as their softmax is taken after tiles are averaged.
+        """
         parts = (mean(islice(scores, number)) for number in self.folds)
-        between = len(self.folds) > 1 and not self.of_probabilities
-        return mean(part.softmax(1) if between else part for part in parts)
+        return mean(parts) if self.apart == 1 else torch.cat(list(parts), 1)
+
+    def _finished(self, piece: Tensor) -> Tensor:
+        """Averaged scores (apart * K, h, w) to logits, or to the logarithm of mean probabilities, (K, h, w)."""
+        if self.apart > 1:
+            piece = piece.unflatten(0, (self.apart, -1)).softmax(1).mean(0)
+        return piece.clamp_min(TINY).log() if self.averages_probabilities else piece
 
     def _fit_memory(self) -> None:
         """Before the first image on a GPU: choose the number of tiles at once by the memory that one tile needs."""

@@ -44,7 +44,9 @@ def made_once(name: str, make: Callable[[], str]) -> str:
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         return make()
-    store, _, _ = next(dist.rendezvous("env://"))
+    from torch.distributed.rendezvous import rendezvous  # not in every build of torch
+
+    store, _, _ = next(rendezvous("env://"))
     return make_or_await(store, rank() == 0, name, make)
 
 
