@@ -1,4 +1,4 @@
-"""Every up-sampling, both convolutions, depth 1 to 5, every norm, as ONNX, and nnU-Net's networks: `make test-export`."""
+"""Every up-sampling, both convolutions, depth 1 to 5, every norm, nnU-Net's networks, as ONNX: `make test-export`."""
 
 import time
 from itertools import product

@@ -133,7 +133,7 @@ def test_other_numbers_of_channels_are_read_from_arrays():
     texts = {channels: example(load_nothing(model, channels)) for channels in (1, 3, 4)}
     assert "IMREAD_GRAYSCALE" in texts[1]
     assert "IMREAD_COLOR" in texts[3]
-    assert "predict(np.load(sys.argv[1]))" in texts[4]
+    assert "picture = np.load(sys.argv[1])" in texts[4]
     assert "IMAGE.npy" in texts[4]
 
 
