@@ -155,7 +155,7 @@ class Predictor:
     def _finished(self, piece: Tensor) -> Tensor:
         """Averaged scores (apart * K, h, w) to logits, or to the logarithm of mean probabilities, (K, h, w)."""
         if self.apart > 1:
-            piece = piece.unflatten(0, (self.apart, -1)).softmax(1).mean(0)
+            piece = torch.stack(piece.chunk(self.apart)).softmax(1).mean(0)
         return piece.clamp_min(TINY).log() if self.averages_probabilities else piece
 
     def _fit_memory(self) -> None:
