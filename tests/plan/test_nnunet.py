@@ -11,7 +11,9 @@ import pytest
 from unet_lightning.plan.augmentation import rotation
 from unet_lightning.plan.encoder import ENCODERS
 from unet_lightning.plan.fingerprint import Case, Fingerprint, foreground_intensities, measure
+from unet_lightning.plan.rejected import rejected
 from unet_lightning.plan.rules import plan_rules
+from unet_lightning.plan.table import times
 from unet_lightning.plan.topology import find_topology
 
 SHARED = Path(os.environ.get("UNET_LIGHTNING_DATA", "/nowhere"))
@@ -111,6 +113,28 @@ def test_plans_of_volumes_that_nnunet_made(number, labels, spacing, shape, flat,
 @pytest.mark.parametrize(("number", "labels", "shape", "expected"), IMAGES)
 def test_plans_of_images_that_nnunet_made(number, labels, shape, expected):
     assert planned(alike(number, labels, FLAT_SPACING, (1, *shape))) == {"2d": expected}
+
+
+def test_what_was_rejected_is_said_with_the_reason():
+    volume = plan_rules(alike(8, 2, (1, 1, 1), (200, 256, 256)), ENCODERS["plain"], 8)
+    patches = "224x256x256 192x256x256 192x256x224 192x224x224 160x224x224 160x224x192 160x192x192 128x192x192"
+    patches += " 128x192x160 128x160x160 112x160x160"  # of nnU-Net's planner, before it takes 112x160x128
+    full = volume.configurations["3d_fullres"]
+    assert [times(patch) for patch, _ in full.too_large] == patches.split()
+    assert all(share > 1 for _, share in full.too_large)
+    text = rejected(volume, 8, 1.0)
+    assert "- `3d_fullres`: patches 224x256x256 (5.63), 192x256x256" in text
+    assert "- `3d_lowres` of spacing 1.16x1.16x1.16: 1.56 times fewer voxels" in text  # 1.03^5 along each axis
+    assert "crop leaves 100% of an image" in text
+    flat = rejected(plan_rules(alike(30, 2, FLAT_SPACING, (1, 512, 512)), ENCODERS["plain"], 8), 8, 1.0)
+    assert "- `2d`: a batch of 12, which the memory holds: at most 2 by the number" in flat  # 5 % of 30 are 1.5
+    assert "- `3d_fullres`, `3d_lowres`: the images have no depth" in flat
+    large = rejected(
+        plan_rules(alike(131, 3, (1, 0.767578125, 0.767578125), (432, 512, 512)), ENCODERS["plain"], 8), 8, 1
+    )
+    assert "- `3d_cascade_fullres`, which nnU-Net adds" in large
+    small = rejected(plan_rules(alike(22, 3, (1, 1, 1), (34, 51, 35)), ENCODERS["plain"], 8), 8, 1.0)
+    assert "- `3d_lowres`: a patch sees 148% of the median volume" in small  # 40x56x40 of 34x51x35
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from unet_lightning.command.export import main as export_main
 from unet_lightning.command.tune import main as tune_main
 from unet_lightning.error import InputError
 from unet_lightning.prediction.ensemble import FORMAT, checksum
+from unet_lightning.prediction.export import network_of
 from unet_lightning.prediction.load import load
 
 CPU = ["trainer.accelerator=cpu"]
@@ -67,6 +68,31 @@ def test_averaged_logits_are_the_geometric_mean_of_probabilities(tmp_path, membe
     product = (one.softmax(0) * two.softmax(0)).sqrt()
     torch.testing.assert_close(found.softmax(0), product / product.sum(0))
     assert not torch.allclose(found.softmax(0), load(*paths).logits(image).softmax(0), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("average", "tiles"), [("probabilities", []), ("logits", []), ("logits", ["tiling=nnunet", "tile=[16,24]"])]
+)
+def test_folds_are_averaged_before_configurations_worked_by_hand(tmp_path, checkpoint, members, average, tiles):
+    """Two folds of one configuration and one of another, which counts as much as both; whatever their order."""
+    other(tmp_path / "b.ckpt", tmp_path / "c.ckpt")
+    found = content(tmp_path, ["a.ckpt", "c.ckpt", "b.ckpt"], average=average, tta=FLIPS | {"mirrors": False})
+    for member, name in zip(found["members"], ("plain", "deep", "plain"), strict=True):
+        member["configuration"] = name
+    image = cells()[..., None]
+    paths = [tmp_path / name for name in ("a.ckpt", "b.ckpt", "c.ckpt")]
+    one, two, three = (load(path, overrides=tiles).logits(image).double() for path in paths)
+    plain = (one + two).div(2).softmax(0) if average == "logits" else (one.softmax(0) + two.softmax(0)) / 2
+    model = load(written(tmp_path, found), overrides=tiles)
+    assert model.folds == (2, 1)
+    assert list(model.ensemble.members) == paths
+    torch.testing.assert_close(model.logits(image).exp().double(), (plain + three.softmax(0)) / 2, atol=1e-6, rtol=1e-4)
+    x = torch.randn(1, 1, 24, 16)
+    with torch.inference_mode():
+        one, two, three = (part.network(x) for part in model.models)
+        plain = (one + two).div(2).softmax(1) if average == "logits" else (one.softmax(1) + two.softmax(1)) / 2
+        exported = network_of(model)(x)  # as one network
+    torch.testing.assert_close(exported.exp(), (plain + three.softmax(1)) / 2)
 
 
 def test_a_wrong_average_is_refused(checkpoint):

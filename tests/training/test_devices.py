@@ -48,6 +48,13 @@ def test_twenty_steps_on_the_same_batches_give_the_same_parameters(alone, two):
         assert (two[0]["trained"][name] - expected).abs().max() < 1e-5
 
 
+def test_a_plan_is_made_by_the_first_process_and_is_that_of_all(alone, two):
+    overrides, made = alone["planned"]
+    assert "model=nnunet" in overrides
+    assert made == 1
+    assert [found["planned"] for found in two] == [(overrides, 1), (overrides, 0)]
+
+
 @pytest.mark.parametrize("images", together.IMAGES)
 def test_the_same_weights_are_scored_to_the_same_counts(alone, two, images):
     for expected, first, second in zip(*(found["scored"][images] for found in (alone, *two)), strict=True):

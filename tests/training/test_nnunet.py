@@ -74,7 +74,7 @@ def test_sizes_that_no_network_has_are_refused(override, message):
 
 def test_kernels_of_three_axes_are_refused_for_pictures():
     stages = [f"model.stages.kernels={[[3, 3, 3]] * 3}", "model.stages.strides=[[1,1,1],[2,2,2],[2,2,2]]"]
-    with pytest.raises(InputError, match="these are pictures, expected kernels of two axes"):
+    with pytest.raises(InputError, match="three axes, and networks of volumes aren't trained: slices are, by kernels"):
         build(config(*SMALL, "model=nnunet", *STAGES, *stages))
 
 

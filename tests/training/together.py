@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 from torch import distributed as dist
@@ -10,6 +11,8 @@ from torch import nn
 from tests.small import CELLS, QUIET, TINY_NETWORK, config
 from unet_lightning.config.groups import groups
 from unet_lightning.config.instantiate import instantiate
+from unet_lightning.plan.apply import planned_overrides
+from unet_lightning.plan.nnunet import NnUNet
 from unet_lightning.runtime.distributed import leaving_group, this_process
 from unet_lightning.runtime.launch import rank
 from unet_lightning.training.batch_norm import convert_sync_batch_norm
@@ -91,8 +94,23 @@ def batch_norm():
     return loss, found, module.state_dict()
 
 
+def planned(folder):
+    """The overrides of a plan, and how often this process made it."""
+    made = []
+
+    class Counted(NnUNet):
+        def decide(self, plain):
+            made.append(1)
+            return super().decide(plain)
+
+    with patch("unet_lightning.plan.apply.instantiate", lambda _: Counted("plain", None, None)):
+        overrides = planned_overrides(config(*CELLS, "data.number=10", "plan=nnunet"), ["plan=nnunet"], folder)
+    return overrides, len(made)
+
+
 def everything(folder, devices):
     return {
+        "planned": planned(folder / "planned"),
         "trained": trained(folder / "trained", devices),
         "scored": scored(folder / "scored", devices),
         "losses": losses(),

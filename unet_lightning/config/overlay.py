@@ -22,7 +22,7 @@ MACHINE = ("trainer.accelerator", "trainer.precision")
 PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
     "predict": PREDICTION,
-    "export": ("tile", "postprocess", "average"),
+    "export": ("tile", "tiling", "tta", "postprocess", "average"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
     "tune": ("tile", "tiling", "tta", *MACHINE, "data", "seed"),
     "ensemble": ("tile", "tiling", "tta", *MACHINE, "average", "data", "tolerance", "resamples"),

@@ -49,7 +49,9 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         text += f", {nodes[chosen] - simplest[1]:+.4f} compared with {escape_markdown(simplest[0])}"
     if chosen != best[0]:
         text += f"; {escape_markdown(best[0])} scored {best[1] - nodes[chosen]:.4f} more, too little to be less simple"
-    text += f". The {found['average']} of the checkpoints are averaged."
+    several = len({one["configuration"] for one in found["members"]}) > 1
+    text += f". The {found['average']} of the checkpoints are averaged"
+    text += ", then the probabilities of the configurations." if several else "."
     return [*lines, text, "", *largest(tried), CAVEAT]
 
 

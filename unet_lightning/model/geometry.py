@@ -34,6 +34,11 @@ class Geometry:
         return 1 << self.depth
 
     @property
+    def multiples(self) -> tuple[int, int]:
+        """`multiple`, of each axis."""
+        return self.multiple, self.multiple
+
+    @property
     def margin(self) -> int:
         """(input - output) / 2: 92 for the network of the 2015 paper, 0 for same convolution."""
         if self.convolution == "same":

@@ -15,6 +15,7 @@ from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.error import InputError
 from unet_lightning.plan.base import Choice, Decision
 from unet_lightning.plan.page import override_text, page, preset
+from unet_lightning.runtime.distributed import made_once
 from unet_lightning.runtime.files import CONFIG, PLAN, PLAN_PAGE, write_atomic
 from unet_lightning.runtime.launch import rank
 
@@ -26,7 +27,8 @@ def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: 
     """The overrides of a config's plan that leave what was typed as it is; none without a plan.
 
     typed: overrides, and what a preset says (`said_by_preset`). A run keeps its plan: plan.yaml, a preset, and plan.md
-    in its folder, are written before it begins and read when it goes on. began: it has begun, whatever lies there.
+    in its folder, are written before it begins and read when it goes on. Of the processes that torchrun started the
+    first one plans; those of srun all do, to the same result. began: it has begun, whatever lies there.
     InputError where plan.yaml isn't what was written.
     """
     node: Any = plain.get("plan")
@@ -36,12 +38,18 @@ def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: 
     if kept.is_file() and (began or (folder / CONFIG).is_file()):
         return [override_text(key, value) for key, value in _kept(kept)]
     check_plan(plain)
+    found: list[str] = json.loads(made_once("plan", lambda: json.dumps(_plan(plain, typed, folder))))
+    return found
+
+
+def _plan(plain: Mapping[str, Any], typed: Collection[str], folder: Path) -> list[str]:
+    """Make the plan and write it into the folder; its overrides."""
     decision = _decide(plain)
     chosen = beneath(decision.choices, typed)
     if rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / PLAN_PAGE, page(decision, chosen).encode())
-        write_atomic(kept, preset([(choice.key, choice.value) for choice in chosen], groups()).encode())
+        write_atomic(folder / PLAN, preset([(choice.key, choice.value) for choice in chosen], groups()).encode())
     log.info(f"plan      {len(chosen)} values, each with its reason in {folder / PLAN_PAGE}")
     return [override_text(choice.key, choice.value) for choice in chosen]
 

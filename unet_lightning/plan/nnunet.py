@@ -17,6 +17,7 @@ from unet_lightning.plan.cases import cases, is_volume, planned_records
 from unet_lightning.plan.encoder import ENCODERS, Encoder
 from unet_lightning.plan.fingerprint import Fingerprint, Intensities, foreground_intensities, measure
 from unet_lightning.plan.network import network_choices
+from unet_lightning.plan.rejected import rejected
 from unet_lightning.plan.rules import Configuration, Rules, plan_rules
 from unet_lightning.plan.table import configuration_table
 from unet_lightning.plan.topology import Topology
@@ -83,7 +84,9 @@ class NnUNet(Plan):
                 "across, and slices here lie across z; convert the volumes so that z is the coarsest axis"
             )
         title = f"nnU-Net's configurations for {found.fingerprint.cases} images, {found.memory_gb:g} GB"
-        return Decision(tuple(_choices(found)), (configuration_table(found.rules, title, found.intensities), NOTE))
+        table = configuration_table(found.rules, title, found.intensities)
+        others = rejected(found.rules, found.memory_gb, found.fingerprint.crop_ratio)
+        return Decision(tuple(_choices(found)), (table, others, NOTE))
 
     def measure(self, plain: Mapping[str, Any]) -> Planned:
         """The plan of the training and validation images; InputError where they can't be read."""

@@ -21,12 +21,15 @@ LARGEST = {2: 512, 3: 320}  # channels
 START = {2: 2048**2, 3: 256**3}  # voxels of the first patch that is tried
 NORMALIZATIONS = {"ct": "ct", "nonorm": "none", "rescale_to_0_1": "rescale", "rgb_to_0_1": "rgb"}
 LOW_SHARE = 0.25  # of the median volume: a patch below it calls for a low-resolution stage
+LEAST = 2  # times fewer voxels than full resolution that a low one must have
+MASKED_BELOW = 0.75  # median share of voxels that the crop leaves
 
 
 @dataclass(frozen=True)
 class Configuration:
     """One of the networks nnU-Net would train. spacing, median: per axis; reference, elements: outputs that may be kept
-    and that are, for a batch of one; memory_batch: the batch that fills the memory, before it is limited and rounded.
+    and that are, for a batch of one; memory_batch: the batch that fills the memory, before it is limited and rounded;
+    too_large: patches that were tried before, each with how many times the allowed outputs it takes.
     """
 
     spacing: tuple[float, ...]
@@ -38,6 +41,7 @@ class Configuration:
     elements: int
     reference: float
     batch_dice: bool
+    too_large: tuple[tuple[tuple[int, ...], float], ...]
 
     @property
     def reference_batch(self) -> int:
@@ -49,7 +53,7 @@ class Configuration:
 class Rules:
     """transpose: the order of the axes in every configuration. spacing, shape: medians of the cases, in that order.
     normalization, masked: how each channel is normalised, and whether with the statistics of its non-zero voxels.
-    configurations: by name.
+    configurations: by name. dropped: one of low resolution that was tried and sees hardly more than full resolution.
     """
 
     transpose: tuple[int, ...]
@@ -58,6 +62,7 @@ class Rules:
     normalization: tuple[str, ...]
     masked: tuple[bool, ...]
     configurations: dict[str, Configuration]
+    dropped: Configuration | None
 
 
 def plan_rules(fingerprint: Fingerprint, encoder: Encoder, memory_gb: float) -> Rules:
@@ -68,18 +73,21 @@ def plan_rules(fingerprint: Fingerprint, encoder: Encoder, memory_gb: float) -> 
     spacing = tuple(float(target[axis]) for axis in order)
     median = tuple(map(float, median_shape(fingerprint, target)[list(order)]))
     planner = Planner(fingerprint, encoder, memory_gb, fingerprint.cases * math.prod(median))
-    found = {"2d": replace(planner.configure(spacing[1:], median[1:]), batch_dice=True)}
+    found, dropped = {"2d": replace(planner.configure(spacing[1:], median[1:]), batch_dice=True)}, None
     if median[0] > 1:
         full = planner.configure(spacing, median)
         low = planner.low_resolution(spacing, median, full)
+        if low and coarser(spacing, median, low) < LEAST:
+            low, dropped = None, low
         found |= {} if low is None else {"3d_lowres": low}
         found["3d_fullres"] = replace(full, batch_dice=low is not None)
     schemes = tuple(NORMALIZATIONS.get(name.lower(), "zscore") for name in fingerprint.channels)
-    masked = tuple(scheme == "zscore" and fingerprint.crop_ratio < 0.75 for scheme in schemes)
+    masked = tuple(scheme == "zscore" and fingerprint.crop_ratio < MASKED_BELOW for scheme in schemes)
     found_spacing, found_shape = (
         np.median(values, axis=0)[list(order)] for values in (fingerprint.spacings, fingerprint.shapes)
     )
-    return Rules(order, tuple(map(float, found_spacing)), tuple(map(int, found_shape)), schemes, masked, found)
+    sizes = tuple(map(int, found_shape))
+    return Rules(order, tuple(map(float, found_spacing)), sizes, schemes, masked, found, dropped)
 
 
 def target_spacing(fingerprint: Fingerprint) -> NDArray[np.float64]:
@@ -114,15 +122,16 @@ class Planner:
         reference = self.encoder.reference[axes] * self.memory_gb / self.encoder.gb
         allowed = reference if self.encoder.whole_batch else reference * BATCH[axes] / 2
         topology = find_topology(spacing, first_patch(spacing, median))
-        while self._elements(topology) > allowed:
+        too_large = []
+        while (elements := self._elements(topology)) > allowed:
+            too_large.append((topology.patch, elements / allowed))
             topology = shrink(spacing, median, topology)
-        elements = self._elements(topology)
         memory_batch = reference / elements * BATCH[axes]
         most = round(self.encoder.share * self.voxels / math.prod(topology.patch))
         batch = max(2, min(round(memory_batch), most))
         channels = self._channels(topology)
-        sizes = tuple(map(float, median))
-        return Configuration(tuple(spacing), sizes, topology, channels, batch, memory_batch, elements, reference, False)
+        sizes, memory = tuple(map(float, median)), (batch, memory_batch, elements, reference)
+        return Configuration(tuple(spacing), sizes, topology, channels, *memory, False, tuple(too_large))
 
     def low_resolution(
         self, spacing: Sequence[float], median: Sequence[float], full: Configuration
@@ -137,7 +146,7 @@ class Planner:
             whole = tuple(map(float, np.round(sizes)))
             planner = replace(self, voxels=self.fingerprint.cases * math.prod(whole))
             found = planner.configure(tuple(map(float, coarse)), whole)
-        return None if found is full or np.prod(median) / np.prod(sizes) < 2 else found
+        return None if found is full else found
 
     def _channels(self, topology: Topology) -> tuple[int, ...]:
         largest = LARGEST[len(topology.patch)]
@@ -145,6 +154,12 @@ class Planner:
 
     def _elements(self, topology: Topology) -> int:
         return self.encoder.elements(topology, self._channels(topology), self.fingerprint.labels)
+
+
+def coarser(spacing: Sequence[float], median: Sequence[float], low: Configuration) -> float:
+    """How many times fewer voxels than at this spacing the median volume has in a configuration of low resolution."""
+    sizes = np.array(median) * np.array(spacing) / np.array(low.spacing)
+    return float(np.prod(median) / np.prod(sizes))
 
 
 def first_patch(spacing: Sequence[float], median: Sequence[float]) -> tuple[float, ...]:

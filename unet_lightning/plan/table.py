@@ -32,9 +32,9 @@ def rows(found: Configuration) -> Mapping[str, str]:
     """The lines of a configuration."""
     turned = rotation(found.topology.patch)
     return {
-        "spacing": times(f"{size:g}" for size in found.spacing),
-        "median image": times(f"{size:g}" for size in found.median),
-        "first patch tried": times(f"{size:g}" for size in first_patch(found.spacing, found.median)),
+        "spacing": shape(found.spacing),
+        "median image": shape(found.median),
+        "first patch tried": shape(first_patch(found.spacing, found.median)),
         "patch": times(found.topology.patch),
         "batch": str(found.batch),
         "stages": str(len(found.channels)),
@@ -51,3 +51,8 @@ def rows(found: Configuration) -> Mapping[str, str]:
 def times(sizes: Iterable[object]) -> str:
     """Sizes as people write them."""
     return "x".join(map(str, sizes))
+
+
+def shape(sizes: Iterable[float]) -> str:
+    """Sizes that may be no whole numbers."""
+    return times(f"{size:g}" for size in sizes)

@@ -7,6 +7,7 @@ changed since the ensemble was scored is refused.
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,11 @@ Checksum = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
 class Member(Schema):
-    """A checkpoint and the SHA-256 of its file."""
+    """A checkpoint, the SHA-256 of its file, and the configuration that it is a fold of."""
 
     path: Annotated[str, Len(1, 4096)]
     sha256: Checksum
+    configuration: Annotated[str, Len(0, 4096)] = ""
 
 
 class Content(Schema):
@@ -44,10 +46,14 @@ class Content(Schema):
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Checkpoints that predict together. tta, postprocess: config nodes. sha256: of the file itself."""
+    """Checkpoints that predict together, configuration by configuration.
+
+    folds: how many members each configuration has. tta, postprocess: config nodes. sha256: of the file itself.
+    """
 
     path: Path
     members: tuple[Path, ...]
+    folds: tuple[int, ...]
     average: str
     tta: dict[str, Any]
     postprocess: dict[str, Any]
@@ -88,11 +94,14 @@ def read_ensemble(path: Path) -> Ensemble:
         raise _no_ensemble(path, "it is too deep") from None
     except ValueError as error:  # no UTF-8, no JSON, or not by the schema
         raise _no_ensemble(path, error) from None
-    members = tuple(path.parent / member["path"] for member in found["members"])
-    for member, sha256 in zip(members, (member["sha256"] for member in found["members"]), strict=True):
+    of = Counter(member.get("configuration", "") for member in found["members"])
+    listed = sorted(found["members"], key=lambda member: list(of).index(member.get("configuration", "")))
+    members = tuple(path.parent / member["path"] for member in listed)
+    for member, sha256 in zip(members, (member["sha256"] for member in listed), strict=True):
         _check_member(path, member, sha256)
     nodes = {name: found[name] for name in ("average", "tta", "postprocess")}
-    return Ensemble(path, members, **nodes, classes=tuple(found["classes"]), sha256=hashlib.sha256(text).hexdigest())
+    sha256 = hashlib.sha256(text).hexdigest()
+    return Ensemble(path, members, tuple(of.values()), **nodes, classes=tuple(found["classes"]), sha256=sha256)
 
 
 def checksum(path: Path) -> str:

@@ -26,8 +26,8 @@ def load(
 
     overrides: as on the command line of `verb`, composed over the first one's config, and before those that are `fixed`
     by the verb. What `unet-lightning tune` chose lies beside a checkpoint and is used unless postprocess is overridden;
-    an ensemble.json says its own post-processing, views and averaging, which overrides replace as well; the verb that
-    makes one averages what the first checkpoint's config averages of views. trust: packages whose classes may be built.
+    an ensemble.json says its own post-processing, views and averaging, which overrides replace as well; for the verb
+    that makes one each checkpoint is a configuration of its own. trust: packages whose classes may be built.
     """
     ensemble = ensemble_of(checkpoints)
     models = [load_model(checkpoint, trust) for checkpoint in (ensemble.members if ensemble else checkpoints)]
@@ -48,7 +48,8 @@ def load(
     for key in ("postprocess", "tta", "data")[: 3 if "split" in config else 2]:
         check_targets(config[key], key, trust)
     check_prediction(config, overrides)
-    return Predictor(models, config, ensemble)
+    folds = ensemble.folds if ensemble else [1] * len(models) if verb == "ensemble" else None
+    return Predictor(models, config, ensemble, folds)
 
 
 def _check_alike(models: Sequence[TrainedModel]) -> None:

@@ -26,23 +26,23 @@ class WholeNetwork(nn.Module):
     """A network on sides that are plain multiples of its poolings plus a constant, whatever the exporter's symbols.
 
     Halving then leaves no rounding behind, so that the exporter needs no proof that skips and up-sampled maps fit; with
-    rounding it gives up on valid networks from depth 3 on. Same networks are padded to whole poolings as in torch. An
-    image that a valid network takes stays as it is; one that it would refuse is cut to the next smaller it takes.
+    rounding it gives up on valid networks from depth 3 on. Same networks are padded to whole poolings as in torch; one
+    that takes two multiples at least gets images that are larger than one. An image that a valid network takes stays as
+    it is; one that it would refuse is cut to the next smaller it takes.
     """
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.network, self.multiple = network, network.geometry.multiple
+        self.network, self.multiples = network, network.geometry.multiples
         self.same = network.geometry.convolution == "same"
         self.smallest = 0 if self.same else network.geometry.input_size(1)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, h, w) to logits (B, K, h - 2 margin, w - 2 margin)."""
         height, width = image.shape[-2:]
-        up = self.multiple - 1 if self.same else 0
         bottom, right = (
-            (side - self.smallest + up) // self.multiple * self.multiple + self.smallest - side
-            for side in (height, width)
+            (side - self.smallest + (n - 1 if self.same else 0)) // n * n + self.smallest - side
+            for side, n in zip((height, width), self.multiples, strict=True)
         )
         whole = F.pad(image, (0, right, 0, bottom), mode="replicate" if self.same else "constant")
         logits: Tensor = self.network.head(self.network.decoder(*self.network.encoder(whole)))
@@ -50,7 +50,7 @@ class WholeNetwork(nn.Module):
 
 
 class Averaged(nn.Module):
-    """Networks of one geometry as one: the logarithm of their mean probabilities, or their mean logits."""
+    """Networks of one geometry, themselves averaged or not, as one: mean logits, or the log of mean probabilities."""
 
     def __init__(self, networks: Sequence[Any], logits: bool) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Averaged(nn.Module):
     def whole(self) -> "Averaged":
         """Of networks on whole sides."""
         averaged = Averaged(list(self.networks), self.logits)
-        averaged.networks = nn.ModuleList(map(WholeNetwork, self.networks))
+        averaged.networks = nn.ModuleList(map(whole, self.networks))
         return averaged
 
     def forward(self, image: Tensor) -> Tensor:
@@ -71,6 +71,11 @@ class Averaged(nn.Module):
         return found.log_softmax(2).logsumexp(0) - log(len(self.networks))
 
 
+def whole(network: Any) -> nn.Module:
+    """A network, or averaged ones, on whole sides."""
+    return network.whole() if isinstance(network, Averaged) else WholeNetwork(network)
+
+
 def export_onnx(network: Any, channels: int, path: Path) -> None:
     """The network with free batch, height and width. InputError where torch's exporter can't write it."""
     try:
@@ -79,20 +84,22 @@ def export_onnx(network: Any, channels: int, path: Path) -> None:
     except ImportError as error:
         raise InputError(f"{error}; pip install 'unet-lightning[export]'") from None
     geometry = network.geometry
+    steps = geometry.multiples
     if geometry.convolution == "same":  # an example that is padded, and without maps of size 1
-        least, side = 2, 2 * geometry.multiple + 3
+        least = [max(2, fitted - n + 1) for fitted, n in zip(geometry.fit((1, 1)), steps, strict=True)]
+        height, width = (2 * n + 3 for n in steps)
     else:
-        least = geometry.input_size(1)
-        side = least + geometry.multiple
-    example = torch.zeros(2, channels, side, side + geometry.multiple)
-    free = {0: Dim("batch"), 2: Dim("height", min=least), 3: Dim("width", min=least)}
+        least = [geometry.input_size(1)] * 2
+        height, width = (smallest + n for smallest, n in zip(least, steps, strict=True))
+    example = torch.zeros(2, channels, height, width + steps[1])
+    free = {0: Dim("batch"), 2: Dim("height", min=least[0]), 3: Dim("width", min=least[1])}
     with warnings.catch_warnings(), redirect_stderr(StringIO()):  # where it prints the graph when it fails
         warnings.simplefilter("ignore")
         for name in ("torch.onnx", "onnxscript", "onnx_ir"):
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
-                network.whole() if isinstance(network, Averaged) else WholeNetwork(network),
+                whole(network),
                 (example,),
                 dynamo=True,
                 dynamic_shapes=(free,),

@@ -2,8 +2,9 @@
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from unet_lightning.prediction.ensemble import Ensemble
 from unet_lightning.prediction.value_range import RangeCheck, SeenValues
 from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling.grid import GRIDS, Grid, Tile
-from unet_lightning.tiling.predict import Pieces, TileScorer, predict_tiles
+from unet_lightning.tiling.predict import Pieces, TileScorer, mean, predict_tiles
 from unet_lightning.tiling.window import sides_of, window
 
 log = logging.getLogger(__name__)
@@ -31,16 +32,25 @@ MOST_TILES = 16  # at once on a GPU
 class Predictor:
     """Class scores of images as they are read from files, (H, W, C), of any size.
 
-    models: their probabilities or logits are averaged. config: plain, of the first model with overrides composed over
-    it; its average, tile, tiling, tta, postprocess, trainer.accelerator and trainer.precision count. ensemble: the file
-    that names the models, where there is one.
+    models: configuration by configuration, as many of each as `folds` says, by default one configuration. Those of a
+    configuration are averaged by their probabilities or logits, the configurations by their probabilities, as nnU-Net
+    does. config: plain, of the first model with overrides composed over it; its average, tile, tiling, tta,
+    postprocess, trainer.accelerator and trainer.precision count. ensemble: the file that names the models, where there
+    is one.
     """
 
     def __init__(
-        self, models: Sequence[TrainedModel], config: Mapping[str, Any], ensemble: Ensemble | None = None
+        self,
+        models: Sequence[TrainedModel],
+        config: Mapping[str, Any],
+        ensemble: Ensemble | None = None,
+        folds: Sequence[int] | None = None,
     ) -> None:
         self.models, self.config, self.ensemble = list(models), config, ensemble
-        self.averages_probabilities = len(self.models) > 1 and config["average"] == "probabilities"
+        self.folds = tuple(folds or (len(self.models),))
+        self.of_probabilities = len(self.models) > 1 and config["average"] == "probabilities"
+        self.apart = 1 if self.of_probabilities else len(self.folds)  # configurations that tiles keep apart
+        self.averages_probabilities = self.of_probabilities or self.apart > 1
         self.classes, self.channels = models[0].classes, models[0].channels
         self.colors = tuple((r, g, b) for r, g, b in models[0].identity["colors"])
         self.postprocess: Objects = instantiate(config["postprocess"])
@@ -75,12 +85,12 @@ class Predictor:
                 self._fit_memory()
                 grid = self._grid((image.shape[0], image.shape[1]))
                 scorers = [self._scorer(model, image, grid, seen) for model in self.models]
-                for box, piece in predict_tiles(scorers, grid, self.batch):
+                for box, piece in predict_tiles(scorers, grid, self.batch, self._average):
                     if not piece.isfinite().all():
                         raise InputError(
                             "the network's output is NaN or infinite; set trainer.precision=32-true, or train it again"
                         )
-                    yield box, (piece.clamp_min(TINY).log() if self.averages_probabilities else piece).cpu()
+                    yield box, self._finished(piece).cpu()
                 for check in self.range_checks:
                     check.warn(seen)
                 return
@@ -95,7 +105,7 @@ class Predictor:
     def strip_bytes(self, shape: tuple[int, int]) -> int:
         """Bytes that the sums of overlapping tiles need in an image (H, W), their mean included; 0 of exact tiles."""
         grid = self._grid(shape)
-        floats = (len(self.classes) + 1) * grid.sides[0] * shape[1]
+        floats = (len(self.classes) * self.apart + 1) * grid.sides[0] * shape[1]
         return 0 if grid.weights is None else 2 * 4 * floats
 
     def logits(self, image: NDArray[Any]) -> Tensor:
@@ -131,7 +141,22 @@ class Predictor:
         images = images.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with torch.autocast(self.device.type, half or torch.bfloat16, enabled=half is not None):
             logits: Tensor = self.tta(model.network.interior if grid.context else model.network, images)
-        return logits.float().softmax(1) if self.averages_probabilities else logits
+        return logits.float().softmax(1) if self.of_probabilities else logits
+
+    def _average(self, scores: Iterator[Tensor]) -> Tensor:
+        """Scores (B, K, h, w) of all models, averaged over the folds of each configuration.
+
+        Probabilities are averaged over the configurations, too; logits of several remain one after the other, (B,
+        apart * K, h, w), as their softmax is taken after tiles are averaged.
+        """
+        parts = (mean(islice(scores, number)) for number in self.folds)
+        return mean(parts) if self.apart == 1 else torch.cat(list(parts), 1)
+
+    def _finished(self, piece: Tensor) -> Tensor:
+        """Averaged scores (apart * K, h, w) to logits, or to the logarithm of mean probabilities, (K, h, w)."""
+        if self.apart > 1:
+            piece = torch.stack(piece.chunk(self.apart)).softmax(1).mean(0)
+        return piece.clamp_min(TINY).log() if self.averages_probabilities else piece
 
     def _fit_memory(self) -> None:
         """Before the first image on a GPU: choose the number of tiles at once by the memory that one tile needs."""

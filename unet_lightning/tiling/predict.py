@@ -18,6 +18,7 @@ Box = tuple[int, int, int, int]
 Pieces = Iterator[tuple[Box, Tensor]]
 Read = Callable[[int, int, int, int], Tensor]
 Views = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
+Average = Callable[[Iterator[Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,21 @@ class TileScorer:
     score: Callable[[Tensor], Tensor]
 
 
-def predict_tiles(scorers: Sequence[TileScorer], grid: Grid, batch: int = 1) -> Pieces:
+def mean(scores: Iterator[Tensor]) -> Tensor:
+    """Of tensors of one shape, of which two are held at a time."""
+    total, number = next(scores), 1
+    for one in scores:
+        total, number = total + one, number + 1
+    return total / number if number > 1 else total
+
+
+def predict_tiles(scorers: Sequence[TileScorer], grid: Grid, batch: int = 1, average: Average = mean) -> Pieces:
     """Scores of an image in pieces that cover it once, row by row: ((top, left, bottom, right), (K, h, w) float32).
 
-    The scores of several networks are averaged. batch: tiles at once. Memory is that of a batch of tiles, and of one
-    row of tiles where they are averaged.
+    average: of the scores (B, K, h, w) of several networks, in their order. batch: tiles at once. Memory is that of a
+    batch of tiles, and of one row of tiles where they are averaged.
     """
-    tiles = _tiles(scorers, grid, batch)
+    tiles = _tiles(scorers, grid, batch, average)
     return _side_by_side(grid, tiles) if grid.weights is None else _averaged(grid, grid.weights, tiles)
 
 
@@ -73,16 +82,15 @@ def predict_grid(network: Any, image: Tensor, grid: Grid, batch: int = 1, views:
 
 
 @torch.inference_mode()
-def _tiles(scorers: Sequence[TileScorer], grid: Grid, batch: int) -> Iterator[tuple[tuple[int, int], Tensor]]:
+def _tiles(
+    scorers: Sequence[TileScorer], grid: Grid, batch: int, average: Average
+) -> Iterator[tuple[tuple[int, int], Tensor]]:
     """Origin and mean scores (K, *grid.sides) of every tile, read while the tiles before it are computed."""
     for origins, inputs in prefetch(_inputs(scorers, grid, batch)):
-        total: Tensor | None = None
-        for scorer, input in zip(scorers, inputs, strict=True):
-            scores = scorer.score(input)[..., : grid.sides[0], : grid.sides[1]]
-            scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-            total = scores if total is None else total + scores
-        assert total is not None
-        yield from zip(origins, total / len(scorers) if len(scorers) > 1 else total, strict=True)
+        found = (scorer.score(input) for scorer, input in zip(scorers, inputs, strict=True))
+        inside = (scores[..., : grid.sides[0], : grid.sides[1]] for scores in found)
+        exact = (scores.to(torch.promote_types(scores.dtype, torch.float32)) for scores in inside)
+        yield from zip(origins, average(exact), strict=True)
 
 
 def _inputs(

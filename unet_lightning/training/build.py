@@ -84,7 +84,10 @@ def check_network(config: Mapping[str, Any], network: UNet) -> None:
             "explains; give it these, or choose a model of conf/model by model=NAME"
         )
     if isinstance(network.head, nn.Conv3d):
-        raise InputError("model.stages.kernels have three axes; these are pictures, expected kernels of two axes")
+        raise InputError(
+            "model.stages.kernels have three axes, and networks of volumes aren't trained: slices are, by kernels and "
+            "strides of two axes, such as those of plan=nnunet"
+        )
     tile = sides_of(config["tile"])
     GRIDS[config["tiling"]](tile, [cast(Geometry, network.geometry)], tile)
 
