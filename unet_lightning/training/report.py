@@ -85,6 +85,8 @@ def print_table(results: dict[str, Any]) -> None:
     console.print(table)
     if "objects" in found:
         console.print(objects_line(found["objects"]), soft_wrap=True)
+    for sentence in results.get("verdict", ()):
+        console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
 
 def objects_line(found: dict[str, Any]) -> str:
@@ -118,7 +120,9 @@ def markdown(results: dict[str, Any]) -> str:
     """report.md."""
     split = scored_split(results)
     found = results[split]
-    lines = ["# Report", "", code_span(shlex.join(["python", "train.py", *results["overrides"]])), ""]
+    lines = ["# Report", ""]
+    lines += [line for sentence in results.get("verdict", ()) for line in (escape_markdown(sentence), "")]
+    lines += [code_span(shlex.join(["python", "train.py", *results["overrides"]])), ""]
     lines += markdown_rows([f"{split}, {found['images']} images", *COLUMNS], rows(results))
     lines += ["", f"Pixel accuracy {format_number(found['pooled']['pixel_accuracy']['mean'])}. {RULE}"]
     lines += [objects_line(found["objects"])] if "objects" in found else []

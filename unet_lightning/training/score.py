@@ -8,8 +8,9 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
+from unet_lightning.evaluation.verdict import Judged, verdict
 from unet_lightning.metric import instance
-from unet_lightning.metric.semantic import by_kind, summary
+from unet_lightning.metric.semantic import by_kind, class_scores, summary
 from unet_lightning.pipeline.data_module import DataModule
 from unet_lightning.runtime.seal import check_whole
 from unet_lightning.training.baseline import otsu_confusions
@@ -37,7 +38,31 @@ def score(run: Run) -> dict[str, Any]:
             results[split] = split_scores(run.task.confusions[split], run.data, split)
     if "test" in results and run.task.objects:
         results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
+    if run.trainer.is_global_zero and (split := "test" if "test" in results else "val") in results:
+        results["verdict"] = judge(run, split, results[split].get("objects", {}).get("counts"), _is_last(run, best))
     return results
+
+
+def judge(run: Run, split: str, counts: dict[str, int] | None, rising: bool) -> list[str]:
+    """The verdict on the images of a split that were scored; counts: of objects, rising: see `verdict`."""
+    dataset, confusions = run.data.dataset, run.task.confusions[split].cpu()
+    records = dataset.split(split)[: len(confusions)]
+    first = int(dataset.background)
+    dice = class_scores(confusions)["dice"][:, first:].nanmean(1)
+    thresholds = torch.full_like(dice, torch.nan)
+    if len(dataset.classes) == 2:
+        thresholds = class_scores(otsu_confusions(run.data, records))["dice"][:, first:].nanmean(1)
+    labelled = confusions.sum(2)  # (N, K)
+    shares = labelled[:, 1:].sum(1) / labelled.sum(1).clamp(min=1)
+    rows = zip(records, dice.tolist(), thresholds.tolist(), shares.tolist(), strict=True)
+    images = [Judged(one.id, one.group, one.kind, *values) for one, *values in rows]
+    return verdict(images, counts, rising)
+
+
+def _is_last(run: Run, best: str) -> bool:
+    """Whether the best checkpoint is that of the last of several epochs, though the run had a plan to its end."""
+    written = torch.load(best, map_location="cpu", weights_only=True, mmap=True) if best else {}
+    return run.trainer.current_epoch > 1 and written.get("global_step") == run.trainer.global_step
 
 
 def best_checkpoint(trainer: L.Trainer) -> str:
