@@ -7,15 +7,19 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
 from unet_lightning.error import InputError
+from unet_lightning.evaluation.baseline import otsu
 from unet_lightning.evaluation.protocol import protocol, provenance
 from unet_lightning.evaluation.report import Panel, write_evaluation
 from unet_lightning.evaluation.score import ImageScores, score_image, summary
 from unet_lightning.evaluation.untrained import check_untrained
+from unet_lightning.evaluation.verdict import Judged, verdict
 from unet_lightning.metric.names import COUNT_NAMES
+from unet_lightning.metric.semantic import class_scores, confusion_matrix
 from unet_lightning.page.number import format_number
 from unet_lightning.page.picture import panel
 from unet_lightning.pipeline.find import find_dataset
@@ -34,6 +38,7 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     records = records_to_score(dataset, predictor)
     check_untrained(records, dataset, predictor)
     images: list[ImageScores] = []
+    judged: list[Judged] = []
     gallery: list[Panel] = []
     for record in track(records, f"{len(records)} images", transient=True):
         sample = dataset.read(record)
@@ -41,8 +46,10 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
             record, sample, predictor.logits(sample.data), dataset.classes, predictor.postprocess, config["tolerance"]
         )
         images.append(scored)
-        _keep_worst(gallery, scored, sample, predicted, predictor)
+        judged.append(_judged(record, scored, sample, dataset))
+        _keep_worst(gallery, judged[-1].dice, scored, sample, predicted, predictor)
     results = summary(images, dataset.classes, config["resamples"], dataset.background)
+    results["verdict"] = verdict(judged, results.get("counts"))
     results["protocol"] = protocol(predictor, dataset, records)
     results["provenance"] = provenance(predictor, command, overrides)
     write_evaluation(folder, results, gallery)
@@ -67,18 +74,30 @@ def records_to_score(dataset: DataSet, predictor: Predictor) -> list[Record]:
     return records
 
 
+def _judged(record: Record, scored: ImageScores, sample: Sample, dataset: DataSet) -> Judged:
+    """An image for the verdict, with Otsu's threshold where there are two classes."""
+    dice = [scored.classes["dice"][name] for name in dataset.classes[int(dataset.background) :]]
+    threshold = float("nan")
+    if len(dataset.classes) == 2:
+        predicted = otsu(sample.image, sample.mask, sample.valid)
+        mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.tensor(sample.valid)
+        found = class_scores(confusion_matrix(torch.from_numpy(predicted), mask, valid, 2))["dice"]
+        threshold = float(found[int(dataset.background) :].nanmean())
+    share = float((sample.mask[sample.valid] > 0).mean()) if sample.valid.any() else 0.0
+    mean = float(np.nanmean(dice)) if not np.isnan(dice).all() else float("nan")
+    return Judged(record.id, record.group, record.kind, mean, threshold, share)
+
+
 def _keep_worst(
     gallery: list[Panel],
+    dice: float,
     scored: ImageScores,
     sample: Sample,
     predicted: NDArray[np.uint8],
     predictor: Predictor,
 ) -> None:
-    """Keep the panels of the images with the lowest foreground Dice."""
-    foreground = [
-        scored.classes["dice"][name] for name in predictor.classes[int(predictor.config["data"]["background"]) :]
-    ]
-    dice = float(np.nanmean(foreground)) if not np.isnan(foreground).all() else 1.0
+    """Keep the panels of the images with the lowest foreground Dice; an image without foreground counts as right."""
+    dice = 1.0 if np.isnan(dice) else dice
     caption = f"{scored.id}: foreground Dice {format_number(dice)}"
     if scored.objects:
         caption += f", AJI {format_number(scored.objects['aji'])}, " + ", ".join(

@@ -39,7 +39,15 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
     parts = tables(results)
     title = f"{results['images']} images of the {results['protocol']['split']} split"
     made_with = describe_values({**results["protocol"], **results["provenance"]})
-    lines = [f"# {title}", "", code_span(results["provenance"]["command"]), "", *(part.markdown() for part in parts)]
+    said = [line for sentence in results["verdict"] for line in (escape_markdown(sentence), "")]
+    lines = [
+        f"# {title}",
+        "",
+        *said,
+        code_span(results["provenance"]["command"]),
+        "",
+        *(part.markdown() for part in parts),
+    ]
     lines += ["## Lowest foreground Dice", "", "Input, label, prediction, error", ""]
     for k, one in enumerate(gallery, 1):
         write_atomic(folder / "pictures" / f"worst{k}.png", encode_png(one.picture))
@@ -52,6 +60,7 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
         title=title,
         subtitle=f"{results['groups']} independent groups; intervals are 95 % bootstrap intervals",
         command=results["provenance"]["command"],
+        verdict=results["verdict"],
         cards=cards(results),
         tables=parts,
         matrix=matrix(np.array(results["confusion"]), results["protocol"]["classes"]),

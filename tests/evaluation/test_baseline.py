@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from unet_lightning.training.baseline import otsu
+from unet_lightning.evaluation.baseline import otsu
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
