@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import run
 from tests.typed import typed
 from unet_lightning import __version__
 from unet_lightning.cli import main as cli_main
@@ -13,13 +14,6 @@ from unet_lightning.command.help import help_text
 from unet_lightning.config.groups import CONF, groups
 
 ROOT = Path(__file__).parents[1]
-
-
-def run(*arguments, cwd=ROOT):
-    """`python train.py`, a process of its own."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import csv
 import hashlib
 import os
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
