@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[1]
 SLICES = [
     "data=synthetic",
     "data._target_=tests.volumes.find",
-    "data.number=10000",
     "data.height=512",
     "data.width=512",
     "data.classes=[background,organ,lesion]",
@@ -57,13 +56,20 @@ def resident(process: int) -> tuple[float, int]:
     return total / 2**20, number
 
 
-def large_set() -> None:
-    """10,000 slices of 512x512 with 4 workers: what lies on disk, what is resident, how often a slice is decoded."""
+def large_set(number: int = 10_000) -> None:
+    """Slices of 512x512 with 4 workers: what lies on disk, what is resident, how often a slice is decoded."""
     (ROOT / "outputs").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=ROOT / "outputs"))
     notes, started = folder / "notes", time.time()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "UNET_LIGHTNING_NOTES": str(notes)}
-    command = [sys.executable, "train.py", *SLICES, f"data.cache_dir={folder}/cache", f"hydra.run.dir={folder}/run"]
+    command = [
+        sys.executable,
+        "train.py",
+        *SLICES,
+        f"data.number={number}",
+        f"data.cache_dir={folder}/cache",
+        f"hydra.run.dir={folder}/run",
+    ]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         most = (0.0, 0)
@@ -74,17 +80,17 @@ def large_set() -> None:
     assert process.returncode == 0, text
     size = sum(path.stat().st_size for path in folder.glob("cache/*/*")) / 2**30
     print(
-        f"10,000 slices of 512x512, 4 workers, 2 epochs: at most {most[0]:.2f} GiB resident in {most[1]} processes "
+        f"{number:,} slices of 512x512, 4 workers, 2 epochs: at most {most[0]:.2f} GiB resident in {most[1]} processes "
         f"(PSS), {size:.1f} GiB on disk, {notes.stat().st_size} slices decoded, {time.time() - started:.0f} s"
     )
     shutil.rmtree(folder)
 
 
-def checking() -> None:
-    """`validate` on 10,000 pictures of 512x512 with 16-bit instances, in two processes."""
+def checking(number: int = 10_000) -> None:
+    """`validate` on pictures of 512x512 with 16-bit instances, in two processes."""
     (ROOT / "outputs").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=ROOT / "outputs"))
-    write_pictures(folder / "set")
+    write_pictures(folder / "set", number // 50)
     code = "from unet_lightning.cli import main; main()"
     choice = ["data=folder", f"data.root={folder}/set", "data.num_workers=2", f"--sheet={folder}/sheet.png"]
     before, started = os.times(), time.time()
@@ -92,17 +98,16 @@ def checking() -> None:
     subprocess.run([sys.executable, "-c", code, "validate", *choice], env=environment, check=True, capture_output=True)
     after, wall = os.times(), time.time() - started
     cpu = sum(after[2:4]) - sum(before[2:4])
-    print(
-        f"validate, 10,000 pictures of 512x512 with instances, 2 processes: {wall:.0f} s, {cpu:.0f} s of processor time"
-    )
+    text = f"validate, {number:,} pictures of 512x512 with instances, 2 processes: {wall:.0f} s"
+    print(f"{text}, {cpu:.0f} s of processor time")
     shutil.rmtree(folder)
 
 
-def write_pictures(folder: Path) -> None:
-    """200 drawings, each fifty times with other noise in a corner."""
+def write_pictures(folder: Path, number: int) -> None:
+    """Drawings, each fifty times with other noise in a corner."""
     from unet_lightning.data.synthetic import find
 
-    drawn = find(("background", "cell"), number=200, height=512, width=512, cells=40, noise=0.05, seed=0)
+    drawn = find(("background", "cell"), number=number, height=512, width=512, cells=40, noise=0.05, seed=0)
     random = np.random.default_rng(0)
     for kind in ("images", "instances"):
         (folder / kind).mkdir(parents=True)

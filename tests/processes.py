@@ -11,7 +11,10 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.processes", "unet_lightning.command.train", "unet_lightning.training.run"])
 
 
-def start(arguments, cwd, output, code="from unet_lightning.cli import train; train()"):
+TRAIN = "from unet_lightning.cli import train; train()"
+
+
+def start(arguments, cwd, output, code=TRAIN):
     """The process of `python train.py ARGUMENTS`, in a session of its own; its stdout and stderr are files of `output`.
 
     code: what it runs.
@@ -21,10 +24,10 @@ def start(arguments, cwd, output, code="from unet_lightning.cli import train; tr
     return process
 
 
-def run(*arguments, cwd):
+def run(*arguments, cwd, code=TRAIN):
     """Exit code and output of `python train.py ARGUMENTS`."""
     with TemporaryDirectory() as output:
-        process = start(arguments, cwd, output)
+        process = start(arguments, cwd, output, code)
         process.join()
         told = {name: Path(output, name).read_text() for name in ("stdout", "stderr")}
     return SimpleNamespace(returncode=process.exitcode, **told)
