@@ -1,4 +1,7 @@
-"""`python train.py` as a process of its own, forked from one that has imported what it needs: 8 s of imports less."""
+"""`python train.py` as a process of its own, forked from one that has imported what it needs: 8 s of imports less.
+
+Lightning is imported before Hydra sets up logging: what it logs by itself goes to stderr.
+"""
 
 import multiprocessing
 import os

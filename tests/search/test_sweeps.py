@@ -9,9 +9,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from tests.processes import run as command_line
 from tests.runtime.test_lock import another_process
 from tests.small import TRIAL, config
+from tests.test_cli import run as command_line
 from unet_lightning.cli import train as train_command
 from unet_lightning.config.quote import quote
 from unet_lightning.data import synthetic
