@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 SLICES = [
     "data=synthetic",
     "data._target_=tests.volumes.find",
+    "data.number=10000",
     "data.height=512",
     "data.width=512",
     "data.classes=[background,organ,lesion]",
@@ -56,20 +57,13 @@ def resident(process: int) -> tuple[float, int]:
     return total / 2**20, number
 
 
-def large_set(number: int = 10_000) -> None:
-    """Slices of 512x512 with 4 workers: what lies on disk, what is resident, how often a slice is decoded."""
+def large_set() -> None:
+    """10,000 slices of 512x512 with 4 workers: what lies on disk, what is resident, how often a slice is decoded."""
     (ROOT / "outputs").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=ROOT / "outputs"))
     notes, started = folder / "notes", time.time()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "UNET_LIGHTNING_NOTES": str(notes)}
-    command = [
-        sys.executable,
-        "train.py",
-        *SLICES,
-        f"data.number={number}",
-        f"data.cache_dir={folder}/cache",
-        f"hydra.run.dir={folder}/run",
-    ]
+    command = [sys.executable, "train.py", *SLICES, f"data.cache_dir={folder}/cache", f"hydra.run.dir={folder}/run"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         most = (0.0, 0)
@@ -80,7 +74,7 @@ def large_set(number: int = 10_000) -> None:
     assert process.returncode == 0, text
     size = sum(path.stat().st_size for path in folder.glob("cache/*/*")) / 2**30
     print(
-        f"{number:,} slices of 512x512, 4 workers, 2 epochs: at most {most[0]:.2f} GiB resident in {most[1]} processes "
+        f"10,000 slices of 512x512, 4 workers, 2 epochs: at most {most[0]:.2f} GiB resident in {most[1]} processes "
         f"(PSS), {size:.1f} GiB on disk, {notes.stat().st_size} slices decoded, {time.time() - started:.0f} s"
     )
     shutil.rmtree(folder)

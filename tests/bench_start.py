@@ -27,11 +27,11 @@ print(f"{imported:.2f}")
 """
 
 
-def seconds(*command: str, cwd: Path | None = None, repeats: int = 3) -> float:
-    """Least processor time of some runs of a command."""
+def seconds(*command: str, cwd: Path | None = None) -> float:
+    """Least processor time of three runs of a command."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     found = []
-    for _ in range(repeats):
+    for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, cwd=cwd, env=environment, check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -39,10 +39,10 @@ def seconds(*command: str, cwd: Path | None = None, repeats: int = 3) -> float:
     return min(found)
 
 
-def starting(repeats: int = 3) -> None:
+def starting() -> None:
     """Loading a checkpoint, one small picture, a composed config; and with the imports that only training needs."""
     python, loading = sys.executable, "from unet_lightning import load; load"
-    plain, heavy = (seconds(python, "-c", code, repeats=repeats) for code in (loading, f"{TRAINING}; {loading}"))
+    plain, heavy = seconds(python, "-c", loading), seconds(python, "-c", f"{TRAINING}; {loading}")
     print(f"from unet_lightning import load: {plain:.1f} processor s; with what training imports {heavy:.1f} s")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -52,20 +52,20 @@ def starting(repeats: int = 3) -> None:
         places = (folder / "run/checkpoints/best.ckpt", folder / "a.png", "--output", folder / "labels", "--overwrite")
         typed = ["predict", *map(str, places)]
         code = f"import sys; sys.argv[1:] = {typed}; from unet_lightning.cli import main; main()"
-        plain, heavy = (seconds(python, "-c", one, repeats=repeats) for one in (code, f"{TRAINING}; {code}"))
+        plain, heavy = seconds(python, "-c", code), seconds(python, "-c", f"{TRAINING}; {code}")
         print(f"predict of one 256x256 picture: {plain:.1f} processor s; with what training imports {heavy:.1f} s")
-        composed = seconds(python, str(ROOT / "train.py"), "--cfg", "job", cwd=folder, repeats=repeats)
+        composed = seconds(python, str(ROOT / "train.py"), "--cfg", "job", cwd=folder)
     print(f"train.py --cfg job: {composed:.2f} processor s")
-    print(f"imports of a training run beyond torch and lightning: {importing(2 * repeats):.2f} processor s")
+    print(f"imports of a training run beyond torch and lightning: {importing():.2f} processor s")
 
 
-def importing(repeats: int = 6) -> float:
-    """Least processor time of those imports, of some runs; one before them writes the byte code."""
+def importing() -> float:
+    """Least processor time of those imports, of six runs; one before them writes the byte code."""
     with tempfile.TemporaryDirectory() as folder:
         written = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
         environment = os.environ | {"OMP_NUM_THREADS": "1"} | written
         command = [sys.executable, "-c", BEFORE_A_STEP]
-        texts = [subprocess.check_output(command, env=environment, cwd=ROOT, text=True) for _ in range(1 + repeats)]
+        texts = [subprocess.check_output(command, env=environment, cwd=ROOT, text=True) for _ in range(7)]
     return min(float(text) for text in texts[1:])
 
 
