@@ -47,8 +47,8 @@ test-gpu: env  ## on a machine with CUDA: every network, precision and compilati
 test-export: env  ## every network as ONNX beside torch: up-sampling, convolution, depth, norm, channels; half an hour
 	$(BIN)/python -m pytest -s tests/prediction/every_export.py
 
-bench: env  ## speed, as ratios measured in one run
-	$(BIN)/python -m tests.bench
+bench: env  ## speed, as ratios measured in one run; `make bench QUICK=1` on small sizes
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 studies: env  ## tables and figures of experiments/*/README.md, written anew from the results that are kept
 	$(BIN)/python -m experiments.render

@@ -1,10 +1,12 @@
-"""Speed, as ratios measured in one run: `make bench`. Prints one line a comparison; asserts nothing."""
+"""Speed, as ratios measured in one run: `make bench`, or `make bench QUICK=1` in two minutes. Asserts nothing."""
 
+import argparse
 import itertools
 import logging
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -78,7 +80,7 @@ def paper_network() -> None:
     print(f"paper network, a training step: {ours:.2f} s; eager float32 contiguous {plain:.2f} s: {plain / ours:.2f}x")
 
 
-def border_map() -> None:
+def border_map(large: bool = True) -> None:
     """Eq. (6) on one core, for few and many cells, and at size."""
     from unet_lightning.data.synthetic import _cells
     from unet_lightning.weight.border import border_term
@@ -89,8 +91,11 @@ def border_map() -> None:
         times[number] = seconds(lambda instances=instances: border_term(instances, 10, 5), 15)
     shown = ", ".join(f"{n} cells {1000 * t:.1f} ms" for n, t in times.items())
     print(f"border map 512x512: {shown}; slowest / fastest {max(times.values()) / min(times.values()):.2f}")
-    instances = _cells(np.random.default_rng(1), (4096, 4096), 8000)
-    print(f"border map 4096x4096, {instances.max()} cells: {seconds(lambda: border_term(instances, 10, 5), 3):.2f} s")
+    if large:
+        instances = _cells(np.random.default_rng(1), (4096, 4096), 8000)
+        print(
+            f"border map 4096x4096, {instances.max()} cells: {seconds(lambda: border_term(instances, 10, 5), 3):.2f} s"
+        )
 
 
 def augmentation() -> None:
@@ -162,16 +167,23 @@ def _plain() -> Callable[[], object]:
     return lambda: both(image=image, mask=labels)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Every comparison; with --quick in two minutes: small sizes, without what starting and memory cost."""
+    rules = argparse.ArgumentParser(description=main.__doc__)
+    rules.add_argument("--quick", action="store_true")
+    quick = rules.parse_args().quick
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*self.trainer. reference is not registered.*")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
-    starting()
-    paper_network()
-    border_map()
-    augmentation()
-    tiled()
-    instance_scores()
-    memory()
-    large_set()
-    checking()
+    parts: list[Callable[[], None]] = [starting, paper_network, border_map, augmentation]
+    parts += [tiled, instance_scores, memory, large_set, checking]
+    if quick:
+        parts = [partial(border_map, False), augmentation, partial(tiled, 512), instance_scores, partial(checking, 300)]
+    for part in parts:
+        start = time.perf_counter()
+        part()
+        print(f"  ({time.perf_counter() - start:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

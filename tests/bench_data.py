@@ -80,11 +80,11 @@ def large_set() -> None:
     shutil.rmtree(folder)
 
 
-def checking() -> None:
-    """`validate` on 10,000 pictures of 512x512 with 16-bit instances, in two processes."""
+def checking(number: int = 10_000) -> None:
+    """`validate` on pictures of 512x512 with 16-bit instances, in two processes."""
     (ROOT / "outputs").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=ROOT / "outputs"))
-    write_pictures(folder / "set")
+    write_pictures(folder / "set", number // 50)
     code = "from unet_lightning.cli import main; main()"
     choice = ["data=folder", f"data.root={folder}/set", "data.num_workers=2", f"--sheet={folder}/sheet.png"]
     before, started = os.times(), time.time()
@@ -92,17 +92,16 @@ def checking() -> None:
     subprocess.run([sys.executable, "-c", code, "validate", *choice], env=environment, check=True, capture_output=True)
     after, wall = os.times(), time.time() - started
     cpu = sum(after[2:4]) - sum(before[2:4])
-    print(
-        f"validate, 10,000 pictures of 512x512 with instances, 2 processes: {wall:.0f} s, {cpu:.0f} s of processor time"
-    )
+    text = f"validate, {number:,} pictures of 512x512 with instances, 2 processes: {wall:.0f} s"
+    print(f"{text}, {cpu:.0f} s of processor time")
     shutil.rmtree(folder)
 
 
-def write_pictures(folder: Path) -> None:
-    """200 drawings, each fifty times with other noise in a corner."""
+def write_pictures(folder: Path, number: int) -> None:
+    """Drawings, each fifty times with other noise in a corner."""
     from unet_lightning.data.synthetic import find
 
-    drawn = find(("background", "cell"), number=200, height=512, width=512, cells=40, noise=0.05, seed=0)
+    drawn = find(("background", "cell"), number=number, height=512, width=512, cells=40, noise=0.05, seed=0)
     random = np.random.default_rng(0)
     for kind in ("images", "instances"):
         (folder / kind).mkdir(parents=True)

@@ -34,13 +34,13 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-def tiled() -> None:
-    """2048x2048: seconds of the tiled prediction over those of the network alone; MONAI's sliding window; seams."""
+def tiled(side: int = SIDE) -> None:
+    """Seconds of the tiled prediction of a square over the network's alone; MONAI's sliding window; seams."""
     for name, options in (("default", []), ("valid convolution", ["model.convolution=valid"])):
         network = instantiate(config(*options)["model"], in_channels=1, classes=2).eval()
         network.to(memory_format=torch.channels_last)
-        image = torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-        sides = [network.geometry.input_size(SIDE)] * 2
+        image = torch.randn(1, side, side, generator=torch.Generator().manual_seed(0))
+        sides = [network.geometry.input_size(side)] * 2
         padded = window(image, 0, 0, *sides, channels_first=True)[None]
         rivals = {"alone": partial(network, padded), "tiled": partial(predict_tiled, network, image)}
         monai = _monai(network, image)
@@ -48,7 +48,8 @@ def tiled() -> None:
             rivals["MONAI"] = monai
         with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
             times = _alternating(rivals)
-        text = f"tiled prediction, {name}: {times['tiled']:.2f} s, the network alone {times['alone']:.2f} s: "
+        text = f"tiled prediction of {side}x{side}, {name}: {times['tiled']:.2f} s, "
+        text += f"the network alone {times['alone']:.2f} s: "
         text += f"{times['tiled'] / times['alone']:.2f}x"
         if "MONAI" in rivals:
             text += (
@@ -84,10 +85,10 @@ def seams(network: Any, image: torch.Tensor, monai: Any) -> None:
     """Largest difference from one pass over the mirror-padded image, in deviations of the logits, float32; away from
     the image's own edge, which MONAI's windows don't mirror.
     """
-    halo = network.geometry.halo
+    halo, side = network.geometry.halo, image.shape[-1]
     with torch.inference_mode():
-        whole = network(window(image, -halo, -halo, SIDE + 2 * halo, SIDE + 2 * halo, channels_first=True)[None])
-        whole = whole[0, :, halo : halo + SIDE, halo : halo + SIDE]
+        whole = network(window(image, -halo, -halo, side + 2 * halo, side + 2 * halo, channels_first=True)[None])
+        whole = whole[0, :, halo : halo + side, halo : halo + side]
         ours, theirs = predict_tiled(network, image), monai()[0]
     inner = np.s_[:, 2 * halo : -2 * halo, 2 * halo : -2 * halo]
     apart = [float((other - whole)[inner].abs().max() / whole.std()) for other in (ours, theirs)]

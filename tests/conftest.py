@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.composing import remember
 from unet_lightning.fusion.concat import Concat
 from unet_lightning.model.unet import build_unet as build_network
 from unet_lightning.upsample.interpolate import REACH, Interpolate
@@ -77,6 +78,13 @@ def randomise(network, seed=0):
                 scale = weight.std()
                 weight.normal_(0, 1, generator=generator).mul_(scale)
     return network.eval()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _composing():
+    with pytest.MonkeyPatch.context() as patch:
+        remember(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

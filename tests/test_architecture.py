@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.small import CELLS, QUIET
+from tests.processes import run
+from tests.small import CELLS, QUIET, TINY_NETWORK
 from unet_lightning.config.groups import CONF, groups
 
 ROOT = Path(__file__).parents[1]
@@ -209,6 +210,16 @@ def test_every_option_explains_itself_in_its_first_line():
             assert first.startswith("# "), f"{group}/{name}.yaml"
 
 
+FROM_THE_COPY = """
+import sys
+for name in [name for name in sys.modules if name.startswith("unet_lightning")]:
+    del sys.modules[name]  # of this repository
+sys.path.insert(0, ".")
+from unet_lightning.cli import train
+train()
+"""
+
+
 def test_a_new_loss_is_one_file_and_one_yaml(tmp_path):
     for name in ("unet_lightning", "conf", "train.py"):
         source, target = ROOT / name, tmp_path / name
@@ -222,10 +233,7 @@ def test_a_new_loss_is_one_file_and_one_yaml(tmp_path):
         "        return weighted_mean((wrong ** 2).sum(1), weight)\n"
     )
     (tmp_path / "conf/loss/brier.yaml").write_text("# squared error\n_target_: unet_lightning.loss.brier.Brier\n")
-    small = [*CELLS, *QUIET, "data.number=5", "model.depth=1", "tile=64"]
-    command = [sys.executable, "train.py", "loss=brier", *small]
-    done = subprocess.run(
-        [*command, "trainer.fast_dev_run=true"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    small = [*CELLS, *QUIET, *TINY_NETWORK, "data.number=5", "tile=64", "trainer.fast_dev_run=true"]
+    done = run("loss=brier", *small, cwd=tmp_path, code=FROM_THE_COPY)
     assert done.returncode == 0, done.stderr
     assert "brier" in next(tmp_path.glob("outputs/*/*/config/config.yaml")).read_text()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import processes
 from tests.typed import typed
 from unet_lightning import __version__
 from unet_lightning.cli import main as cli_main
@@ -15,8 +16,8 @@ from unet_lightning.config.groups import CONF, groups
 ROOT = Path(__file__).parents[1]
 
 
-def run(*arguments, cwd=ROOT):
-    """`python train.py`, a process of its own."""
+def run(*arguments, cwd):
+    """`python train.py`, a process of its own from its first import on."""
     return subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *arguments], cwd=cwd, capture_output=True, text=True, check=False
     )
@@ -71,7 +72,7 @@ def test_a_process_that_refuses_ends_with_2_and_a_line(tmp_path):
         "data=folder data.root=/nowhere": "data.root=/nowhere is not a folder",
     }
     for wrong, words in refused.items():
-        done = run(*wrong.split(), cwd=tmp_path)
+        done = processes.run(*wrong.split(), cwd=tmp_path)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
         assert words in done.stderr

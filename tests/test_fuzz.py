@@ -6,8 +6,7 @@
 import csv
 import hashlib
 import os
-import tempfile
-from pathlib import Path
+import shutil
 
 import cv2
 import numpy as np
@@ -181,6 +180,12 @@ def train_a_step(overrides):
     return ""
 
 
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Where each set lies in its turn, so that a config is composed once for all sets of an option."""
+    return tmp_path_factory.mktemp("spoilt") / "a sét"
+
+
 @settings(
     max_examples=CASES,
     deadline=None,
@@ -196,20 +201,19 @@ def train_a_step(overrides):
 )
 @pytest.mark.filterwarnings("ignore:.*self.trainer. reference is not registered.*")
 @pytest.mark.timeout(3600)
-def test_a_spoilt_set_trains_a_step_or_is_refused_with_a_remedy(manifest, label, acts, option):
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "a sét"
-        write_set(root, manifest, label)
-        for kind, which, where in acts:
-            if kind in FILE_KINDS:
-                if list(root.glob("*/*")):
-                    spoil_file(root, kind, which, where)
-            elif manifest:
-                spoil_manifest(root, kind, which)
-        before = fingerprint(root)
-        refusal = train_a_step([*SMALL, f"data.root='{root}'", *option.split()])
-        lines = [line for line in refusal.splitlines() if not line.startswith("…")]
-        assert all(any(word in line for word in REMEDIES) for line in lines), refusal
-        if not acts and option in ("", "data.ignore=255", "data.channels=1"):
-            assert not refusal
-        assert fingerprint(root) == before
+def test_a_spoilt_set_trains_a_step_or_is_refused_with_a_remedy(root, manifest, label, acts, option):
+    shutil.rmtree(root, ignore_errors=True)
+    write_set(root, manifest, label)
+    for kind, which, where in acts:
+        if kind in FILE_KINDS:
+            if list(root.glob("*/*")):
+                spoil_file(root, kind, which, where)
+        elif manifest:
+            spoil_manifest(root, kind, which)
+    before = fingerprint(root)
+    refusal = train_a_step([*SMALL, f"data.root='{root}'", *option.split()])
+    lines = [line for line in refusal.splitlines() if not line.startswith("…")]
+    assert all(any(word in line for word in REMEDIES) for line in lines), refusal
+    if not acts and option in ("", "data.ignore=255", "data.channels=1"):
+        assert not refusal
+    assert fingerprint(root) == before

@@ -25,11 +25,11 @@ from unet_lightning.upsample.transposed import Transposed
 @pytest.mark.parametrize(
     ("convolution", "upsample", "depth", "norm", "channels"),
     [
-        ("same", "transposed", 4, "batch", 1),
-        ("same", "nearest", 3, "batch", 1),
+        ("same", "transposed", 2, "batch", 1),
+        ("same", "nearest", 2, "batch", 1),
         ("same", "bilinear", 4, "none", 1),
         ("same", "bicubic", 1, "batch", 1),
-        ("same", "unpool", 3, "batch", 1),
+        ("same", "unpool", 2, "batch", 1),
         ("same", "transposed", 1, "instance", 4),
         ("valid", "transposed", 2, "batch", 1),
         ("valid", "bilinear", 1, "group", 1),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.processes import run
 from tests.small import config
 from tests.training import together
 from unet_lightning.error import InputError
@@ -85,7 +86,8 @@ def test_a_sweep_trains_each_trial_on_two_processes_into_one_folder_with_one_log
     small = [*together.SMALL, "data.number=10", "trainer.max_epochs=1", "trainer.devices=2", "trainer.strategy=ddp"]
     sweep = ["-m", "optimizer.lr=0.001,0.002", "hydra.sweep.dir=sweep"]
     options = ["trainer.sync_batchnorm=true", "model.norm=batch", "ema=0.9"]
-    run_python(str(ROOT / "train.py"), *sweep, *small, *options, cwd=tmp_path)
+    done = run(*sweep, *small, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert not (tmp_path / "outputs").exists()
     trials = sorted(path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
     assert len(trials) == 2

@@ -3,8 +3,6 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,16 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.processes import run, start
 from tests.small import config
 from tests.training import test_resume
-from tests.training.test_resume import environment, go
+from tests.training.test_resume import go
 from tests.training.together import SMALL
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.crops import CropDataset
 from unet_lightning.training.folder import newest_checkpoint
 from unet_lightning.training.run import train as train_run
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -46,14 +43,7 @@ def test_a_disk_that_takes_no_more_leaves_the_last_checkpoint_whole(tmp_path, mo
 
 def test_a_folder_that_cannot_be_written_is_said_before_anything_is_done(tmp_path):
     (tmp_path / "outputs").write_text("a file")
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *SMALL, "run=a"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(*SMALL, "run=a", cwd=tmp_path)
     assert done.returncode == 2
     assert "start in a folder you can write" in done.stderr
     assert "Traceback" not in done.stderr
@@ -106,23 +96,18 @@ def test_a_loader_process_that_dies_is_said(tmp_path, monkeypatch):
 
 def test_a_process_that_is_lost_ends_the_run_with_an_error(tmp_path):
     options = ["trainer.devices=2", "trainer.max_epochs=500", "trainer.callbacks.resume.minutes=0", "data.number=10"]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *SMALL, *options, "run=a"],
-        cwd=tmp_path,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start([*SMALL, *options, "run=a"], tmp_path, tmp_path)
     point = tmp_path / "outputs" / "a" / "checkpoints" / "step-00000009.ckpt"
     for _ in range(24000):
-        if point.exists() or process.poll() is not None:
+        if point.exists() or not process.is_alive():
             break
         time.sleep(0.005)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     other = next(c for c in children if b"unet_lightning.training.rank" in Path(f"/proc/{c}/cmdline").read_bytes())
     os.kill(int(other), signal.SIGKILL)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 2
+    process.join(60)
+    assert process.exitcode == 2
+    told = (tmp_path / "stderr").read_text()
     assert "process 1 of this run was killed by signal 9" in told
     assert "Then start the same command again: the last checkpoint, step-" in told
     assert newest_checkpoint(tmp_path / "outputs" / "a")

@@ -4,8 +4,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.processes import start
 from tests.small import CELLS, QUIET, TINY_NETWORK, config
 from unet_lightning.config.names import run_name
 from unet_lightning.error import InputError
@@ -22,7 +21,6 @@ from unet_lightning.training.folder import newest_checkpoint, resume_hint
 from unet_lightning.training.run import train as train_run
 from unet_lightning.training.task import SegmentationTask
 
-ROOT = Path(__file__).parents[2]
 SMALL = [
     *CELLS,
     *("data.number=10", "data.batch_size=4", "data.crops_per_image=6", "tile=32", "model.dropout=0.3"),
@@ -43,15 +41,6 @@ os.fsync = fsync
 from unet_lightning.cli import train
 train()
 """
-
-
-def command(*overrides, code=None):
-    start = ["-c", code] if code else [str(ROOT / "train.py")]
-    return [sys.executable, *start, *SMALL, "run=a", *overrides]
-
-
-def environment():
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
 def go(folder, *overrides):
@@ -96,11 +85,12 @@ def uninterrupted(tmp_path_factory):
 
 def kill_at(process, point):
     for _ in range(12000):
-        if point.exists() or process.poll() is not None:
+        if point.exists() or not process.is_alive():
             break
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def assert_goes_on_exactly(folder, uninterrupted, caplog, *overrides):
@@ -118,17 +108,16 @@ def assert_goes_on_exactly(folder, uninterrupted, caplog, *overrides):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_in_the_middle_of_an_epoch(tmp_path, uninterrupted, caplog, workers):
     folder = tmp_path / "outputs" / "a"
-    process = subprocess.Popen(
-        command(f"data.num_workers={workers}"), cwd=tmp_path, env=environment(), start_new_session=True
-    )
+    process = start([*SMALL, "run=a", f"data.num_workers={workers}"], tmp_path, tmp_path)
     kill_at(process, folder / "checkpoints" / "step-00000012.ckpt")
     kept = assert_goes_on_exactly(folder, uninterrupted, caplog, f"data.num_workers={workers}")
     assert kept >= 12
 
 
 def test_killed_while_a_checkpoint_is_written(tmp_path, uninterrupted, caplog):
-    done = subprocess.run(command(code=DURING_A_WRITE), cwd=tmp_path, env=environment(), check=False)
-    assert done.returncode == -signal.SIGKILL
+    process = start([*SMALL, "run=a"], tmp_path, tmp_path, DURING_A_WRITE)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     folder = tmp_path / "outputs" / "a"
     assert (folder / "checkpoints" / "step-00000014.ckpt.part").exists()
     assert assert_goes_on_exactly(folder, uninterrupted, caplog) == 13
