@@ -25,6 +25,7 @@ from unet_lightning.tiling.grid import GRIDS, Geometry
 from unet_lightning.tiling.window import sides_of
 from unet_lightning.training.known_data import KnownData
 from unet_lightning.training.limits import check_limits
+from unet_lightning.training.optimizer import fused
 from unet_lightning.training.task import Inference, Objective, SegmentationTask
 from unet_lightning.training.trainer import build_trainer
 
@@ -78,7 +79,8 @@ def check_network(config: Mapping[str, Any], network: UNet) -> None:
 
 def build_task(config: Mapping[str, Any], network: UNet, identity: dict[str, Any]) -> SegmentationTask:
     """The network with its loss, its optimizer, and the way it predicts."""
-    objective = Objective(*(instantiate(config[key]) for key in ("loss", "optimizer", "schedule")))
+    loss, optimizer, schedule = (instantiate(config[key]) for key in ("loss", "optimizer", "schedule"))
+    objective = Objective(loss, fused(optimizer, identity["precision"]), schedule)
     parts = (instantiate(config[key]) for key in ("tta", "postprocess"))
     inference = Inference(config["tile"], config["tiling"], *parts)
     task = SegmentationTask(network, objective, inference, identity)
