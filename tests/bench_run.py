@@ -1,6 +1,6 @@
 """Where the processor time of a training run goes, a part of `make bench`: `python -m tests.bench_run OVERRIDE…`.
 
-Runs EPOCHS epochs on one thread and multiplies what is done in each by the epochs of the config.
+Runs EPOCHS of its epochs on one thread and multiplies what is done in each by the epochs of the config.
 """
 
 import gc
@@ -20,7 +20,7 @@ from unet_lightning.training.quiet import quieten
 from unet_lightning.training.report import write_report
 from unet_lightning.training.score import score
 
-EPOCHS = 2
+EPOCHS = 1
 PARTS = {  # the first that an action's name contains; an action without one belongs to what it is a part of
     ".backward": "backward",
     ".training_step": "forward and loss",

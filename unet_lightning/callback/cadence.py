@@ -8,5 +8,5 @@ def reads_now(trainer: L.Trainer, device: torch.device) -> bool:
     """Whether values of the step that ends may be read: on a CPU always, else with the curves."""
     if device.type == "cpu":
         return True
-    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-    return trainer.global_step % max(1, every) == 0
+    every: int = trainer.log_every_n_steps or 50  # type: ignore[attr-defined]
+    return trainer.global_step % every == 0
