@@ -13,7 +13,9 @@ import numpy as np
 import torch
 
 from tests.bench_data import checking, large_set
+from tests.bench_gpu import throughput
 from tests.bench_predict import instance_scores, memory, tiled
+from tests.bench_run import shares
 from tests.bench_start import starting
 from tests.small import config
 from unet_lightning.config.compose import compose
@@ -168,6 +170,8 @@ if __name__ == "__main__":
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     starting()
     paper_network()
+    shares()
+    throughput()
     border_map()
     augmentation()
     tiled()

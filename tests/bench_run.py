@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from math import ceil
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from unet_lightning.training.report import write_report
 from unet_lightning.training.score import score
 
 EPOCHS = 1
+PANELS = "panels"
 PARTS = {  # the first that an action's name contains; an action without one belongs to what it is a part of
     ".backward": "backward",
     ".training_step": "forward and loss",
@@ -33,7 +35,8 @@ PARTS = {  # the first that an action's name contains; an action without one bel
     "SegmentationTask.on_validation_epoch_end": "validation",
     "train_dataloader_next": "taking batches",
     "batch_to_device": "taking batches",
-    "[Callback]": "callbacks and curves",
+    "[Callback]Panels": PANELS,
+    "[Callback]": "other callbacks and curves",
 }
 
 
@@ -67,20 +70,25 @@ class Shares(Profiler):
 
 def shares(*overrides: str) -> None:
     """Print a table: processor seconds of each part of a run of all epochs, and their share."""
-    planned = config(*overrides)["trainer"]["max_epochs"]
+    trainer = config(*overrides)["trainer"]
+    planned = trainer["max_epochs"]
     with tempfile.TemporaryDirectory() as folder:
         run = build(
             config(*overrides, f"trainer.max_epochs={EPOCHS}", "trainer.enable_progress_bar=false"), Path(folder)
         )
         run.trainer.profiler = profiler = Shares()
         run.trainer.fit(run.task, run.data)
-        fitted, steps = time.process_time(), run.trainer.global_step * planned // EPOCHS
+        fitted, steps, found = time.process_time(), run.trainer.global_step * planned // EPOCHS, dict(profiler.seconds)
         results = {"overrides": list(overrides), "choices": {}, "tags": [], "seconds": 0.0, **score(run)}
         write_report(Path(folder), results, run)
         ended = time.process_time()
         del run
         gc.collect()  # the loader's processes end with it
-    found = {part: seconds * planned / EPOCHS for part, seconds in profiler.seconds.items()}
+    found = {part: seconds * planned / EPOCHS for part, seconds in found.items()}
+    if PANELS in found:
+        found[PANELS] *= (
+            ceil(planned / trainer["callbacks"]["panels"]["every"]) / planned
+        )  # the first validation has them
     found |= {"start, imports included": profiler.first, "scores and report": ended - fitted}
     total = sum(found.values())
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -68,7 +68,9 @@ def test_any_number_of_channels_alike(channels, dtype):
     whole = sample_at(image, locate(where), cv2.INTER_LINEAR)
     assert whole.dtype == dtype
     for c in range(channels):
-        assert np.array_equal(whole[..., c], sample_at(np.ascontiguousarray(image[..., c]), locate(where), cv2.INTER_LINEAR))
+        assert np.array_equal(
+            whole[..., c], sample_at(np.ascontiguousarray(image[..., c]), locate(where), cv2.INTER_LINEAR)
+        )
 
 
 def test_labels_keep_their_numbers_however_large():

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.small import SMALL, config
+from tests import bench_gpu
+from tests.small import SMALL, TINY_NETWORK, config
 from unet_lightning.training.build import build
 
 READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique2", "bincount"}
@@ -73,3 +74,13 @@ def test_cuda_itself_finds_no_step_that_waits(tmp_path, options):
     finally:
         end()
     assert built.trainer.global_step == 4
+
+
+def test_what_measures_a_gpu_measures(monkeypatch):
+    """On the processor, a tiny network of two channels."""
+    monkeypatch.setattr(bench_gpu, "STEPS", 1)
+    monkeypatch.setattr(bench_gpu, "WARM", 1)
+    times = iter([10.0, 10.5, 20.0, 20.1])
+    monkeypatch.setattr(bench_gpu, "now", lambda _: next(times))
+    run = bench_gpu.networks(*TINY_NETWORK, "trainer.accelerator=cpu", channels=2)
+    assert bench_gpu.speeds(run, (3, 2, 8, 8), torch.device("cpu")) == pytest.approx((6, 30))

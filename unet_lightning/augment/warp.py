@@ -121,7 +121,7 @@ def bicubic(number: int, side: int, rim: int = 0) -> NDArray[np.float32]:
 
 
 class Place(NamedTuple):
-    """The part of an image that coordinates read: top, left, height and width; and rows and columns (h, w) within it."""
+    """The part of an image that coordinates read, top, left, height and width, and rows and columns (h, w) in it."""
 
     box: tuple[int, int, int, int]
     rows: NDArray[np.float32]
