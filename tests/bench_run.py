@@ -85,10 +85,8 @@ def shares(*overrides: str) -> None:
         del run
         gc.collect()  # the loader's processes end with it
     found = {part: seconds * planned / EPOCHS for part, seconds in found.items()}
-    if PANELS in found:
-        found[PANELS] *= (
-            ceil(planned / trainer["callbacks"]["panels"]["every"]) / planned
-        )  # the first validation has them
+    if PANELS in found:  # the first validation has them
+        found[PANELS] *= ceil(planned / trainer["callbacks"]["panels"]["every"]) / planned
     found |= {"start, imports included": profiler.first, "scores and report": ended - fitted}
     total = sum(found.values())
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
