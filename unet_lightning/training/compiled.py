@@ -5,10 +5,10 @@ import shutil
 import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from unet_lightning.model.unet import UNet
 from unet_lightning.pipeline.data_module import DataModule
@@ -52,10 +52,10 @@ def can_compile() -> bool:
 
 def features(config: Mapping[str, Any], network: UNet, data: DataModule) -> int:
     """The values of the finest features, of all pixels of all crops of the training."""
-    sampling, trainer, channels = data.sampling, config["trainer"], int(network.head.in_channels)
+    sampling, trainer, head = data.sampling, config["trainer"], cast(nn.Conv2d, network.head)
     crops = (sampling.steps or 0) * sampling.batch_size or data.statistics.images * sampling.crops_per_image
     limits = [crops * trainer["max_epochs"]] if (trainer["max_epochs"] or 0) > 0 else []
     if trainer["max_steps"] > 0:
         limits.append(trainer["max_steps"] * trainer["accumulate_grad_batches"] * sampling.batch_size)
     height, width = (side + 2 * data.margin for side in data.crop)
-    return min(limits, default=0) * height * width * channels
+    return min(limits, default=0) * height * width * head.in_channels
