@@ -15,7 +15,9 @@ import numpy as np
 import torch
 
 from tests.bench_data import checking, large_set
+from tests.bench_gpu import throughput
 from tests.bench_predict import instance_scores, memory, tiled
+from tests.bench_run import shares
 from tests.bench_start import starting
 from tests.small import config
 from unet_lightning.config.compose import compose
@@ -175,7 +177,7 @@ def main() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", ".*self.trainer. reference is not registered.*")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
-    parts: list[Callable[[], None]] = [starting, paper_network, border_map, augmentation]
+    parts: list[Callable[[], None]] = [starting, paper_network, shares, throughput, border_map, augmentation]
     parts += [tiled, instance_scores, memory, large_set, checking]
     if quick:
         parts = [partial(border_map, False), augmentation, partial(tiled, 512), instance_scores, partial(checking, 300)]

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binom, kstest
 
 from unet_lightning.augment.affine import Affine
-from unet_lightning.augment.warp import Region, sample_at
+from unet_lightning.augment.warp import Region, locate, sample_at
 from unet_lightning.tiling.window import window
 
 REGION = Region(-3, 5, 31, 41)
@@ -26,7 +26,7 @@ def test_nothing_drawn_is_a_crop_and_a_mirrored_one_its_mirror_image():
     seen = set()
     for seed in range(40):
         where = affine(mirror=True)(REGION, 0, np.random.default_rng(seed))
-        seen.add(sample_at(image, where, cv2.INTER_LINEAR).tobytes())
+        seen.add(sample_at(image, locate(where), cv2.INTER_LINEAR).tobytes())
     assert seen == {a.tobytes() for a in (crop, crop[::-1], crop[:, ::-1], crop[::-1, ::-1])}
 
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unet_lightning.augment.warp import Region, Warp, bicubic, coordinates, lies_inside, sample_at
+from unet_lightning.augment.warp import Region, Warp, bicubic, coordinates, lies_inside, locate, sample_at
 from unet_lightning.tiling.window import window
 
 RANDOM = np.random.default_rng(0)
@@ -17,13 +17,13 @@ def warp(**options):
 def test_nothing_drawn_is_a_crop():
     image = RANDOM.integers(0, 255, (40, 50, 3)).astype(np.uint8)
     where = warp()(Region(-7, 30, 32, 32), 0, RANDOM)
-    assert np.array_equal(sample_at(image, where, cv2.INTER_LINEAR), window(image, -7, 30, 32, 32))
+    assert np.array_equal(sample_at(image, locate(where), cv2.INTER_LINEAR), window(image, -7, 30, 32, 32))
 
 
 def test_a_quarter_turn_worked_by_hand():
     where = coordinates(Region(0, 0, 3, 3), 0, np.array([[0.0, 1.0], [-1.0, 0.0]]))
     image = np.arange(9, dtype=np.uint8).reshape(3, 3)
-    assert sample_at(image, where, cv2.INTER_NEAREST).tolist() == [[2, 5, 8], [1, 4, 7], [0, 3, 6]]
+    assert sample_at(image, locate(where), cv2.INTER_NEAREST).tolist() == [[2, 5, 8], [1, 4, 7], [0, 3, 6]]
 
 
 def test_a_rotation_keeps_distances_and_the_centre():
@@ -65,22 +65,24 @@ def test_bicubic_against_keys_kernel_between_inner_nodes():
 def test_any_number_of_channels_alike(channels, dtype):
     image = RANDOM.integers(0, 255, (30, 30, channels)).astype(dtype)
     where = warp(rotation=180)(Region(3, 3, 16, 16), 0, RANDOM)
-    whole = sample_at(image, where, cv2.INTER_LINEAR)
+    whole = sample_at(image, locate(where), cv2.INTER_LINEAR)
     assert whole.dtype == dtype
     for c in range(channels):
-        assert np.array_equal(whole[..., c], sample_at(np.ascontiguousarray(image[..., c]), where, cv2.INTER_LINEAR))
+        assert np.array_equal(
+            whole[..., c], sample_at(np.ascontiguousarray(image[..., c]), locate(where), cv2.INTER_LINEAR)
+        )
 
 
 def test_labels_keep_their_numbers_however_large():
     labels = RANDOM.choice([0, 1, 70_000, 16_000_000], (40, 40)).astype(np.int32)
-    found = sample_at(labels, warp(rotation=180, elastic=5)(Region(0, 0, 40, 40), 0, RANDOM), cv2.INTER_NEAREST)
+    found = sample_at(labels, locate(warp(rotation=180, elastic=5)(Region(0, 0, 40, 40), 0, RANDOM)), cv2.INTER_NEAREST)
     assert set(np.unique(found)) <= {0, 1, 70_000, 16_000_000}
 
 
 def test_beyond_the_image_is_its_mirror_and_known_as_such():
     image = np.arange(100, dtype=np.uint8).reshape(10, 10)
     where = coordinates(Region(-4, -4, 18, 18), 0, np.eye(2))
-    assert np.array_equal(sample_at(image, where, cv2.INTER_NEAREST), np.pad(image, 4, mode="reflect"))
+    assert np.array_equal(sample_at(image, locate(where), cv2.INTER_NEAREST), np.pad(image, 4, mode="reflect"))
     assert np.array_equal(lies_inside(where, (10, 10)), np.pad(np.ones((10, 10)), 4))
 
 
@@ -90,7 +92,7 @@ def test_probability_zero_only_mirrors():
     for _ in range(50):
         found = sample_at(
             image,
-            warp(mirror=True, rotation=90, elastic=9, probability=0)(Region(0, 0, 8, 8), 0, RANDOM),
+            locate(warp(mirror=True, rotation=90, elastic=9, probability=0)(Region(0, 0, 8, 8), 0, RANDOM)),
             cv2.INTER_LINEAR,
         )
         seen.add(found.tobytes())

@@ -50,3 +50,24 @@ def test_a_gradient_that_is_not_finite_stops_the_run_too(tmp_path):
     built.task.network.head.weight.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(InputError, match="the gradient is not finite at step 0"):
         built.trainer.fit(built.task, built.data)
+
+
+def test_where_steps_are_not_waited_for_the_first_bad_one_is_left_out_and_named_later(tmp_path, monkeypatch):
+    """As on a GPU: what is checked is read with the curves, after five steps."""
+    monkeypatch.setattr("unet_lightning.callback.finite.waits_for", lambda value: False)
+    monkeypatch.setattr("unet_lightning.callback.finite.reads_now", lambda trainer, _: trainer.global_step % 5 == 0)
+    built = build(config(*SMALL), tmp_path)
+    seen, steps = [], iter([1.0, 1.0, float("nan"), 1.0, 1.0])
+    built.task.network.head.weight.register_hook(lambda gradient: gradient * next(steps))
+
+    class Keep(L.Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            seen.append((batch["image"], {k: v.detach().clone() for k, v in pl_module.named_parameters()}))
+
+    built.trainer.callbacks.append(Keep())
+    with pytest.raises(InputError, match="the gradient is not finite at step 2; in float32 the loss is 0"):
+        built.trainer.fit(built.task, built.data)
+    assert len(seen) == 5
+    assert torch.equal(torch.load(tmp_path / "not_finite.pt", weights_only=True)["image"], seen[2][0])
+    assert all(torch.equal(seen[2][1][name], now) for name, now in built.task.named_parameters())
+    assert any(not torch.equal(seen[1][1][name], now) for name, now in built.task.named_parameters())

@@ -23,7 +23,6 @@ from unet_lightning.error import InputError
         ("fusion=[concat,add]", "-m fusion=concat,add"),
         ("fusion=3", "fusion takes one name"),
         ("fusion=[", "quote"),
-        ("compile=maybe", "maybe"),
     ],
 )
 def test_what_cannot_be_composed_is_refused_with_the_nearest_right_word(override, words):
@@ -47,6 +46,7 @@ def test_what_cannot_be_composed_is_refused_with_the_nearest_right_word(override
         ("optimizer.lr=fast", "optimizer.lr=fast"),
         ("trainer.callbacks.panels.images=-2", "trainer.callbacks.panels.images=-2"),
         ("tile=0", "tile=0"),
+        ("compile=maybe", "compile=maybe: expected true, false or auto"),
         ("seed=-1", "seed=-1"),
         ("data.crop=32.0", "valid integer"),
         ("data.crop=[32]", "at least 2 items"),

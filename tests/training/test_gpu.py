@@ -1,11 +1,11 @@
 """What only a machine with CUDA can show. `make test-gpu`; without CUDA every test here says that it was skipped."""
 
-import time
 from itertools import product
 
 import pytest
 import torch
 
+from tests.bench_gpu import networks, speeds, throughput
 from tests.conftest import picture
 from tests.small import SMALL, config
 from unet_lightning.config.groups import groups
@@ -62,35 +62,19 @@ def trained(folder):
     return train_run(config(*options, "trainer.max_epochs=2", "trainer.precision=32-true"), folder)["checkpoint"]
 
 
-def test_training_is_faster_in_bf16_than_in_float32(capsys):
-    """The paper's network on 572x572, a batch of 4: images a second, told and compared."""
+def test_training_is_faster_in_bf16_than_in_float32():
+    """The paper's network on 572x572, a batch of 4."""
     found = {}
     for precision in ("32-true", "bf16-mixed"):
-        options = ["model=paper", "data.batch_size=4", "data.crop=388", "data.height=600", "data.width=600"]
-        small = [option for option in GPU if not option.startswith(("model.", "data.crop", "data.height", "data.w"))]
-        built = build(config(*small, *options, f"trainer.precision={precision}"))
-        task = built.task.cuda()
-        batch = {k: v.cuda() if torch.is_tensor(v) else v for k, v in next(iter(built.data.train_dataloader())).items()}
-        found[precision] = images_a_second(task, batch, built.trainer.precision_plugin)
-    with capsys.disabled():
-        told = ", ".join(f"{name} {speed:.1f}" for name, speed in found.items())
-        print(f"\n{torch.cuda.get_device_name()}: paper network, 572x572, batch 4, images a second: {told}")
+        run = networks("model=paper", "trainer.accelerator=gpu", f"trainer.precision={precision}", channels=1)
+        found[precision], _ = speeds(run, (4, 1, 572, 572), torch.device("cuda"))
     assert found["bf16-mixed"] > found["32-true"]
 
 
-def images_a_second(task, batch, precision):
-    optimizer = task.objective.optimizer(task.parameters())
-    for step in range(25):
-        if step == 5:
-            torch.cuda.synchronize()
-            began = time.perf_counter()
-        with precision.forward_context():
-            loss = task.loss(task.network(batch["image"]), batch["mask"], batch["weight"])
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    torch.cuda.synchronize()
-    return 20 * len(batch["image"]) / (time.perf_counter() - began)
+def test_images_a_second_are_told_beside_those_that_others_published(capsys):
+    with capsys.disabled():
+        print()
+        throughput()
 
 
 def test_a_run_on_the_gpu_that_is_stopped_goes_on(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from unet_lightning.augment.intensity import Intensity
-from unet_lightning.augment.warp import Coordinates, Region, lies_inside, sample_at
+from unet_lightning.augment.warp import Coordinates, Region, lies_inside, locate, sample_at
 from unet_lightning.tiling.window import inside, window
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
@@ -103,8 +103,9 @@ class Augment:
             found = [window(label, *box) for label in labels]
             return window(image, *box), [*found, inside(*box, shape).astype(np.uint8)]
         where = self.warp(region, rim, random("warp"))
-        found = [sample_at(label, where, cv2.INTER_NEAREST) for label in labels]
-        return sample_at(image, where, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
+        place = locate(where)
+        found = [sample_at(label, place, cv2.INTER_NEAREST) for label in labels]
+        return sample_at(image, place, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
 
 
 def compose(transforms: Mapping[str, Any]) -> Any:

@@ -122,16 +122,29 @@ def bicubic(number: int, side: int, rim: int = 0) -> NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
-def sample_at(array: NDArray[Any], where: Coordinates, interpolation: int) -> NDArray[Any]:
-    """array (H, W) or (H, W, C) at coordinates (2, h, w): (h, w) or (h, w, C) of its dtype, mirrored beyond its edge.
+class Place(NamedTuple):
+    """The part of an image that coordinates read, top, left, height and width, and rows and columns (h, w) in it."""
+
+    box: tuple[int, int, int, int]
+    rows: NDArray[np.float32]
+    columns: NDArray[np.float32]
+
+
+def locate(where: Coordinates) -> Place:
+    """Coordinates (2, h, w) as a place, the same for an image and its labels."""
+    low = np.floor(where.min((1, 2))).astype(int) - 2
+    height, width = np.ceil(where.max((1, 2))).astype(int) + 3 - low
+    rows, columns = (where[k] - np.float32(low[k]) for k in (0, 1))
+    return Place((int(low[0]), int(low[1]), int(height), int(width)), rows, columns)
+
+
+def sample_at(array: NDArray[Any], place: Place, interpolation: int) -> NDArray[Any]:
+    """array (H, W) or (H, W, C) at a place of (h, w): (h, w) or (h, w, C) of its dtype, mirrored beyond its edge.
 
     interpolation: a flag of OpenCV, `cv2.INTER_NEAREST` for labels.
     """
-    low = np.floor(where.min((1, 2))).astype(int) - 2
-    high = np.ceil(where.max((1, 2))).astype(int) + 3
-    part = window(array, int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+    part, rows, columns = window(array, *place.box), place.rows, place.columns
     part = part if part.dtype.type in RESAMPLED else part.astype(np.float32)
-    rows, columns = (where[k] - np.float32(low[k]) for k in (0, 1))
     if part.ndim == 2:
         result = cv2.remap(part, columns, rows, interpolation)
     else:  # OpenCV takes up to four channels at once, and two with coarser coordinates than one, three and four

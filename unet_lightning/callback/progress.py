@@ -8,6 +8,9 @@ from typing import Annotated, Any
 import lightning as L
 import torch
 from annotated_types import Gt
+from torch import Tensor
+
+from unet_lightning.callback.cadence import reads_now
 
 log = logging.getLogger(__name__)
 WINDOW = 20
@@ -23,9 +26,11 @@ class Progress(L.Callback):
         self.losses: deque[float] = deque(maxlen=WINDOW)
         self.lowest = float("inf")
         self.warned = False
+        self.unread: list[tuple[Tensor, int, int, float]] = []  # loss, batches it was divided by, step, learning rate
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of this callback."""
+        self._read()
         return {"losses": list(self.losses), "lowest": self.lowest, "warned": self.warned}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -37,16 +42,28 @@ class Progress(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Update the mean loss, and warn if it has risen."""
-        self.losses.append(float(outputs["loss"]) * trainer.accumulate_grad_batches)  # Lightning divides it
+        loss, rate = outputs["loss"].detach(), trainer.optimizers[0].param_groups[0]["lr"]
+        self.unread.append((loss, trainer.accumulate_grad_batches, trainer.global_step, rate))
+        if reads_now(trainer, loss.device):
+            self._read()
+
+    def _read(self) -> None:
+        """What was left on the device since the last time."""
+        unread, self.unread = self.unread, []
+        losses = torch.stack([loss for loss, *_ in unread]).tolist() if unread else []
+        for loss, (_, batches, step, rate) in zip(losses, unread, strict=True):
+            self._add(loss * batches, step, rate)  # Lightning divides it
+
+    def _add(self, loss: float, step: int, rate: float) -> None:
+        self.losses.append(loss)
         if len(self.losses) < WINDOW:
             return
         now = mean(self.losses)
         self.lowest = min(self.lowest, now)
         if now > self.rise * self.lowest and not self.warned:
             self.warned = True
-            rate = trainer.optimizers[0].param_groups[0]["lr"]
             log.warning(
-                f"the loss rose from {self.lowest:.3g} to {now:.3g} by step {trainer.global_step}. Likely, in this "
+                f"the loss rose from {self.lowest:.3g} to {now:.3g} by step {step}. Likely, in this "
                 f"order: the learning rate, {rate:.2g}, is too high (optimizer.lr={rate / 10:.1g}), now and then a "
                 "step is too large (trainer.gradient_clip_val=1), batches are too small (data.batch_size=…)"
             )

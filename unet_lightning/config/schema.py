@@ -30,7 +30,7 @@ class Config:
     seed: int = MISSING
     tile: Any = MISSING
     tiling: str = MISSING
-    compile: bool = MISSING
+    compile: Any = MISSING
     ema: float = MISSING
     tune: bool = MISSING
     tags: list[str] = MISSING

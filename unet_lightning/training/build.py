@@ -23,8 +23,10 @@ from unet_lightning.runtime.device import choose_precision
 from unet_lightning.runtime.machine import versions
 from unet_lightning.tiling.grid import GRIDS, Geometry
 from unet_lightning.tiling.window import sides_of
+from unet_lightning.training.compiled import training_forward
 from unet_lightning.training.known_data import KnownData
 from unet_lightning.training.limits import check_limits
+from unet_lightning.training.optimizer import fused
 from unet_lightning.training.task import OBJECTS, Inference, Objective, SegmentationTask
 from unet_lightning.training.trainer import build_trainer
 
@@ -60,6 +62,7 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     check_identity(identity)  # or no verb could read its checkpoints
     task = build_task(config, network, identity)
     task.validates_objects = scores_objects(config, data)
+    task.training_forward = training_forward(config, network, data)
     return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
 
 
@@ -94,13 +97,12 @@ def check_network(config: Mapping[str, Any], network: UNet) -> None:
 
 def build_task(config: Mapping[str, Any], network: UNet, identity: dict[str, Any]) -> SegmentationTask:
     """The network with its loss, its optimizer, and the way it predicts."""
-    objective = Objective(*(instantiate(config[key]) for key in ("loss", "optimizer", "schedule")))
+    loss, optimizer, schedule = (instantiate(config[key]) for key in ("loss", "optimizer", "schedule"))
+    objective = Objective(loss, fused(optimizer, identity["precision"]), schedule)
     parts = (instantiate(config[key]) for key in ("tta", "postprocess"))
     inference = Inference(config["tile"], config["tiling"], *parts)
     task = SegmentationTask(network, objective, inference, identity)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if config["compile"]:
-        task.training_forward = torch.compile(network.logits_by_level)
     try:
         objective.optimizer(task.parameters())
     except ValueError as error:  # a range that only the optimizer knows

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, Ric
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 
+from unet_lightning.callback.cadence import reads_now
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.runtime.launch import external_launch
@@ -24,7 +25,7 @@ def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, 
     """
     callbacks = [instantiate(callback) for callback in node["callbacks"].values()]
     if node["enable_progress_bar"]:
-        callbacks.append(RichProgressBar(leave=False))
+        callbacks.append(progress_bar())
     if ema:
         callbacks.append(EMAWeightAveraging(decay=ema))  # last: whoever looks at a validation sees the average
     for callback in callbacks:
@@ -47,6 +48,21 @@ def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, 
     )
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]  # ours
     return trainer
+
+
+def progress_bar() -> RichProgressBar:
+    """Lightning's, which reads the loss from the device no more often than the curves do."""
+    bar = RichProgressBar(leave=False)
+    read: Any = bar.get_metrics
+    shown: dict[str, Any] = {}
+
+    def seldom(trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        if not shown or not trainer.training or reads_now(trainer, pl_module.device):
+            shown.update(read(trainer, pl_module))
+        return shown
+
+    bar.get_metrics = seldom  # type: ignore[method-assign]
+    return bar
 
 
 def plugins(node: Mapping[str, Any]) -> list[Any]:
