@@ -21,7 +21,7 @@ VERBS = {
     "ensemble": "make one model of the checkpoints of a cross-validation, chosen and scored out of fold",
     "export": "write a network that runs without torch, with an example that does",
     "validate": "check a data set without training: description, errors, leakage, contact sheet",
-    "plan": "show what nnU-Net would choose for a data set, without training",
+    "plan": "show what a plan would choose for a data set, without training",
     "convert": "write any data set as the plain layout that data=folder reads",
     "sweep-report": "compare the trials of a sweep: means over seeds, effects, cost, the best overrides",
 }

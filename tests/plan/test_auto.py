@@ -6,6 +6,7 @@ import pytest
 from tests.small import CELLS, QUIET
 from unet_lightning.config.check import resolve, resolve_plain
 from unet_lightning.config.compose import compose
+from unet_lightning.error import InputError
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.plan import auto
 from unet_lightning.plan.auto_rules import (
@@ -118,3 +119,10 @@ def test_the_choices_are_a_config_that_is_accepted(monkeypatch):
     config = resolve(compose([*SET, *(override_text(key, value) for key, value in chosen.items())]))
     assert config["weight"]["sigma"] == chosen["weight.sigma"]
     assert "| 8 | 0.050 | 0.020 |" in decision.notes[0]
+
+
+def test_processes_of_srun_would_plan_each_for_itself(monkeypatch):
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    with pytest.raises(InputError, match="start them by torchrun"):
+        auto.Auto(3).decide({})

@@ -17,11 +17,13 @@ HELP = """Show what a plan would choose for a data set, and why, without trainin
 
   unet-lightning plan data=folder data.root=/my/images
   unet-lightning plan data=isbi2012 data.root=/isbi2012 plan.encoder=residual_l
+  unet-lightning plan data=folder data.root=/my/images plan=auto plan.minutes=20
   unet-lightning plan data=lits data.root=/lits 'plan.channels=[CT]' --json
 
-The plan is nnU-Net's (plan=nnunet). plan.memory_gb is that of the graphics card, plan.channels the names of the
+The plan is nnU-Net's (plan=nnunet), or plan=auto plan.minutes=20, which also times a few steps of training on this
+machine (docs/auto.md). plan.memory_gb is that of the graphics card, plan.channels the names of the
 channels, which choose their normalisation (docs/plan.md). The training and validation images are measured; the test
-split is never read. `python train.py plan=nnunet …` trains by the plan.
+split is never read. `python train.py plan=… …` trains by the plan.
 """
 
 

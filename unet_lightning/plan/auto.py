@@ -1,11 +1,13 @@
 """Our plan: the choices that fit a data set, this machine and a given time."""
 
+import os
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
+from unet_lightning.error import InputError
 from unet_lightning.evaluation.tune import scored_candidates
 from unet_lightning.page.table import Table
 from unet_lightning.pipeline.build import build_data_module
@@ -24,6 +26,7 @@ from unet_lightning.plan.auto_rules import (
 from unet_lightning.plan.base import Choice, Decision, Plan
 from unet_lightning.plan.measured import Measured, measure_labels
 from unet_lightning.plan.trial import Timing, time_widths
+from unet_lightning.runtime.launch import external_launch
 
 REPORT = 5.0  # seconds for pictures, tables and the ends of processes
 AIM = 0.97  # share of the time that is planned
@@ -40,6 +43,10 @@ class Auto(Plan):
 
     def decide(self, plain: Mapping[str, Any]) -> Decision:
         """Read the data set once, time a few steps of networks of several widths, and choose."""
+        if external_launch() and "TORCHELASTIC_RUN_ID" not in os.environ:
+            raise InputError(
+                "plan=auto: processes that srun starts would each time the machine; start them by torchrun"
+            )
         began = perf_counter()
         data = build_data_module(plain)
         found = measure_labels(data.store, data.dataset.split("train"))
