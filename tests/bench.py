@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from tests.bench_data import checking, large_set
-from tests.bench_predict import instance_scores, memory, tiled
+from tests.bench_predict import instance_scores, memory, pictures, tiled
 from tests.bench_start import starting
 from tests.small import config
 from unet_lightning.config.compose import compose
@@ -171,6 +171,7 @@ if __name__ == "__main__":
     border_map()
     augmentation()
     tiled()
+    pictures()
     instance_scores()
     memory()
     large_set()
