@@ -16,7 +16,7 @@ import torch
 
 from tests.bench_data import checking, large_set
 from tests.bench_gpu import throughput
-from tests.bench_predict import instance_scores, memory, tiled
+from tests.bench_predict import instance_scores, memory, pictures, tiled
 from tests.bench_run import shares
 from tests.bench_start import starting
 from tests.small import config
@@ -178,7 +178,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", ".*self.trainer. reference is not registered.*")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     parts: list[Callable[[], None]] = [starting, paper_network, shares, throughput, border_map, augmentation]
-    parts += [tiled, instance_scores, memory, large_set, checking]
+    parts += [tiled, pictures, instance_scores, memory, large_set, checking]
     if quick:
         parts = [partial(border_map, False), augmentation, partial(tiled, 512), instance_scores, partial(checking, 300)]
     for part in parts:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,12 @@ from tests.small import config
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.metric.instance import errors, summary
 from unet_lightning.metric.overlap import overlaps
+from unet_lightning.prediction.batch import run
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
+from unet_lightning.prediction.fold import fold_batch_norm
+from unet_lightning.prediction.job import Wanted, plan
+from unet_lightning.prediction.load import load
+from unet_lightning.runtime.device import choose_precision
 from unet_lightning.tiling.predict import predict_tiled
 from unet_lightning.tiling.window import window
 from unet_lightning.training.build import build
@@ -35,21 +41,25 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def tiled(side: int = SIDE) -> None:
-    """Seconds of the tiled prediction of a square over the network's alone; MONAI's sliding window; seams."""
+    """A square: seconds of the tiled prediction over those of one pass of the network as it was trained; MONAI's
+    sliding window over that network; seams. In the precision that prediction chooses here.
+    """
     for name, options in (("default", []), ("valid convolution", ["model.convolution=valid"])):
         network = instantiate(config(*options)["model"], in_channels=1, classes=2).eval()
         network.to(memory_format=torch.channels_last)
+        folded = deepcopy(network)
+        fold_batch_norm(folded)
         image = torch.randn(1, side, side, generator=torch.Generator().manual_seed(0))
         sides = [network.geometry.input_size(side)] * 2
         padded = window(image, 0, 0, *sides, channels_first=True)[None]
-        rivals = {"alone": partial(network, padded), "tiled": partial(predict_tiled, network, image)}
+        rivals = {"alone": partial(network, padded), "tiled": partial(predict_tiled, folded, image)}
         monai = _monai(network, image)
         if monai and network.geometry.convolution == "same":
             rivals["MONAI"] = monai
-        with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
+        half = choose_precision("auto", "cpu", network) == "bf16-mixed"
+        with torch.autocast("cpu", torch.bfloat16, enabled=half), torch.inference_mode():
             times = _alternating(rivals)
-        text = f"tiled prediction of {side}x{side}, {name}: {times['tiled']:.2f} s, "
-        text += f"the network alone {times['alone']:.2f} s: "
+        text = f"tiled prediction of {side}x{side}, {name}: {times['tiled']:.2f} s, one pass {times['alone']:.2f} s: "
         text += f"{times['tiled'] / times['alone']:.2f}x"
         if "MONAI" in rivals:
             text += (
@@ -58,6 +68,34 @@ def tiled(side: int = SIDE) -> None:
         print(text, flush=True)
         if "MONAI" in rivals:
             seams(network, image, monai)
+
+
+def pictures() -> None:
+    """From files to files, 200 of 256x256 and one of 2048x2048: pictures a second, and the share of the network."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        predictor = load(_checkpoint(folder / "1.ckpt", 1))
+        network, busy = predictor.models[0].network, [0.0]
+
+        def timed(images: torch.Tensor, interior: Any = network.interior) -> Any:
+            start = time.perf_counter()
+            scores = interior(images)
+            busy[0] += time.perf_counter() - start
+            return scores
+
+        network.interior = timed
+        for number, side in ((200, 256), (1, SIDE)):
+            files = {folder / f"{side}-{k}.png": Path(f"{side}-{k}.png") for k in range(number)}
+            for k, path in enumerate(files):
+                coarse = np.random.default_rng(k).integers(0, 255, (side // 8, side // 8)).astype(np.uint8)
+                cv2.imwrite(str(path), cv2.resize(coarse, (side, side)))
+            broken: dict[Path, str] = {}
+            jobs, _ = plan(files, Wanted(folder / "out", ["classes"], False), predictor, broken)
+            busy[0], start, processor = 0.0, time.perf_counter(), time.process_time()
+            run(predictor, jobs, broken)
+            seconds, processor = time.perf_counter() - start, time.process_time() - processor
+            text = f"{number / seconds:.2f} a second, {number / processor:.2f} a processor second"
+            print(f"predict {number} of {side}x{side}: {text}, the network runs {busy[0] / seconds:.0%} of the time")
 
 
 def _alternating(rivals: dict[str, Any], repeats: int = 5) -> dict[str, float]:
@@ -133,9 +171,9 @@ def memory() -> None:
 
 def _checkpoint(path: Path, channels: int) -> Path:
     """The default network, untrained."""
-    run = build(config(*NOISE))
-    identity = run.task.identity
-    identity["statistics"]["channels"] = channels
+    identity = build(config(*NOISE)).task.identity
+    statistics = identity["statistics"]
+    statistics |= {"channels": channels, **{key: statistics[key] * channels for key in ("mean", "std")}}
     network = instantiate(config()["model"], in_channels=channels, classes=2)
     with torch.no_grad():
         network.head.bias.copy_(torch.tensor([0.5, 0.0]))

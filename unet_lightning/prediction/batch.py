@@ -34,14 +34,19 @@ def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> N
                     raise image
                 if job.source.path in broken:
                     continue
-                save = label(predictor, image, output, page)
+                classes, arrays = score(predictor, image, output, page)
+                image = image if "overlay" in arrays else None  # a large one makes room for the objects
+                divide(predictor, classes, arrays, output, page)
+                if "overlay" in arrays:
+                    draw(image, classes, arrays.get("instances"), arrays["overlay"], predictor.colors)
             except Exception as error:  # readers raise all kinds; the other inputs are done all the same
                 broken.setdefault(job.source.path, reason(error))
                 written.result()
                 _clear(output)
                 continue
             written.result()
-            written = writer.submit(_save, job, output, save, page, broken)
+            written = writer.submit(_save, job, output, arrays, page, broken)
+            del image, classes, arrays  # only the writer needs these while the next page is scored
             progress.advance(task, job.pixels / 10**6)
         written.result()
 
@@ -51,35 +56,40 @@ def _pages(jobs: Sequence[Job], predictor: Predictor) -> Iterator[tuple[Job, Out
     for job in jobs:
         output = Output(job.paths, job.source, predictor.colors)
         for page in range(job.source.shape[0]):
-            image: Any
-            try:
-                if page == 0:
-                    output.begin()
-                image = job.source.page(page)
-            except Exception as error:  # whatever a reader raises for a broken file
-                image = error
-            yield job, output, page, image
+            yield job, output, page, _read(job, output, page)  # kept by no name here, so that the memory is soon free
 
 
-def label(predictor: Predictor, image: Any, output: Output, page: int) -> dict[str, Any]:
-    """Predict a page; returns its output arrays by kind."""
+def _read(job: Job, output: Output, page: int) -> Any:
+    try:
+        if page == 0:
+            output.begin()
+        return job.source.page(page)
+    except Exception as error:  # whatever a reader raises for a broken file
+        return error
+
+
+def score(predictor: Predictor, image: Any, output: Output, page: int) -> tuple[Any, dict[str, Any]]:
+    """Class ids of a page, (H, W), and its output arrays by kind, of which class ids and probabilities are filled."""
     wanted = {kind: output.blank(kind, page) for kind in output.paths}
     classes = wanted["classes"] if "classes" in wanted else output.blank("classes", page)
     for (top, left, bottom, right), logits in predictor.pieces(image):
         classes[top:bottom, left:right] = logits.argmax(0).numpy()
         if "probabilities" in wanted:
             wanted["probabilities"][:, top:bottom, left:right] = logits.softmax(0).numpy()
-    if "instances" in wanted or predictor.postprocess.masks:
-        rows = max(1, BAND // image.shape[1])
-        objects = wanted["instances"] if "instances" in wanted else output.blank("instances", page)
-        kinds = predictor.postprocess.write(classes, objects, rows)
-        output.largest = max(output.largest, len(kinds) - 1)
-        if predictor.postprocess.masks:
-            for top in range(0, image.shape[0], rows):
-                classes[top : top + rows] = predictor.postprocess.class_mask(objects[top : top + rows], kinds)
-    if "overlay" in wanted:
-        draw(image, classes, wanted.get("instances"), wanted["overlay"], predictor.colors)
-    return wanted
+    return classes, wanted
+
+
+def divide(predictor: Predictor, classes: Any, wanted: dict[str, Any], output: Output, page: int) -> None:
+    """Fill the objects of a page, where they are wanted, and change its class ids (H, W) as post-processing does."""
+    if "instances" not in wanted and not predictor.postprocess.masks:
+        return
+    rows = max(1, (BAND if output.source.lazy else BAND // 16) // classes.shape[1])
+    objects = wanted["instances"] if "instances" in wanted else output.blank("instances", page)
+    kinds = predictor.postprocess.write(classes, objects, rows)
+    output.largest = max(output.largest, len(kinds) - 1)
+    if predictor.postprocess.masks:
+        for top in range(0, classes.shape[0], rows):
+            classes[top : top + rows] = predictor.postprocess.class_mask(objects[top : top + rows], kinds)
 
 
 def draw(image: Any, classes: Any, objects: Any, overlay: Any, colors: Sequence[Color]) -> None:

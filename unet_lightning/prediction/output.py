@@ -139,7 +139,7 @@ class Output:
         else:
             options["photometric"] = "rgb" if kind == "overlay" else "minisblack"
         if isinstance(array, np.ndarray):
-            file.write(array.astype(dtype), **options)
+            file.write(array.astype(dtype, copy=False), **options)
         else:
             file.write(_tiles(array, dtype), shape=array.shape, dtype=dtype, tile=(TILE, TILE), **options)
 

@@ -18,6 +18,7 @@ from unet_lightning.error import InputError
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import TrainedModel
 from unet_lightning.prediction.ensemble import Ensemble
+from unet_lightning.prediction.fold import fold_batch_norm
 from unet_lightning.prediction.value_range import RangeCheck, SeenValues
 from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling.grid import GRIDS, Grid, Tile
@@ -62,6 +63,7 @@ class Predictor:
         self.batch, self.fitted = 1, False
         self.range_checks = [RangeCheck(model.identity["statistics"]) for model in models]
         for model in models:
+            fold_batch_norm(model.network)
             model.network.to(self.device, memory_format=torch.channels_last)
 
     @property

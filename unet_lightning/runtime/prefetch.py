@@ -14,6 +14,8 @@ def prefetch(items: Iterable[T], number: int = 1) -> Iterator[T]:
     iterator = iter(items)
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[T]] = deque(pool.submit(next, iterator, END) for _ in range(number))
-        while (item := waiting.popleft().result()) is not END:
+        item = [waiting.popleft().result()]
+        while item[0] is not END:
             waiting.append(pool.submit(next, iterator, END))
-            yield item
+            yield item.pop()  # kept by no name here: whoever takes a large one can free it
+            item.append(waiting.popleft().result())
