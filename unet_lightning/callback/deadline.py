@@ -140,17 +140,18 @@ def steps_per_epoch(trainer: L.Trainer) -> int:
 
 
 def epochs_possible(lasted: Sequence[float], left: float, planned: int, every: int) -> int:
-    """How many of the `planned` epochs still fit into `left` seconds, a multiple of `every`.
+    """How many of the `planned` epochs are kept to fit into `left` seconds, a multiple of `every`.
 
-    lasted: seconds of the epochs until now. Of these the last ones tell, as many as half of those to come: early on one
-    slow epoch shortens little, and in the end the run notices at once that the machine has become slower.
+    lasted: seconds of the epochs until now. Of these the last ones tell, as many as half of those to come, so that in
+    the end the run notices at once that the machine has become slower. What few epochs tell is doubted, since nothing
+    that is left out comes back: after one epoch twice as many are kept as fit, after two one and a half times as many.
 
-    >>> epochs_possible([10, 10, 10], left=55, planned=8, every=1), epochs_possible([10, 30], 55, 2, 1)
-    (5, 1)
+    >>> epochs_possible([10] * 10, left=55, planned=8, every=1), epochs_possible([10], 55, 20, 1)
+    (5, 10)
     """
     recent = lasted[-max(1, planned // 2) :]
     fit = floor(max(0.0, left) / (sum(recent) / len(recent)))
-    return min(planned, fit) // every * every
+    return min(planned, floor(fit * (1 + 1 / len(lasted)))) // every * every
 
 
 def scheduled_step(step: int, total: int, ends: Sequence[tuple[int, int]]) -> float:
