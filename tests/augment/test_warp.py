@@ -86,6 +86,13 @@ def test_beyond_the_image_is_its_mirror_and_known_as_such():
     assert np.array_equal(lies_inside(where, (10, 10)), np.pad(np.ones((10, 10)), 4))
 
 
+def test_horizontal_mirroring_leaves_up_and_down_as_they_are():
+    picture = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    region, horizontal = Region(0, 0, 8, 8), warp(mirror="horizontal")
+    seen = {sample_at(picture, locate(horizontal(region, 0, RANDOM)), cv2.INTER_NEAREST).tobytes() for _ in range(40)}
+    assert seen == {picture.tobytes(), picture[:, ::-1].tobytes()}
+
+
 def test_probability_zero_only_mirrors():
     image = RANDOM.integers(0, 255, (8, 8)).astype(np.uint8)
     seen = set()
