@@ -58,7 +58,7 @@ def records_to_score(dataset: DataSet, predictor: Predictor) -> list[Record]:
     if dataset.classes != predictor.classes:
         raise InputError(
             f"the data's classes are {list(dataset.classes)}; expected those of the checkpoint, "
-            f"{list(predictor.classes)}; set data.classes"
+            f"{list(predictor.classes)}; set 'data.classes=[{','.join(predictor.classes)}]'"
         )
     if not records:
         raise InputError(f"split={split}: no image is in it; set split=test or split=val, or correct the manifest")
