@@ -63,6 +63,8 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--output {options.output}: {error.strerror}; name a folder that can be made") from None
     if jobs:
         log.info(requirements(jobs, predictor, options.output))
+        if options.instances and any(job.source.stack for job in jobs):
+            log.info("objects are found slice by slice: one that runs through several has a number in each")
         run(predictor, jobs, broken)
     for path, reason in broken.items():
         named = str(path) in reason or repr(str(path)) in reason

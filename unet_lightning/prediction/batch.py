@@ -73,10 +73,13 @@ def label(predictor: Predictor, image: Any, output: Output, page: int) -> dict[s
         rows = max(1, BAND // image.shape[1])
         objects = wanted["instances"] if "instances" in wanted else output.blank("instances", page)
         kinds = predictor.postprocess.write(classes, objects, rows)
-        output.largest = max(output.largest, len(kinds) - 1)
         if predictor.postprocess.masks:
             for top in range(0, image.shape[0], rows):
                 classes[top : top + rows] = predictor.postprocess.class_mask(objects[top : top + rows], kinds)
+        before = output.largest if output.source.volume else 0  # numbers go on from slice to slice
+        if before:
+            objects[objects > 0] += before
+        output.largest = max(output.largest, before + len(kinds) - 1)
     if "overlay" in wanted:
         draw(image, classes, wanted.get("instances"), wanted["overlay"], predictor.colors)
     return wanted
