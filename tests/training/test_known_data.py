@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tests.small import QUIET, TINY_NETWORK, config
 from unet_lightning.command.evaluate import main as evaluate
@@ -134,7 +135,7 @@ def write_pair(root, name, corner):
         cv2.imwrite(str(root / kind / f"{name}.png"), pixels)
 
 
-def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_accepted(tmp_path):
+def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_accepted(tmp_path, monkeypatch):
     for k in range(6):
         write_pair(tmp_path / "set", f"p{k}", k)
     options = ["data=folder", f"data.root={tmp_path / 'set'}", "data.crop=16", "data.crops_per_image=1"]
@@ -156,7 +157,10 @@ def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_ac
         go("trainer.max_epochs=2")
     assert sides() == before
     assert go("trainer.max_epochs=1")["epochs"] == 1
+    loaded, load = [], torch.load
+    monkeypatch.setattr(torch, "load", lambda file, **options: loaded.append(file) or load(file, **options))
     assert go("trainer.max_epochs=2", "data.changed=accept")["epochs"] == 2
+    assert len([file for file in loaded if "step-" in str(getattr(file, "name", file))]) == 1
     assert sides() == before | {f"n{k}": "train" for k in range(6, 13)}
     checkpoint = str(tmp_path / "run/checkpoints/best.ckpt")
     for split in ("test", "val"):
