@@ -72,7 +72,7 @@ def _train(
     started = time.monotonic()
     reset_peak()
     run = _begin(config, folder, read_known(folder) if point else None, signals)
-    run.trainer.strategy.checkpoint_io.point = point
+    run.trainer.strategy.checkpoint_io.point = point  # type: ignore[attr-defined]  # an AtomicCheckpointIO
     run.trainer.fit(run.task, run.data, ckpt_path=point.path if point else None, weights_only=True)
     results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
     if run.trainer.is_global_zero:
