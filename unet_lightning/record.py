@@ -128,7 +128,8 @@ def _assigned(records: Sequence[Record], seed: int, fold: int | None, folds: Fol
     if len(movable) <= len(names):
         parts = " and ".join(("train", *names))
         many = counted(len(movable), "group")
-        raise InputError(f"{many} can't be divided into {parts}; add images, or a manifest with splits")
+        remedy = "images, or a manifest with splits" if len(movable) > 1 else "images of other groups"
+        raise InputError(f"{many} can't be divided into {parts}; add {remedy}")
     size = max(1, round(SHARE * len(movable)))
     held_out = [name for name in names for _ in range(size)]
     sides = ["train"] * (len(movable) - len(held_out)) + held_out
@@ -142,8 +143,9 @@ def _folded(records: Sequence[Record], seed: int, fold: int, folds: int, has_tes
     if not needed <= folds <= len(movable) or fold >= folds:
         came = f"data.fold={fold} data.folds={folds} with {counted(len(movable), 'group')}"
         if len(movable) < needed:
-            remedy = "add images, or set data.fold=null and name the splits in a manifest"
-            raise InputError(f"{came}; expected {needed} groups or more; {remedy}")
+            more = "images, or set data.fold=null and name the splits in a manifest"
+            remedy = more if len(movable) > 1 else "images of other groups"
+            raise InputError(f"{came}; expected {needed} groups or more; add {remedy}")
         possible = min(max(folds, needed), len(movable))
         raise InputError(
             f"{came}; expected {needed} to {len(movable)} folds and a fold below data.folds; "

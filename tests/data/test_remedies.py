@@ -1,4 +1,4 @@
-"""Every remedy that an error of `data=folder` prints, done as it says: the error goes, and training could begin."""
+"""Every remedy that an error of pictures and labels of `data=folder` prints, done as it says: the error goes."""
 
 import json
 import re
@@ -19,14 +19,14 @@ SHAPE = (12, 10)
 
 
 @cache
-def composed(overrides):
-    return config("data=folder", "data.root=''", "data.num_workers=0", "data.cache_gb=0", *overrides)
+def composed(data, overrides):
+    return config(f"data={data}", "data.root=''", "data.num_workers=0", "data.cache_gb=0", *overrides)
 
 
-def error(root, *overrides):
+def error(root, *overrides, data="folder"):
     """What a run says about a set, or ''."""
     try:
-        plain = composed(overrides)
+        plain = composed(data, overrides)
         build_data_module(plain | {"data": plain["data"] | {"root": str(root)}})
     except InputError as refused:
         return str(refused)

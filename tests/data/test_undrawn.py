@@ -57,6 +57,13 @@ def test_boxes_alone_are_refused_with_their_number_and_the_key_that_draws_them(t
     assert sample.instances.max() == 3
 
 
+def test_one_is_said_as_one(tmp_path):
+    for others, came in (([], "1 of 1 object"), ([polygon(1)], "1 of 2 objects")):
+        coco(tmp_path, box(0), *others)
+        (line,) = found(tmp_path)[0].findings
+        assert f"{came} has no outline (1 box) and" in line
+
+
 @pytest.mark.parametrize(("outlined", "refused"), [(2, True), (3, False), (4, False)])
 def test_half_of_the_objects_is_too_many(tmp_path, outlined, refused):
     coco(tmp_path, box(0), box(1), *(polygon(k) for k in range(2, 2 + outlined)))

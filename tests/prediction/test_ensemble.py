@@ -130,7 +130,7 @@ def test_what_is_no_ensemble_is_refused_in_a_line(tmp_path, text, words):
         ({"average": "median"}, "average=median: input should be 'probabilities' or 'logits'"),
         ({"classes": ["background", "nucleus"]}, "has classes ('background', 'nucleus')"),
         ({"postprocess": {}}, "postprocess holds no part"),
-        ({"postprocess": {"_target_": "os.system"}}, "postprocess._target_=os.system"),
+        ({"postprocess": {"_target_": "os.system"}}, "ensemble.json: postprocess._target_=os.system"),
         ({"postprocess": NODE | {"min_size": -1}}, "postprocess.min_size=-1"),
         ({"tta": {"_target_": "${oc.env:HOME}"}}, "is no plain value"),
     ],

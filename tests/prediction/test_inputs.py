@@ -94,6 +94,24 @@ def test_more_objects_than_16_bits_count_become_32_bit_integers(tmp_path, checkp
     assert (found.dtype, found.max()) == (np.int32, 90_000)
 
 
+def test_a_number_is_one_object_of_one_slice(tmp_path, checkpoint, caplog):
+    """Two squares through three slices, one in the last: numbered from foot to head, which here is against the disk."""
+    values = np.zeros((9, 8, 3), np.uint8)
+    values[1:3, 1:3], values[5:7, 5:7], values[5:7, 1:3, 0] = 199, 199, 199
+    nibabel.save(nibabel.Nifti1Image(values, turned((0, 1, 2), (1, 1, -1))), tmp_path / "a.nii")
+    tifffile.imwrite(tmp_path / "s.tif", values.transpose(2, 0, 1), photometric="minisblack", metadata={"axes": "ZYX"})
+    with caplog.at_level("INFO"):
+        assert run(checkpoint, tmp_path / "a.nii", tmp_path / "s.tif", "--output", tmp_path / "out", "--instances") == 0
+    assert "one that runs through several has a number in each" in caplog.text
+    found = np.asanyarray(nibabel.load(tmp_path / "out" / "a.instances.nii").dataobj)
+    expected = values * 0
+    expected[1:3, 1:3], expected[5:7, 5:7] = [5, 3, 1], [7, 4, 2]
+    expected[5:7, 1:3, 0] = 6
+    assert np.array_equal(found, expected)
+    pages = tifffile.imread(tmp_path / "out" / "s.instances.tif")
+    assert [page.max() for page in pages] == [3, 2, 2]
+
+
 @pytest.mark.parametrize("name", ["x.npy", "x.mat"])
 def test_an_array_gives_an_array(tmp_path, checkpoint, name):
     values = noise(6, 9, dtype=np.float64)

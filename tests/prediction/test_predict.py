@@ -532,7 +532,7 @@ def test_a_trusted_package_may_be_built(tmp_path, checkpoint, monkeypatch):
     content = torch.load(checkpoint, weights_only=True)
     content["unet_lightning"]["config"]["normalize"] = {"_target_": "mine.Mine"}
     torch.save(content, tmp_path / "own.ckpt")
-    with pytest.raises(InputError, match="--trust"):
+    with pytest.raises(InputError, match=r"own\.ckpt: normalize\._target_=mine\.Mine is .* add --trust PACKAGE"):
         load(tmp_path / "own.ckpt")
     assert type(load(tmp_path / "own.ckpt", trust=["mine"]).models[0].normalize).__name__ == "Mine"
 
@@ -543,6 +543,15 @@ def test_a_tuned_postprocessing_is_used_and_can_be_overridden(tmp_path, checkpoi
     tuned_path(tmp_path / "best.ckpt").write_text(json.dumps({"postprocess": chosen}))
     assert load(tmp_path / "best.ckpt").postprocess.min_size == 77
     assert load(tmp_path / "best.ckpt", overrides=["postprocess=none"]).postprocess.min_size == 0
+
+
+def test_a_class_that_is_not_trusted_is_named_with_the_place_that_names_it(tmp_path, checkpoint):
+    shutil.copy(checkpoint, tmp_path / "best.ckpt")
+    tuned_path(tmp_path / "best.ckpt").write_text('{"postprocess": {"_target_": "os.system"}}')
+    with pytest.raises(InputError, match=r"best\.postprocess\.json: postprocess\._target_=os\.system is"):
+        load(tmp_path / "best.ckpt")
+    with pytest.raises(InputError, match=r"^typed: tta\._target_=os\.system is"):
+        load(tmp_path / "best.ckpt", overrides=["postprocess=none", "tta._target_=os.system"])
 
 
 @pytest.mark.parametrize("content", ["{", '{"postprocess": {"min_size": 3}}', '{"postprocess": {"_target_": [1]}}'])

@@ -140,7 +140,7 @@ def test_volumes_of_colours_and_of_complex_numbers(tmp_path):
     found = read_slice(tmp_path / "a.nii", 1)
     assert np.array_equal(found, np.stack([VOXELS[..., 1], 0 * VOXELS[..., 1], 255 - VOXELS[..., 1]], -1))
     nibabel.save(nibabel.Nifti1Image(VOXELS.astype(np.complex64), np.eye(4)), tmp_path / "a.nii")
-    with pytest.raises(InputError, match=r"a\.nii: .* not of real numbers"):
+    with pytest.raises(InputError, match=r"a\.nii: .* expected real numbers"):
         read_slice(tmp_path / "a.nii", 1)
 
 

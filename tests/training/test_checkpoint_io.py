@@ -9,7 +9,7 @@ from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
 from unet_lightning.runtime.seal import check_whole
 from unet_lightning.training.checkpoint_io import AtomicCheckpointIO
-from unet_lightning.training.folder import newest_checkpoint
+from unet_lightning.training.folder import newest_point
 
 
 def flip(path, share=0.5):
@@ -23,12 +23,12 @@ def test_a_damaged_point_is_set_aside_for_the_one_before_and_the_last_for_a_new_
     for path in paths:
         AtomicCheckpointIO().save_checkpoint({"weights": torch.arange(1e4)}, path)
     flip(paths[1])
-    assert newest_checkpoint(tmp_path) == paths[0]
+    assert newest_point(tmp_path).path == paths[0]
     assert f"{paths[1]} can't be read (it isn't what was written" in caplog.text
     assert paths[1].with_suffix(".broken").exists()
     assert "going on from the one before" in caplog.text
     flip(paths[0])
-    assert newest_checkpoint(tmp_path) is None
+    assert newest_point(tmp_path) is None
     assert "no other is left: beginning anew" in caplog.text
 
 

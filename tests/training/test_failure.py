@@ -17,7 +17,7 @@ from tests.training.test_resume import go
 from tests.training.together import SMALL
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.crops import CropDataset
-from unet_lightning.training.folder import newest_checkpoint
+from unet_lightning.training.folder import newest_point
 from unet_lightning.training.run import train as train_run
 
 
@@ -37,7 +37,7 @@ def test_a_disk_that_takes_no_more_leaves_the_last_checkpoint_whole(tmp_path, mo
     with pytest.raises(InputError, match=words) as caught:
         go(tmp_path / "a")
     assert "Then start the same command again: the last checkpoint, step-00000004.ckpt, is whole" in str(caught.value)
-    assert newest_checkpoint(tmp_path / "a").name == "step-00000004.ckpt"
+    assert newest_point(tmp_path / "a").path.name == "step-00000004.ckpt"
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -110,4 +110,4 @@ def test_a_process_that_is_lost_ends_the_run_with_an_error(tmp_path):
     told = (tmp_path / "stderr").read_text()
     assert "process 1 of this run was killed by signal 9" in told
     assert "Then start the same command again: the last checkpoint, step-" in told
-    assert newest_checkpoint(tmp_path / "outputs" / "a")
+    assert newest_point(tmp_path / "outputs" / "a").path

@@ -1,12 +1,15 @@
 """A run that goes on finds the data it began with, or says what is not as it was."""
 
 import csv
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tests.small import QUIET, TINY_NETWORK, config
+from unet_lightning.command.evaluate import main as evaluate
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.find import find_dataset
@@ -132,7 +135,7 @@ def write_pair(root, name, corner):
         cv2.imwrite(str(root / kind / f"{name}.png"), pixels)
 
 
-def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_accepted(tmp_path):
+def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_accepted(tmp_path, monkeypatch):
     for k in range(6):
         write_pair(tmp_path / "set", f"p{k}", k)
     options = ["data=folder", f"data.root={tmp_path / 'set'}", "data.crop=16", "data.crops_per_image=1"]
@@ -154,5 +157,20 @@ def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_ac
         go("trainer.max_epochs=2")
     assert sides() == before
     assert go("trainer.max_epochs=1")["epochs"] == 1
+    loaded, load = [], torch.load
+    monkeypatch.setattr(torch, "load", lambda file, **options: loaded.append(file) or load(file, **options))
     assert go("trainer.max_epochs=2", "data.changed=accept")["epochs"] == 2
+    assert len([file for file in loaded if "step-" in str(getattr(file, "name", file))]) == 1
     assert sides() == before | {f"n{k}": "train" for k in range(6, 13)}
+    checkpoint = str(tmp_path / "run/checkpoints/best.ckpt")
+    for split in ("test", "val"):
+        output = tmp_path / split
+        assert evaluate([checkpoint, f"split={split}", "resamples=100", "--output", str(output)]) == 0
+        with (output / "images.csv").open() as file:
+            assert {row["id"] for row in csv.DictReader(file)} == {name for name, at in before.items() if at == split}
+    (held_out,) = [name for name, at in before.items() if at == "test"]
+    rename = f"{tmp_path}/set/{{}}/{held_out}.png"
+    for kind in ("images", "masks"):
+        Path(rename.format(kind)).rename(rename.format(kind).replace(held_out, "other"))
+    with pytest.raises(InputError, match=f"none of the 1 images of the split 'test' \\({held_out}\\) is there"):
+        evaluate([checkpoint, "resamples=100", "--output", str(tmp_path / "o")])

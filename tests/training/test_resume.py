@@ -17,7 +17,7 @@ from unet_lightning.config.names import run_name
 from unet_lightning.error import InputError
 from unet_lightning.runtime import slurm
 from unet_lightning.runtime.slurm import requeue
-from unet_lightning.training.folder import newest_checkpoint, resume_hint
+from unet_lightning.training.folder import newest_point, resume_hint
 from unet_lightning.training.run import train as train_run
 from unet_lightning.training.task import SegmentationTask
 
@@ -94,7 +94,7 @@ def kill_at(process, point):
 
 
 def assert_goes_on_exactly(folder, uninterrupted, caplog, *overrides):
-    kept = int(newest_checkpoint(folder).stem.removeprefix("step-"))
+    kept = int(newest_point(folder).path.stem.removeprefix("step-"))
     assert 0 < kept < LAST
     torch.manual_seed(2)
     with caplog.at_level(logging.INFO):
@@ -198,7 +198,7 @@ def test_an_unfinished_run_cannot_be_made_longer_and_a_truncated_checkpoint_is_s
         go(finished, "trainer.max_epochs=2")
     last, one_before = sorted((finished / "checkpoints").glob("step-*"), reverse=True)
     os.truncate(last, last.stat().st_size // 2)
-    assert newest_checkpoint(finished) == one_before
+    assert newest_point(finished).path == one_before
     assert f"{last} can't be read" in caplog.text
     assert not last.exists()
     assert last.with_suffix(".broken").exists()

@@ -6,14 +6,14 @@ import torch
 from tests.small import SMALL, config, train
 from unet_lightning.error import InputError
 from unet_lightning.training.build import build
-from unet_lightning.training.folder import newest_checkpoint
+from unet_lightning.training.folder import newest_point
 
 
 def test_an_epoch_has_the_steps_that_were_asked_for(tmp_path):
     steps = ["data.steps=3", "trainer.max_epochs=2", "schedule=poly"]
     train(tmp_path, *steps, "data.foreground_by=batch", "data.foreground=0.33")
-    assert newest_checkpoint(tmp_path).stem == "step-00000006"
-    state = torch.load(newest_checkpoint(tmp_path), weights_only=True)
+    assert newest_point(tmp_path).path.stem == "step-00000006"
+    state = newest_point(tmp_path).content
     assert state["lr_schedulers"][0]["_last_lr"] == [0.0]  # it ends with the last step
     with pytest.raises(InputError, match="an epoch has 3 batches"):
         build(config(*SMALL, *steps, "trainer.accumulate_grad_batches=4"))

@@ -26,7 +26,8 @@ Several checkpoints are an ensemble, and so is what `unet-lightning ensemble` wr
 patterns: pictures, TIFF stacks, NIfTI volumes, .npy, .mat, Zarr arrays. Outputs mirror their names: NAME.png (or .tif,
 .zarr, …) holds class ids with the classes' colours, NAME.nii and NAME.npy class ids alone. Overrides are composed over
 the checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed|largest and its keys,
-average=probabilities|logits of an ensemble, trainer.accelerator=, trainer.precision=. Memory is that of a tile; objects
+average=probabilities|logits of an ensemble, trainer.accelerator=, trainer.precision=; data.channels=1|3 turns grey and
+colour into each other, data.axes=CYX names the axes of arrays and stacks that don't. Memory is that of a tile; objects
 take some fifty bytes each beside it, a watershed that of the largest piece it may cut, and a volume that of its voxels
 and labels. An output that exists is kept; what broke is listed at the end."""
 
@@ -62,6 +63,8 @@ def main(arguments: list[str]) -> int:
         raise InputError(f"--output {options.output}: {error.strerror}; name a folder that can be made") from None
     if jobs:
         log.info(requirements(jobs, predictor, options.output))
+        if options.instances and any(job.source.stack for job in jobs):
+            log.info("objects are found slice by slice: one that runs through several has a number in each")
         run(predictor, jobs, broken)
     for path, reason in broken.items():
         named = str(path) in reason or repr(str(path)) in reason

@@ -15,7 +15,7 @@ from unet_lightning.config.instantiate import locate
 from unet_lightning.config.overrides import STEERING
 from unet_lightning.config.plain import plain_config
 from unet_lightning.config.ranges import trainer_findings
-from unet_lightning.config.schema import Averaging, Config, Loading, Machine, Sampling, Scoring, fields_of
+from unet_lightning.config.schema import Averaging, Config, Loading, Machine, Reading, Sampling, Scoring, fields_of
 from unet_lightning.error import InputError, shown
 from unet_lightning.record import assign_splits
 from unet_lightning.tiling.grid import GRIDS
@@ -71,14 +71,15 @@ def check(plain: Mapping[str, Any]) -> None:
 def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None:
     """InputError for what is wrong with the keys that a checkpoint predicts by, and is scored by where it is.
 
-    overrides: those typed; of the trainer's keys these alone are checked, as training may have used others.
+    overrides: those typed; of the keys of trainer and data these alone are checked, as training may have used others.
     """
     found = tile_findings(plain)
     for key in ("postprocess", "tta"):
         found += findings(plain[key], key) if is_part(plain[key]) else [f"{key}={shown(plain[key])}: expected a part"]
     typed = {override.partition("=")[0].lstrip("+") for override in overrides}
-    trainer = {name: plain["trainer"][name] for name in fields_of(Machine) if f"trainer.{name}" in typed}
-    found += signature.findings(Machine, trainer, "trainer")
+    for key, kind in (("trainer", Machine), ("data", Reading)):
+        chosen = {name: plain[key][name] for name in fields_of(kind) if f"{key}.{name}" in typed}
+        found += signature.findings(kind, chosen, key)
     found += [line.removeprefix(".") for line in signature.findings(Averaging, {"average": plain["average"]}, "")]
     if "split" in plain:
         scoring = {name: plain[name] for name in fields_of(Scoring)}

@@ -21,7 +21,7 @@ TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augmen
 MACHINE = ("trainer.accelerator", "trainer.precision")
 PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
-    "predict": PREDICTION,
+    "predict": (*PREDICTION, "data.channels", "data.axes"),
     "export": ("tile", "tiling", "tta", "postprocess", "average"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
     "tune": ("tile", "tiling", "tta", *MACHINE, "data", "seed"),
@@ -51,7 +51,7 @@ def compose_over_checkpoint(
             chosen = compose([f"{key}={value}"])[key]
             config[key] = containers(chosen, resolve=False) | _pipeline(plain, key)
         else:
-            _set(config, override, value)
+            _set(config, override, value, added=key in USED[verb])
     return config
 
 
@@ -74,14 +74,15 @@ def _pipeline(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: plain[key][name] for name in names if name in plain[key]}
 
 
-def _set(config: DictConfig, override: Override, value: Any) -> None:
+def _set(config: DictConfig, override: Override, value: Any, added: bool) -> None:
+    """added: the key may be one that the checkpoint's config lacks."""
     parent, _, name = override.key_or_group.rpartition(".")
     line = shown(override.input_line, 200)
     try:
         node = OmegaConf.select(config, parent) if parent else config
         if not OmegaConf.is_dict(node):
             raise InputError(f"{line}: the checkpoint's config has no {parent}")
-        if name not in node.keys() and not override.is_add():  # noqa: SIM118, where a missing value counts
+        if name not in node.keys() and not (added or override.is_add()):  # noqa: SIM118, where a missing value counts
             names = [str(key) for key in node]
             raise InputError(f"{line}: {override.key_or_group} is not a key; {nearest(name, names)}")
         node[name] = value

@@ -92,6 +92,14 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How `predict` reads an input: into how many channels, and what its axes are."""
+
+    channels: Literal[1, 3] | None
+    axes: str | None
+
+
+@dataclass(frozen=True)
 class Averaging:
     """What of several checkpoints is averaged."""
 

@@ -58,7 +58,8 @@ def find(
     encoding = LabelEncoding(len(classes), ignore, label_values, colors, threshold)
     table = next((folder / name for name in ([manifest] if manifest else MANIFESTS) if (folder / name).is_file()), None)
     if manifest and table is None:
-        raise InputError(f"data.manifest={manifest}: no such file in {folder}")
+        came = f"data.manifest={manifest}: no such file in {folder}"
+        raise InputError(f"{came}; correct the name, or set data.manifest=null")
     if table is not None and table.suffix.lower() == ".json":
         return _described(table, classes, {"channels": channels, "axes": axes}, boxes)
     content: Table = ([], []) if table is None else read_table(table)

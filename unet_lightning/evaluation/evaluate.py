@@ -1,6 +1,5 @@
 """Score a checkpoint on the images of a split."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from unet_lightning.error import InputError
 from unet_lightning.evaluation.baseline import otsu
 from unet_lightning.evaluation.protocol import protocol, provenance
 from unet_lightning.evaluation.report import Panel, write_evaluation
+from unet_lightning.evaluation.run_split import find_as_divided
 from unet_lightning.evaluation.score import ImageScores, score_image, summary
 from unet_lightning.evaluation.untrained import check_untrained
 from unet_lightning.evaluation.verdict import Judged, verdict
@@ -22,19 +22,17 @@ from unet_lightning.metric.names import COUNT_NAMES
 from unet_lightning.metric.semantic import class_scores, confusion_matrix
 from unet_lightning.page.number import format_number
 from unet_lightning.page.picture import panel
-from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.prediction.predictor import Predictor
-from unet_lightning.record import DataSet, Record, split_hash
+from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
-log = logging.getLogger(__name__)
 WIDEST = 2000  # pixels of a panel in the report
 
 
 def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Score the split named in the predictor's config and write the report; returns the content of evaluation.json."""
     config = predictor.config
-    dataset = find_dataset(config)
+    dataset = find_as_divided(predictor)
     records = records_to_score(dataset, predictor)
     check_untrained(records, dataset, predictor)
     images: list[ImageScores] = []
@@ -65,12 +63,10 @@ def records_to_score(dataset: DataSet, predictor: Predictor) -> list[Record]:
     if dataset.classes != predictor.classes:
         raise InputError(
             f"the data's classes are {list(dataset.classes)}; expected those of the checkpoint, "
-            f"{list(predictor.classes)}; set data.classes"
+            f"{list(predictor.classes)}; set 'data.classes=[{','.join(predictor.classes)}]'"
         )
     if not records:
         raise InputError(f"split={split}: no image is in it; set split=test or split=val, or correct the manifest")
-    if split_hash(dataset.records) != predictor.models[0].identity["split_hash"]:
-        log.warning("the split is not the one of training: make sure that none of these images was trained on")
     return records
 
 

@@ -12,10 +12,10 @@ from rich.progress import track
 from unet_lightning.config.overlay import compose_over_checkpoint
 from unet_lightning.config.plain import plain_config
 from unet_lightning.evaluation.evaluate import records_to_score
+from unet_lightning.evaluation.run_split import find_as_divided
 from unet_lightning.evaluation.tried import Found, Tried
 from unet_lightning.metric.instance import panoptic_quality
 from unet_lightning.metric.overlap import drop_ignored, overlaps
-from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.postprocess.components import Components
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.sample import Sample
@@ -30,7 +30,7 @@ Scored = tuple[float, dict[str, Any]]
 
 def tune(predictor: Predictor) -> list[Scored]:
     """Score and config node of every candidate, the simplest first."""
-    dataset = find_dataset(predictor.config)
+    dataset = find_as_divided(predictor)
     pairs: list[Pair] = []
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)

@@ -9,15 +9,17 @@ from typing import Any
 from unet_lightning.config.check import SHARED, SPLITTING
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError, printable, some
-from unet_lightning.record import DataSet, Folds, Record, assign_splits, keep_splits
+from unet_lightning.record import SPLITS, DataSet, Folds, Record, assign_splits, keep_splits
 
 log = logging.getLogger(__name__)
 
 
-def find_dataset(plain: Mapping[str, Any], before: Mapping[str, str] | None = None) -> DataSet:
+def find_dataset(
+    plain: Mapping[str, Any], before: Mapping[str, str] | None = None, needed: Sequence[str] = SPLITS
+) -> DataSet:
     """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings.
 
-    before: the split of each id in a run that goes on, which stays what it was.
+    before: the split of each id in a run, which stays what it was; those of them that are `needed` must have images.
     """
     source = {key: value for key, value in plain["data"].items() if key not in SHARED}
     found: DataSet = instantiate(source)
@@ -35,8 +37,8 @@ def find_dataset(plain: Mapping[str, Any], before: Mapping[str, str] | None = No
         records = assign_splits(found.records, plain["seed"], **splitting)
         if before is not None:
             records = keep_splits(records, before, {record.id: record.split for record in found.records})
-            findings += emptied_splits(records, before)
-        log.info(f"split     {describe_split(found.records, **splitting)}, written to split.csv")
+            findings += emptied_splits(records, {k: name for k, name in before.items() if name in needed})
+        log.info(f"split     {describe_split(found.records, **splitting) if before is None else 'that of the run'}")
     except InputError as error:
         findings += [] if findings else [str(error)]  # few records are what comes of files without a partner
     background = plain["data"]["background"]
@@ -44,7 +46,7 @@ def find_dataset(plain: Mapping[str, Any], before: Mapping[str, str] | None = No
 
 
 def emptied_splits(records: Sequence[Record], before: Mapping[str, str]) -> Iterator[str]:
-    """A finding for each split of a run that goes on, all images of which are gone or have other names."""
+    """A finding for each split of a run, all images of which are gone or have other names."""
     for name in dict.fromkeys(before.values()):
         if not any(record.split == name for record in records):
             gone = [key for key, split in before.items() if split == name]

@@ -86,10 +86,13 @@ def divide(predictor: Predictor, classes: Any, wanted: dict[str, Any], output: O
     rows = max(1, (BAND if output.source.lazy else BAND // 16) // classes.shape[1])
     objects = wanted["instances"] if "instances" in wanted else output.blank("instances", page)
     kinds = predictor.postprocess.write(classes, objects, rows)
-    output.largest = max(output.largest, len(kinds) - 1)
     if predictor.postprocess.masks:
         for top in range(0, classes.shape[0], rows):
             classes[top : top + rows] = predictor.postprocess.class_mask(objects[top : top + rows], kinds)
+    before = output.largest if output.source.volume else 0  # numbers go on from slice to slice
+    if before:
+        objects[objects > 0] += before
+    output.largest = max(output.largest, before + len(kinds) - 1)
 
 
 def draw(image: Any, classes: Any, objects: Any, overlay: Any, colors: Sequence[Color]) -> None:

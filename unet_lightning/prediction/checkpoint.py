@@ -113,7 +113,7 @@ def load_model(path: str | Path, trust: Sequence[str] = ()) -> TrainedModel:
     config = identity["config"]
     state = _tensors(path, content.get("state_dict"))
     for key in ("model", "normalize"):
-        check_targets(config[key], key, trust)
+        check_targets(config[key], key, str(path), trust)
     for key in ("model", "normalize"):
         found = findings(config[key], key)
         if found:

@@ -9,6 +9,7 @@ from unet_lightning.prediction.names import OutputNameError, named_by_content, t
 from unet_lightning.prediction.plane import Source
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.prediction.source import open_source
+from unet_lightning.reading.axes import check_axes
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def plan(
     owners: dict[Path, Path] = {}
     kept = 0
     inputs = {path.resolve() for path in files}
+    data = predictor.config["data"]
+    axes = check_axes(data["axes"]) if data.get("axes") else None
     for path, name in files.items():
         try:
             paths = targets(wanted.folder, named_by_content(path, name), wanted.kinds)
@@ -61,8 +64,7 @@ def plan(
         kept += not missing
         if missing:
             try:
-                form = (predictor.config["data"].get(key) for key in ("channels", "axes"))
-                jobs.append(Job(open_source(path, predictor.channels, *form), missing))
+                jobs.append(Job(open_source(path, predictor.channels, data.get("channels"), axes), missing))
             except Exception as error:
                 broken[path] = reason(error)
     return jobs, kept

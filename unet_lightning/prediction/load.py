@@ -1,6 +1,7 @@
 """Checkpoints, or an ensemble, to a predictor."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,20 +34,25 @@ def load(
     models = [load_model(checkpoint, trust) for checkpoint in (ensemble.members if ensemble else checkpoints)]
     _check_alike(models)
     plain = dict(models[0].identity["config"])
+    places = dict.fromkeys(("postprocess", "tta", "data"), str(models[0].path))  # where each is from
     if ensemble:
         plain |= _said_by(ensemble, models)
+        places |= dict.fromkeys(("postprocess", "tta"), str(ensemble.path))
         overrides = [f"average={ensemble.average}", *overrides]
     elif verb == "ensemble":  # folds are averaged as views are, unless it is typed
         overrides = [f"average={_views_average(plain['tta'])}", *overrides]
     elif "postprocess" in USED[verb] and not any(override.startswith("postprocess=") for override in overrides):
-        plain |= _tuned(tuned_path(models[0].path))
+        tuned = _tuned(tuned_path(models[0].path))
+        plain |= tuned
+        places |= dict.fromkeys(tuned, str(tuned_path(models[0].path)))
     if not all(model.network.geometry.exact for model in models):
         log.info(
             "the norm uses statistics of a whole tile: overlapping tiles are averaged, tile= changes the result a bit"
         )
     config = resolve_plain(compose_over_checkpoint(plain, overrides, verb, fixed))
+    places |= {re.split(r"[.=]", override.lstrip("+"))[0]: "typed" for override in overrides}
     for key in ("postprocess", "tta", "data")[: 3 if "split" in config else 2]:
-        check_targets(config[key], key, trust)
+        check_targets(config[key], key, places[key], trust)
     check_prediction(config, overrides)
     folds = ensemble.folds if ensemble else [1] * len(models) if verb == "ensemble" else None
     return Predictor(models, config, ensemble, folds)

@@ -147,7 +147,7 @@ class Output:
         """Whether 16 bits suffice for the numbers of objects."""
         return self.largest <= np.iinfo(np.uint16).max
 
-    largest = 0  # number of objects on a page
+    largest = 0  # number of an object
 
 
 def part_of(path: Path) -> Path:

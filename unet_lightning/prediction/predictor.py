@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unet_lightning.config.instantiate import instantiate
-from unet_lightning.error import InputError
+from unet_lightning.error import InputError, counted
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import TrainedModel
 from unet_lightning.prediction.ensemble import Ensemble
@@ -80,7 +80,14 @@ class Predictor:
         InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
         if len(image.shape) != 3 or image.shape[2] != self.channels:
-            raise InputError(f"image of shape {tuple(image.shape)}; expected (H, W, {self.channels}) as in training")
+            changed = {self.channels, image.shape[-1]} == {1, 3}
+            remedy = (
+                f"set data.channels={self.channels}"
+                if changed
+                else f"give images of {counted(self.channels, 'channel')}"
+            )
+            came = f"image of shape {tuple(image.shape)}"
+            raise InputError(f"{came}; expected (H, W, {self.channels}) as in training; {remedy}")
         seen = SeenValues()
         while True:
             try:

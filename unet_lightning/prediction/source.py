@@ -10,7 +10,6 @@ from unet_lightning.prediction.plane import Source
 from unet_lightning.prediction.tiff_source import open_tiff_source
 from unet_lightning.prediction.zarr_source import open_zarr
 from unet_lightning.reading.array import ARRAYS
-from unet_lightning.reading.axes import check_axes
 from unet_lightning.reading.bitmap import stored_orientation
 from unet_lightning.reading.failure import broken, refuse_claim
 from unet_lightning.reading.format import format_of
@@ -24,11 +23,10 @@ def open_source(path: Path, channels: int, wanted: int | None = None, axes: str 
     """An input by its header, as far as it has one; InputError where it is none, and for a pipe or a device.
 
     channels: what the network takes. wanted: turn grey to colour or colour to grey, as data.channels does in training.
-    axes: data.axes.
+    axes: data.axes, in upper case.
     """
-    axes = None if axes is None else check_axes(axes)
     if path.is_dir():
-        return open_zarr(path, channels, wanted)
+        return open_zarr(path, channels, wanted, axes)
     check_file(path)
     kind = format_of(path)
     if kind == "tiff":

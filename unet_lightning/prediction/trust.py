@@ -23,8 +23,10 @@ TRUSTED = ("unet_lightning.", "torch.nn.")
 LARGEST = 4096  # number that a class of torch.nn is given: some build that many layers
 
 
-def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
+def check_targets(node: Any, key: str, place: str, trust: Sequence[str] = ()) -> None:
     """InputError unless every `_target_` below a node is a class of this package, of torch.nn or of a trusted package.
+
+    place: where the node is from, for the error.
 
     A part's own class must be of the kind its key stands for. A function counts only where it lies in the folder of its
     key and says that it returns that kind: it builds a network, or finds a data set.
@@ -34,15 +36,15 @@ def check_targets(node: Any, key: str, trust: Sequence[str] = ()) -> None:
     if not isinstance(node, Mapping):
         return
     for name, child in node.items():
-        check_targets(child, f"{key}.{name}", trust)
+        check_targets(child, f"{key}.{name}", place, trust)
     target = node.get("_target_")
     if target is not None and not _may_be_built(target, key, tuple(f"{name}." for name in trust)):
         raise InputError(
-            f"{key}._target_={target} in the checkpoint is no class of unet_lightning or torch.nn"
+            f"{place}: {key}._target_={target} is no class of unet_lightning or torch.nn"
             f"{f' for {key}' if key in KINDS else ''}; if you know and trust its package, add --trust PACKAGE"
         )
     if str(target).startswith("torch.nn.") and (large := _largest([*node.values()])) > LARGEST:
-        raise InputError(f"{key} in the checkpoint gives {target} the number {large}; expected {LARGEST} at most")
+        raise InputError(f"{place}: {key} gives {target} the number {large}; expected {LARGEST} at most")
 
 
 def _largest(values: list[Any]) -> int:

@@ -9,9 +9,12 @@ import numpy as np
 
 from unet_lightning.error import InputError
 from unet_lightning.prediction.plane import CHANNEL_AXES, Plane, Source, fits_memory, may_end_in_channels
+from unet_lightning.reading.axes import remedy, stated_axes
 from unet_lightning.reading.failure import broken
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import as_channels
+
+NAME_AXES = "store it with names of its axes (Zarr's dimension_names), such as y, x, c"
 
 
 def is_zarr(path: Path) -> bool:
@@ -19,16 +22,16 @@ def is_zarr(path: Path) -> bool:
     return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
-def open_zarr(path: Path, channels: int, wanted: int | None = None) -> Source:
+def open_zarr(path: Path, channels: int, wanted: int | None = None, axes: str | None = None) -> Source:
     """A Zarr array, or the finest picture of an OME-Zarr group; InputError where its metadata are damaged.
 
-    channels: what the network takes. wanted: as of `open_source`.
+    channels: what the network takes. wanted, axes: as of `open_source`; what the file says of its axes comes first.
     """
     with reading(path):
-        return _open(path, channels, wanted)
+        return _open(path, channels, wanted, axes)
 
 
-def _open(path: Path, channels: int, wanted: int | None) -> Source:
+def _open(path: Path, channels: int, wanted: int | None, stated: str | None) -> Source:
     import zarr  # slow to import
 
     try:
@@ -47,10 +50,12 @@ def _open(path: Path, channels: int, wanted: int | None) -> Source:
         if place not in array:
             raise broken(path, f"its metadata name an array {place!r} that isn't there")
         array = array[place]
+    if array.ndim == 3 and not axes and not _dimension_names(array):
+        axes = stated_axes(path, array.shape, stated) or ""
     axes = _zarr_axes(path, array, axes, channels)
     stack = [size for name, size in zip(axes, array.shape, strict=True) if name not in f"YX{CHANNEL_AXES}"]
     if 0 in array.shape:
-        raise InputError(f"{path}: an empty array of shape {array.shape}; expected a picture")
+        raise InputError(f"{path}: an empty array of shape {array.shape}; expected a picture; leave it out")
     chunk = math.prod(array.chunks) * array.dtype.itemsize
     if not fits_memory(chunk):
         raise InputError(
@@ -65,17 +70,21 @@ def _open(path: Path, channels: int, wanted: int | None) -> Source:
     return Source(path, (pages, *page(0).shape), array.dtype.itemsize, page, True, pages > 1)
 
 
+def _dimension_names(array: Any) -> str:
+    """The first letters of the names that an array gives its axes, or ''."""
+    return "".join(str(name)[:1] for name in getattr(array.metadata, "dimension_names", None) or ())
+
+
 def _zarr_axes(path: Path, array: Any, axes: str, channels: int) -> str:
     """Upper case for rows, columns, channels; lower case for what makes pages."""
-    names = axes or "".join(str(name)[:1] for name in getattr(array.metadata, "dimension_names", None) or ())
+    names = axes or _dimension_names(array)
     if not names:
         shape = array.shape
         last, first = shape[-1] == channels, len(shape) > 2 and shape[-3] == channels
         grey = array.ndim == 2 or (channels == 1 and not (last or first))
         if grey and array.ndim > 2 and may_end_in_channels(shape):
             raise InputError(
-                f"{path}: an array of shape {shape} whose last axis may hold channels; store it with names of its axes "
-                "(Zarr's dimension_names), such as y, x, c"
+                f"{path}: an array of shape {shape} whose last axis may hold channels; {remedy(shape)}{NAME_AXES}"
             )
         names = (
             "zt"[: array.ndim - 2][::-1] + "yx" if grey else "zt"[: array.ndim - 3][::-1] + ("yxc" if last else "cyx")
@@ -84,6 +93,6 @@ def _zarr_axes(path: Path, array: Any, axes: str, channels: int) -> str:
     if len(found) != array.ndim or not {"Y", "X"} <= set(found) or len(set(found)) != len(found):
         raise InputError(
             f"{path}: an array of shape {array.shape} with axes {names!r}; expected (H, W), (H, W, {channels}) or "
-            f"({channels}, H, W), or pages of these"
+            f"({channels}, H, W), or pages of these; {NAME_AXES}"
         )
     return found

@@ -41,14 +41,14 @@ class Description:
 
     def class_ids(self, classes: Sequence[str], strict: bool) -> dict[Any, int]:
         """Category id to class id, categories of no class left out; InputError for a class without a category, and
-        where strict for a category without a class.
+        where strict for a category without a class: data.classes names all of them, data.categories those wanted.
         """
         for name in classes[1:]:
             if name not in self.classes:
-                all_names = ",".join([classes[0], *self.classes[1:]])
+                all_names = ",".join([*classes[: int(strict)], *self.classes[1:]])  # data.categories has no background
                 raise InputError(
                     f"{self.path} has no {name}; correct the name: {nearest(name, self.classes[1:])}; "
-                    f"or set 'data.classes=[{all_names}]'"
+                    f"or set 'data.{'classes' if strict else 'categories'}=[{all_names}]'"
                 )
         used = {annotation["category_id"] for found in self.annotations.values() for annotation in found}
         lacking = sorted(self.categories[k] for k in used if self.categories[k] not in (*classes[1:], *BACKGROUND))

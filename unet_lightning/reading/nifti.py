@@ -167,15 +167,18 @@ def _open(path: Path) -> Volume:
     with reading(path):
         image = _load(nibabel, path)
         if len(image.shape) not in (2, 3, 4) or 0 in image.shape:
-            raise ValueError(f"a volume of {image.shape}")
+            came = f"a volume of {image.shape}"
+            raise InputError(f"{path}: {came}; expected two to four axes, none of them empty; store it so")
         if image.get_data_dtype().kind not in "buifV" or (image.get_data_dtype().names and len(image.shape) > 3):
-            raise ValueError(f"a volume of {image.get_data_dtype()}, not of real numbers or colours")
+            came = f"a volume of {image.get_data_dtype()}"
+            raise InputError(f"{path}: {came}; expected real numbers or colours; store them so")
         proxy, header = image.dataobj, image.header
         stated = any(int(header[code]) > 0 for code in ("sform_code", "qform_code") if code in header)
         affine = image.affine if stated else np.diag([*(*header.get_zooms(), 1, 1)[:3], 1.0])
         orientation = nibabel.io_orientation(affine)
         if not np.isfinite(orientation).all():
-            raise ValueError(f"its affine {affine.tolist()} gives no place to every axis")
+            came = f"its affine {affine.tolist()} gives no place to every axis"
+            raise InputError(f"{path}: {came}; write the file again with an affine of three directions")
         orientation = orientation.astype(np.int64)
         turned = affine @ nibabel.orientations.inv_ornt_aff(orientation, (*image.shape[:3], 1)[:3])
         return Volume(proxy, image.shape, orientation, turned, stated, float(proxy.slope), float(proxy.inter))

@@ -10,6 +10,7 @@ from unet_lightning.error import counted
 from unet_lightning.reading.coco import Description
 
 Boxes = Literal["draw", "ignore"]
+ONE = {"boxes": "box", "empty outlines": "empty outline"}
 
 
 def with_boxes(description: Description, boxes: Boxes | None) -> Description:
@@ -29,12 +30,15 @@ def undrawn(description: Description, class_ids: Mapping[Any, int]) -> tuple[lis
     kinds = Counter(kind for annotation in used if (kind := kind_of(annotation)))
     if not kinds:
         return [], notes
-    shown = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    shown = ", ".join(
+        f"{number} {ONE.get(kind, kind) if number == 1 else kind}" for kind, number in kinds.most_common()
+    )
     remedy = "draw their outlines, or take them out of the file"
     if kinds["boxes"]:
         remedy = "set data.boxes=draw to draw boxes as rectangles, or data.boxes=ignore to ignore their pixels"
     total = sum(kinds.values())
-    came = f"{total} of {len(used)} objects have no outline ({shown}) and would be background"
+    have = "has" if total == 1 else "have"
+    came = f"{total} of {counted(len(used), 'object')} {have} no outline ({shown}) and would be background"
     line = f"{description.path}: {came}; {remedy}"
     return ([line], notes) if 2 * total >= len(used) else ([], [*notes, line])
 

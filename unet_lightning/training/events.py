@@ -4,10 +4,9 @@ import logging
 import os
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from unet_lightning.callback.resume import EVENTS, sum_of
 
@@ -16,8 +15,10 @@ RENAMED = re.compile(r"^(events\.out\.tfevents\.)\d+(.*)\.was(\d+)$")
 PATIENCE = 2  # seconds that are worth waiting
 
 
-def truncate_events(folder: Path, checkpoint: Path | None) -> None:
-    """Cut off what TensorBoard got after the checkpoint: it will be logged again. Warns of what else is lost."""
+def truncate_events(folder: Path, checkpoint: Mapping[str, Any] | None) -> None:
+    """Cut off what TensorBoard got after a checkpoint, of which this is the content: it will be logged again. Warns of
+    what else is lost.
+    """
     step, events = _recorded(checkpoint) if checkpoint else (0, {})
     there = {_first_name(path.name): path for path in sorted(folder.glob(EVENTS))}
     for name in there.keys() - events.keys():
@@ -34,9 +35,8 @@ def truncate_events(folder: Path, checkpoint: Path | None) -> None:
     _put_before_now(list(there.values()))
 
 
-def _recorded(checkpoint: Path) -> tuple[int, dict[str, tuple[int, int | None]]]:
+def _recorded(content: Mapping[str, Any]) -> tuple[int, dict[str, tuple[int, int | None]]]:
     """The step of a checkpoint; of each file by its first name its bytes and their sum, which runs of before lack."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     states = [state for name, state in content["callbacks"].items() if name.startswith("Resume")]
     events: dict[str, Any] = states[0]["events"] if states else {}
     found: dict[str, tuple[int, int | None]] = {}

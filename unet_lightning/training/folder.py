@@ -16,6 +16,7 @@ from unet_lightning.error import InputError
 from unet_lightning.runtime.files import BEST, CONFIG, PLAN, PLAN_PAGE, read_results
 from unet_lightning.runtime.launch import rank
 from unet_lightning.runtime.seal import check_whole, is_whole
+from unet_lightning.training.checkpoint_io import Point
 from unet_lightning.training.events import truncate_events
 
 log = logging.getLogger(__name__)
@@ -35,9 +36,9 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class RunStart:
-    """How a run starts: the checkpoint to go on from, or the results of one that is finished already."""
+    """How a run starts: the point to go on from, or the results of one that is finished already."""
 
-    checkpoint: Path | None = None
+    point: Point | None = None
     results: dict[str, Any] | None = None
 
 
@@ -49,7 +50,7 @@ def prepare_folder(folder: Path, plain: Mapping[str, Any]) -> RunStart:
     found = RunStart() if before is None else _go_on(folder, before, plain)
     if found.results is None and rank() == 0:
         write_config(plain, folder / CONFIG)
-        truncate_events(folder, found.checkpoint)
+        truncate_events(folder, found.point.content if found.point else None)
     return found
 
 
@@ -90,19 +91,19 @@ def _go_on(folder: Path, before: dict[str, Any], plain: Mapping[str, Any]) -> Ru
             + "\nchoose another name: run=…"
             + ("" if finished else "; trainer.max_epochs can be raised once the run is finished")
         )
-    checkpoint = newest_checkpoint(folder)
-    if checkpoint and (folder / BEST).is_file():
+    point = newest_point(folder)
+    if point and (folder / BEST).is_file():
         check_whole(folder / BEST)
-    if checkpoint is None and finished:
+    if point is None and finished:
         raise InputError(f"{folder} can't be extended: its checkpoints are gone; choose another name: run=…")
-    if checkpoint and changed:
+    if point and changed:
         lengths = ", ".join(f"{key} from {old} to {new}" for key, (old, new) in changed.items())
         log.info(
-            f"extends the finished run: {lengths}; the schedule is that of the new length from {checkpoint.stem} on"
+            f"extends the finished run: {lengths}; the schedule is that of the new length from {point.path.stem} on"
         )
-    elif checkpoint:
-        log.info(f"resumes from {checkpoint}")
-    return RunStart(checkpoint)
+    elif point:
+        log.info(f"resumes from {point.path}")
+    return RunStart(point)
 
 
 def resume_hint(folder: Path) -> str:
@@ -121,14 +122,13 @@ def last_point(folder: Path) -> Path | None:
     return max(folder.glob(POINTS), default=None)
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint that can be read; broken ones are reported and renamed to .broken."""
+def newest_point(folder: Path) -> Point | None:
+    """The last checkpoint that can be read, loaded; broken ones are reported and renamed to .broken."""
     for path in sorted(folder.glob(POINTS), reverse=True):
         try:
             if not is_whole(path):
                 raise OSError("it isn't what was written: cut off, or a byte of it has changed")
-            torch.load(path, map_location="cpu", weights_only=True)
-            return path
+            return Point(path, torch.load(path, map_location="cpu", weights_only=True))
         except UNREADABLE as error:
             reason = (str(error) or "it is empty").splitlines()[0]
             others = any(other < path for other in folder.glob(POINTS))

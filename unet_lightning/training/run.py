@@ -20,6 +20,7 @@ from unet_lightning.runtime.memory import reset_peak
 from unet_lightning.runtime.signals import SignalGuard
 from unet_lightning.runtime.slurm import requeue
 from unet_lightning.training.build import Run, build
+from unet_lightning.training.checkpoint_io import Point
 from unet_lightning.training.failure import explained
 from unet_lightning.training.folder import last_point, prepare_folder, resume_hint
 from unet_lightning.training.known_data import KnownData, read_known, write_known
@@ -59,19 +60,20 @@ def train(config: Mapping[str, Any], folder: Path, typed: CommandLine | None = N
             explained(folder, others.failure, distributed=processes > 1),
         ):
             try:
-                return _train(config, folder, start.checkpoint, signals, typed or CommandLine())
+                return _train(config, folder, start.point, signals, typed or CommandLine())
             except Interrupted as interrupted:
                 _say_how_to_go_on(folder, interrupted.signum)
                 raise
 
 
 def _train(
-    config: Mapping[str, Any], folder: Path, checkpoint: Path | None, signals: SignalGuard, typed: CommandLine
+    config: Mapping[str, Any], folder: Path, point: Point | None, signals: SignalGuard, typed: CommandLine
 ) -> dict[str, Any]:
     started = time.monotonic()
     reset_peak()
-    run = _begin(config, folder, read_known(folder) if checkpoint else None, signals)
-    run.trainer.fit(run.task, run.data, ckpt_path=checkpoint, weights_only=True)
+    run = _begin(config, folder, read_known(folder) if point else None, signals)
+    run.trainer.strategy.checkpoint_io.point = point  # type: ignore[attr-defined]  # an AtomicCheckpointIO
+    run.trainer.fit(run.task, run.data, ckpt_path=point.path if point else None, weights_only=True)
     results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
     if run.trainer.is_global_zero:
         results["seconds"] = round(run.resume.seconds if run.resume else time.monotonic() - started, 1)
