@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from unet_lightning.evaluation.verdict import Judged, verdict
+from unet_lightning.evaluation import verdict as module
+from unet_lightning.evaluation.verdict import Judged
 
 NAN = float("nan")
+PLAIN = {"weight": {"_target_": "unet_lightning.weight.none.NoWeight"}, "tune": False}
+BORDER = {"weight": {"_target_": "unet_lightning.weight.border.Border"}, "tune": True}
+
+
+def verdict(judged, counts=None, rising=False, plain=PLAIN):
+    return module.verdict(judged, plain, counts, rising)
 
 
 def images(dice, otsu=None, kinds=None, foreground=None, groups=None):
@@ -60,6 +67,8 @@ def test_the_first_advice_that_applies_is_given():
     assert verdict(fine, counts)[-1] == (
         "To try first: weight=border and tune=true, since 6 of 100 labelled objects run together."
     )
+    assert "label more objects that touch" in verdict(fine, counts, plain=BORDER)[-1]
+    assert "first: tune=true, since" in verdict(fine, counts, plain=BORDER | {"tune": False})[-1]
     assert verdict(fine, counts | {"joined": 5})[-1].startswith("No image fails")
     assert "train longer, the last epoch was the best" in verdict(fine, counts, rising=True)[-1]
 

@@ -47,7 +47,7 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
         judged.append(_judged(record, scored, sample, dataset))
         _keep_worst(gallery, judged[-1].dice, scored, sample, predicted, predictor)
     results = summary(images, dataset.classes, config["resamples"], dataset.background)
-    results["verdict"] = verdict(judged, results.get("counts"))
+    results["verdict"] = verdict(judged, predictor.models[0].identity["config"], results.get("counts"))
     results["protocol"] = protocol(predictor, dataset, records)
     results["provenance"] = provenance(predictor, command, overrides)
     write_evaluation(folder, results, gallery)

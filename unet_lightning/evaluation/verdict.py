@@ -33,17 +33,23 @@ class Judged:
     foreground: float
 
 
-def verdict(images: Sequence[Judged], counts: Mapping[str, int] | None = None, rising: bool = False) -> list[str]:
+def verdict(
+    images: Sequence[Judged],
+    plain: Mapping[str, Any],
+    counts: Mapping[str, int] | None = None,
+    rising: bool = False,
+) -> list[str]:
     """Sentences about the images of a split.
 
-    counts: of objects, as of metric.instance. rising: whether the last epoch was the best one.
+    plain: the config that was trained. counts: of objects, as of metric.instance. rising: whether the last epoch was
+    the best one.
     """
     scored = [image for image in images if not isnan(image.dice)]
     if not scored:
         return ["No image has foreground, labelled or predicted: there is nothing to judge."]
     compared = [image for image in scored if not isnan(image.otsu)]
     better = against_threshold(compared) if compared else []
-    return [*better, *failures(scored), *advice(scored, compared, counts, rising)]
+    return [*better, *failures(scored), *advice(scored, compared, plain, counts, rising)]
 
 
 def against_threshold(images: Sequence[Judged]) -> list[str]:
@@ -77,7 +83,11 @@ def failures(images: Sequence[Judged]) -> list[str]:
 
 
 def advice(
-    images: Sequence[Judged], compared: Sequence[Judged], counts: Mapping[str, int] | None, rising: bool
+    images: Sequence[Judged],
+    compared: Sequence[Judged],
+    plain: Mapping[str, Any],
+    counts: Mapping[str, int] | None,
+    rising: bool,
 ) -> list[str]:
     """What to try first, one thing: the first that applies."""
     if rising:
@@ -86,10 +96,17 @@ def advice(
         return ["To try first: train longer, or let the plan choose: plan=auto plan.minutes=20."]
     if counts and counts["joined"] > JOINED * max(1, counts["references"]):
         share = f"{counts['joined']} of {counts['references']} labelled objects run together"
-        return [f"To try first: weight=border and tune=true, since {share}."]
+        return [f"To try first: {_parting(plain)}, since {share}."]
     if any(image.dice < FAILED for image in images):
         return ["To try first: look at the failed images and their labels, and label more like them."]
     return []
+
+
+def _parting(plain: Mapping[str, Any]) -> str:
+    """What parts objects and wasn't used."""
+    border = "border" in str(plain["weight"]).lower()
+    missing = [*([] if border else ["weight=border"]), *([] if plain.get("tune") else ["tune=true"])]
+    return " and ".join(missing) or "label more objects that touch, or train longer"
 
 
 def _shared_kind(failed: Sequence[Judged], others: Sequence[Judged]) -> str:

@@ -56,7 +56,7 @@ def judge(run: Run, split: str, counts: dict[str, int] | None, rising: bool) -> 
     shares = labelled[:, 1:].sum(1) / labelled.sum(1).clamp(min=1)
     rows = zip(records, dice.tolist(), thresholds.tolist(), shares.tolist(), strict=True)
     images = [Judged(one.id, one.group, one.kind, *values) for one, *values in rows]
-    return verdict(images, counts, rising)
+    return verdict(images, run.task.identity["config"], counts, rising)
 
 
 def _is_last(run: Run, best: str) -> bool:
