@@ -16,7 +16,7 @@ from unet_lightning.model.residual import ResidualBlock
 from unet_lightning.model.stages import Stages
 from unet_lightning.upsample.transposed import Transposed
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("torchlib")]
 SMALL = {"base_channels": 2}
 
 

@@ -155,6 +155,7 @@ def test_deep_parts_and_pipes_are_refused(tmp_path, members):
         load(tmp_path / "folder.json")
 
 
+@pytest.mark.usefixtures("torchlib")
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
 def test_it_is_exported_as_one_network(tmp_path, members, average):
     onnxruntime = pytest.importorskip("onnxruntime")

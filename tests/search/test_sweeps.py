@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from tests.runtime.test_lock import another_process
 from tests.small import TRIAL, config
-from tests.test_cli import run as command_line
+from tests.typed import typed as command_line
 from unet_lightning.cli import train as train_command
 from unet_lightning.config.quote import quote
 from unet_lightning.data import synthetic
@@ -47,6 +47,20 @@ def sweep(tmp_path, monkeypatch):
     return start
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """A folder in which `fusion=concat,add` was swept."""
+    folder = tmp_path_factory.mktemp("once")
+    assert command_line("train", "-m", *SMALL, "fusion=concat,add", cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def swept(once, tmp_path):
+    """The test's own folder with that sweep."""
+    return shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+
+
 def results(folder):
     return {path.parent.name: json.loads(path.read_text()) for path in folder.glob("sweep/*/results.json")}
 
@@ -77,8 +91,8 @@ def test_a_broken_trial_loses_no_other_and_what_is_done_is_not_done_twice(sweep,
     assert [name for name in after if after[name] != before[name]] == ["data.noise=0.3"]
 
 
+@pytest.mark.usefixtures("swept")
 def test_a_stopped_sweep_does_what_is_missing(sweep, tmp_path):
-    assert sweep("fusion=concat,add") == 0
     before = times(tmp_path)
     stopped = tmp_path / "sweep" / "fusion=add" / "results.json"
     stopped.write_text(json.dumps({"status": "running"}))
@@ -92,8 +106,8 @@ def test_a_stopped_sweep_does_what_is_missing(sweep, tmp_path):
     assert plan["fusion=add,seed=1"][-2:] == ["fusion=add", "seed=1"]
 
 
+@pytest.mark.usefixtures("swept")
 def test_results_of_another_config_are_not_overwritten(sweep, tmp_path, capsys):
-    assert sweep("fusion=concat,add") == 0
     before = times(tmp_path)
     assert sweep("fusion=concat,add", "data.crop=8") == 2
     message = capsys.readouterr().err
@@ -110,10 +124,14 @@ def test_a_wrong_value_is_refused_before_anything_runs(sweep, tmp_path, capsys):
     assert "search=tpe" in capsys.readouterr().err
 
 
-def test_joblib_runs_trials_in_other_processes(tmp_path):
+def test_joblib_runs_trials_in_other_processes(sweep, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    done = command_line("-m", *SMALL, "fusion=concat,add", "launch=joblib", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    from joblib.externals.loky import get_reusable_executor
+
+    try:
+        assert sweep("fusion=concat,add", "launch=joblib") == 0
+    finally:
+        get_reusable_executor().shutdown()  # its processes would wait for more
     found = results(tmp_path)
     assert {name: found[name]["status"] for name in found} == {"fusion=concat": "finished", "fusion=add": "finished"}
     assert found["fusion=add"]["choices"]["fusion"] == "add"
@@ -270,8 +288,8 @@ def test_a_sweep_or_a_trial_that_another_process_runs_is_left_to_it(sweep, tmp_p
         assert [path.name for path in (tmp_path / "trial").iterdir()] == [LOCK]
 
 
+@pytest.mark.usefixtures("swept")
 def test_a_trial_that_another_process_runs_keeps_its_status(sweep, tmp_path):
-    assert sweep("fusion=concat,add") == 0
     trial = tmp_path / "sweep" / "fusion=add"
     (trial / "results.json").write_text('{"status": "running"}')
     with another_process(trial):

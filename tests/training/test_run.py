@@ -7,7 +7,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.runtime.test_lock import another_process
-from tests.small import SMALL, config, train
+from tests.small import SMALL, TINY_NETWORK, TRIAL, config, train
 from unet_lightning.config.compose import compose
 from unet_lightning.error import InputError
 from unet_lightning.metric.instance import aggregated_jaccard
@@ -247,7 +247,8 @@ def test_captions_and_pictures_come_from_the_same_prediction(trained):
 @pytest.mark.parametrize("convolution", ["same", "valid"])
 def test_every_network_runs_with_the_crop_people_leave_alone(tmp_path, upsample, fusion, convolution):
     choice = [f"upsample={upsample}", f"fusion={fusion}", f"model.convolution={convolution}", "model.depth=3"]
-    results = train(tmp_path, "trainer.fast_dev_run=true", "data.crop=50", "data.batch_size=1", *choice)
+    few = ["data.number=5", "data.batch_size=1", "model.base_channels=4"]
+    results = train(tmp_path, "trainer.fast_dev_run=true", "data.crop=50", *few, *choice)
     assert results["status"] == "finished"
 
 
@@ -262,7 +263,7 @@ def test_the_paper_network_runs_with_the_default_crop():
 def test_a_compiled_step_is_that_of_the_network_dropout_included(tmp_path):
     """The gradient alone moves the weights here, by the whole of it."""
     steepest = ["optimizer=sgd", "optimizer.lr=1", "optimizer.momentum=0", "optimizer.nesterov=false"]
-    step = [*steepest, "schedule=constant", "trainer.max_steps=1", "model.dropout=0.5"]
+    step = [*steepest, "schedule=constant", "trainer.max_steps=1", *TINY_NETWORK, "model.dropout=0.5"]
     found = {}
     for compiled in ("true", "false"):
         path = train(tmp_path / compiled, f"compile={compiled}", *step)["checkpoint"]
@@ -277,7 +278,7 @@ def test_training_moves_the_epoch_of_the_draws(tmp_path, monkeypatch):
     epochs = set()
     original = EpochSampler.__iter__
     monkeypatch.setattr(EpochSampler, "__iter__", lambda self: (epochs.add(self.epoch), original(self))[1])
-    train(tmp_path, "trainer.max_epochs=3")
+    train_run(config(*TRIAL, "trainer.max_epochs=3"), tmp_path)
     assert epochs == {0, 1, 2}
 
 
