@@ -77,22 +77,23 @@ def label_band(
 
 @numba.njit(cache=True, nogil=True)
 def grow_back(labels: Any, rim: Any, ridge: int) -> Any:
-    """Give a background pixel that lies between two objects, along a row, column or diagonal, to the nearer one.
+    """To which object each background pixel belongs that lies between two, along a row, column or diagonal, (N,).
 
-    Between: at most `ridge` pixels from one, and at most 2 ridge + 1 from it to the other on the opposite side.
-    rim: (N,) flat positions of all background pixels that have an object within `ridge` rows and columns.
+    The nearer one; 0 elsewhere. Between: at most `ridge` pixels from one, and at most 2 ridge + 1 from it to the other
+    on the opposite side. rim: (N,) flat positions of background pixels; those that have no object within `ridge` rows
+    and columns may be left out.
     """
     width = labels.shape[1]
-    result = labels.copy()
-    for position in rim:
+    numbers = np.zeros(len(rim), labels.dtype)
+    for index, position in enumerate(rim):
         y, x, distance = position // width, position % width, ridge + 1
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
             near, away = _first(labels, y, x, dy, dx, ridge)
             if near and away < distance:
                 other, _ = _first(labels, y, x, -dy, -dx, 2 * ridge + 1 - away)
                 if other and other != near:
-                    result[y, x], distance = near, away
-    return result
+                    numbers[index], distance = near, away
+    return numbers
 
 
 @numba.njit(cache=True, nogil=True)
