@@ -21,7 +21,7 @@ from unet_lightning.error import InputError
 from unet_lightning.evaluation.case import case_score, over_cases, over_classes
 from unet_lightning.evaluation.largest import decided, steps
 from unet_lightning.evaluation.out_of_fold import Fold, Typed, check_cover, load_fold
-from unet_lightning.evaluation.tried import Found
+from unet_lightning.evaluation.tried import whole
 from unet_lightning.prediction.load import load
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
@@ -272,9 +272,10 @@ def test_the_score_of_a_case_worked_by_hand():
     found = np.array([[1, 1, 0, 0], [1, 0, 0, 0]], np.uint8)
     sample = Sample(np.zeros((2, 4, 1), np.uint8), mask, np.ones((2, 4), bool), mask.astype(np.int32))
     dataset = DataSet((), ("background", "a", "b", "c"), None)
-    both = Found(found.astype(np.int32), found)
-    assert case_score(dataset, False)(both, sample) == pytest.approx([2 * 3 / 7, 0, np.nan], nan_ok=True)
-    assert case_score(dataset, True)(both, sample) == pytest.approx([3 / 4 / (1 + 1 / 2)])  # IoU 3/4; one is missed
+    assert case_score(dataset, False)(whole(found, sample, False)) == pytest.approx([2 * 3 / 7, 0, np.nan], nan_ok=True)
+    assert case_score(dataset, True)(whole(found, sample, True)) == pytest.approx(
+        [3 / 4 / (1 + 1 / 2)]
+    )  # IoU 3/4; one is missed
 
 
 def test_means_over_cases_then_classes_worked_by_hand():

@@ -278,31 +278,55 @@ def test_tune_cleans_masks_where_there_are_no_instances(monkeypatch, finished):
     assert small == pytest.approx(200 / 207)
 
 
-def test_candidates_that_share_their_objects_score_as_each_by_itself():
+def nodes_of(masks):
+    """Config nodes of all kinds of post-processing."""
+    values = product((0, 9), (False, True), (False, True), (0, 2))
+    common = [dict(zip(("min_size", "fill_holes", "keep_largest", "ridge"), each, strict=True)) for each in values]
+    kinds = {"components.Components": {}, "watershed.Watershed": {"neck": 0.5}}
+    return [
+        {"_target_": f"unet_lightning.postprocess.{kind}", "masks": masks} | more | each
+        for kind, more in kinds.items()
+        for each in common
+    ]
+
+
+def rough_pairs():
+    """Touching objects with holes and specks; ignored are nothing, single pixels, the half, or all background."""
     random = np.random.default_rng(0)
-    pairs = []
-    for _ in range(2):
+    for k in range(4):
         truth, count = label(gaussian_filter(random.random((60, 70)), 3) > 0.5)
         assert count > 3
         predicted = (gaussian_filter(random.random((60, 70)), 1) + (truth > 0) > 0.9).astype(np.uint8)
-        valid = random.random((60, 70)) > 0.02
-        image = np.zeros((60, 70, 1), np.uint8)
-        pairs.append((predicted, Sample(image, (truth > 0).astype(np.uint8), valid, truth.astype(np.int32))))
-    common = {"keep_largest": False, "masks": False}
-    nodes = [
-        {"_target_": f"unet_lightning.postprocess.{kind}", **more, "min_size": size, "fill_holes": holes, **common}
-        | {"ridge": ridge}
-        for kind, more in (("components.Components", {}), ("watershed.Watershed", {"neck": 0.5}))
-        for size, holes, ridge in product((0, 9), (False, True), (0, 1))
-    ]
+        single, half = random.random((60, 70)) > 0.02, np.arange(70) < np.full((60, 1), 35)
+        valid = [np.ones((60, 70), bool), single, half, truth > 0][k]
+        mask = (truth > 0).astype(np.uint8) * (1 + truth % 2).astype(np.uint8)
+        yield predicted, Sample(np.zeros((60, 70, 1), np.uint8), mask, valid, truth.astype(np.int32))
+
+
+def test_candidates_that_share_their_objects_score_as_each_by_itself():
+    pairs, nodes = list(rough_pairs()), nodes_of(masks=False)
     expected = []
     for node in nodes:
         objects = [instantiate(node)(predicted) for predicted, _ in pairs]
         references = [sample.instances * sample.valid for _, sample in pairs]
         kept = [drop_ignored(r, o, s.valid) for r, o, (_, s) in zip(references, objects, pairs, strict=True)]
-        expected.append(np.mean([panoptic_quality(overlaps(*two)) for two in zip(references, kept, strict=True)]))
-    assert len(set(expected)) > 8
-    assert score_candidates(nodes, pairs, True) == pytest.approx(expected)
+        expected.append([panoptic_quality(overlaps(*two)) for two in zip(references, kept, strict=True)])
+    assert len(set(np.mean(expected, 1))) > 16
+    for k, pair in enumerate(pairs):
+        assert score_candidates(nodes, [pair], True) == [one[k] for one in expected]
+    assert score_candidates(nodes, pairs, True) == pytest.approx(np.mean(expected, 1), rel=1e-12)
+
+
+def test_candidates_without_objects_score_as_the_masks_of_each_by_itself():
+    pairs = [(predicted * sample.mask.clip(1), sample) for predicted, sample in rough_pairs()]
+    nodes = nodes_of(masks=True)
+    expected = []
+    for node in nodes:
+        both = [(instantiate(node).final_classes(c)[s.valid], s.mask[s.valid]) for c, s in pairs]
+        agree = sum(((found == mask) & (mask > 0)).sum() for found, mask in both)
+        expected.append(2 * agree / sum((found > 0).sum() + (mask > 0).sum() for found, mask in both))
+    assert len(set(expected)) > 12
+    assert score_candidates(nodes, pairs, False) == expected
 
 
 def test_the_test_takes_groups_as_the_interval_does():

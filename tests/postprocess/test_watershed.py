@@ -1,8 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label
+from skimage.morphology import local_maxima, reconstruction
 
-from unet_lightning.postprocess.watershed import Watershed, cut
+from unet_lightning.postprocess.kernels import h_maxima
+from unet_lightning.postprocess.watershed import Watershed, cut, distances
 
 
 def discs(*circles, shape=(60, 80)):
@@ -49,3 +52,26 @@ def test_parts_smaller_than_the_smallest_are_left_out():
     assert objects.max() == 1
     assert objects[30, 25] == 1
     assert objects[30, 50] == 0
+
+
+@pytest.mark.parametrize("drop", [0.1, 0.5, 1.0, 2.0])
+def test_h_maxima_are_the_regional_maxima_of_the_reconstruction(drop):
+    """Also where tops are equally high, as is common for distances."""
+    noise = gaussian_filter(np.random.default_rng(0).random((120, 130)), 2)
+    labels = label(np.pad(noise > 0.48, 1), np.ones((3, 3)))[0]
+    piece = labels == np.bincount(labels[labels > 0]).argmax()
+    heights = distance_transform_edt(piece).astype(np.float32)
+    places = np.flatnonzero(piece)
+    number, mask = h_maxima(heights, places[np.argsort(-heights.ravel()[places])], np.float32(drop))
+    expected = local_maxima(reconstruction(heights - np.float32(drop), heights))
+    assert np.array_equal(mask, expected)
+    assert number == label(expected, np.ones((3, 3)))[1] > 2
+
+
+def test_distances_are_exact_to_the_last_bit():
+    """OpenCV's differ there from call to call, so that one image could have two results."""
+    piece = gaussian_filter(np.random.default_rng(1).random((90, 91)), 4) > 0.48
+    squares = np.rint(distance_transform_edt(np.pad(piece, 1)) ** 2).astype(np.float32)
+    assert squares.max() > 50
+    for _ in range(4):
+        assert np.array_equal(distances(piece), np.sqrt(squares))

@@ -12,6 +12,8 @@ from tests.small import SMALL, config
 from unet_lightning.command.evaluate import main as evaluate
 from unet_lightning.error import InputError
 from unet_lightning.evaluation import tune
+from unet_lightning.metric.instance import panoptic_quality
+from unet_lightning.metric.overlap import drop_ignored, overlaps
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.prediction.load import load, tuned_path
@@ -47,7 +49,9 @@ def test_the_best_checkpoint_is_chosen_by_its_objects(tmp_path):
     predictor = load(tmp_path / "checkpoints" / "best.ckpt", verb="tune", fixed=["split=val"])
     dataset = find_dataset(predictor.config)
     samples = [dataset.read(record) for record in dataset.split("val")]
-    quality = [tune.image_quality(predictor.postprocess(predictor.predict(sample.data)), sample) for sample in samples]
+    objects = [predictor.postprocess(predictor.predict(sample.data)) for sample in samples]
+    pairs = zip(samples, objects, strict=True)
+    quality = [panoptic_quality(overlaps(s.instances, drop_ignored(s.instances, o, s.valid))) for s, o in pairs]
     assert np.mean(quality) == pytest.approx(max(seen), abs=1e-4)
 
 

@@ -11,29 +11,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unet_lightning.evaluation.tried import Found
-from unet_lightning.evaluation.tune import image_quality
-from unet_lightning.metric.instance import nan_mean
-from unet_lightning.metric.semantic import class_scores, confusion_matrix
+from unet_lightning.metric.instance import nan_mean, panoptic_quality
+from unet_lightning.metric.semantic import class_scores
+from unet_lightning.metric.tally import Tally
 from unet_lightning.record import DataSet
-from unet_lightning.sample import Sample
 
 DICE = "Dice of each class, mean over images, then over the foreground classes"
 QUALITY = "panoptic quality, mean over images"
-CaseScore = Callable[[Found, Sample], list[float]]
+CaseScore = Callable[[Tally], list[float]]
 
 
 def case_score(dataset: DataSet, instances: bool) -> CaseScore:
-    """A function from what was found in an image to its scores: panoptic quality alone, or Dice of each class."""
+    """A function from the tally of an image to its scores: panoptic quality alone, or Dice of each class."""
 
-    def dice(found: Found, sample: Sample) -> list[float]:
-        predicted, mask = (torch.from_numpy(ids.astype(np.int64)) for ids in (found.classes, sample.mask))
-        counts = confusion_matrix(predicted, mask, torch.from_numpy(sample.valid), len(dataset.classes))
+    def dice(found: Tally) -> list[float]:
+        counts = torch.from_numpy(found.confusion(len(dataset.classes)))
         scores: list[float] = class_scores(counts)["dice"][int(dataset.background) :].tolist()
         return scores
 
-    def quality(found: Found, sample: Sample) -> list[float]:
-        return [image_quality(found.objects, sample)]
+    def quality(found: Tally) -> list[float]:
+        return [panoptic_quality(found.overlaps())]
 
     return quality if instances else dice
 

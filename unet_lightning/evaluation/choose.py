@@ -11,7 +11,7 @@ from unet_lightning.evaluation.case import DICE, QUALITY, CaseScore, case_score,
 from unet_lightning.evaluation.largest import decided, steps
 from unet_lightning.evaluation.out_of_fold import Fold, images
 from unet_lightning.evaluation.score import ImageScores, score_image
-from unet_lightning.evaluation.tried import Found, Tried
+from unet_lightning.evaluation.tried import Tried, whole
 from unet_lightning.evaluation.tune import Scored, candidates, object_areas, simplest
 
 Combination = tuple[int, ...]  # numbers of configurations that are averaged
@@ -39,7 +39,7 @@ def choose(folds: Sequence[Fold]) -> Chosen:
     """Choose configurations, of equal ones the first, then the post-processing, and score both on every image."""
     instances = all(fold.dataset.read(record).instances is not None for fold in folds for record in fold.records)
     score = case_score(folds[0].dataset, instances)
-    compared = configurations(folds, score) if len(folds[0].checkpoints) > 1 else []
+    compared = configurations(folds, instances, score) if len(folds[0].checkpoints) > 1 else []
     chosen = max(compared, key=lambda one: one[0])[1] if compared else (0,)
     tried, rule = postprocessings(folds, chosen, instances, score)
     best = simplest(tried)
@@ -47,7 +47,7 @@ def choose(folds: Sequence[Fold]) -> Chosen:
     return Chosen(QUALITY if instances else DICE, compared, chosen, tried, rule, best, images)
 
 
-def configurations(folds: Sequence[Fold], score: CaseScore) -> list[tuple[float, Combination]]:
+def configurations(folds: Sequence[Fold], instances: bool, score: CaseScore) -> list[tuple[float, Combination]]:
     """The score of every configuration and every pair, with the post-processing of its config."""
     numbers = range(len(folds[0].checkpoints))
     found = []
@@ -55,7 +55,7 @@ def configurations(folds: Sequence[Fold], score: CaseScore) -> list[tuple[float,
         values = []
         for image in images(folds, chosen, f"configuration {'+'.join(map(str, chosen))}"):
             classes, objects = image.predictor.postprocess.apply(image.predictor.predict(image.sample.data))
-            values.append([score(Found(objects, classes), image.sample)])
+            values.append([score(whole(objects if instances else classes, image.sample, instances))])
         found.append((over_classes(over_cases(values))[0], chosen))
     return found
 
@@ -70,9 +70,9 @@ def postprocessings(
     nodes = list(candidates(folds[0].predictor(chosen).models[0].identity["config"], areas, instances))
     dataset = folds[0].dataset
     rule = [] if instances or not dataset.background else steps(len(dataset.classes))
-    tried = Tried([*nodes, *rule])
+    tried = Tried([*nodes, *rule], instances)
     values = [
-        [score(found, image.sample) for found in tried.each(image.predictor.predict(image.sample.data))]
+        [score(found) for found in tried.each(image.predictor.predict(image.sample.data), image.sample)]
         for image in images(folds, chosen, "candidates")
     ]
     means = over_cases(values)

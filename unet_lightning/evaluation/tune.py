@@ -13,9 +13,9 @@ from unet_lightning.config.overlay import compose_over_checkpoint
 from unet_lightning.config.plain import plain_config
 from unet_lightning.evaluation.evaluate import records_to_score
 from unet_lightning.evaluation.run_split import find_as_divided
-from unet_lightning.evaluation.tried import Found, Tried
+from unet_lightning.evaluation.tried import Tried
 from unet_lightning.metric.instance import panoptic_quality
-from unet_lightning.metric.overlap import drop_ignored, overlaps
+from unet_lightning.metric.tally import Tally
 from unet_lightning.postprocess.components import Components
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.sample import Sample
@@ -95,11 +95,11 @@ def score_candidates(nodes: list[dict[str, Any]], pairs: list[Pair], instances: 
 
     pairs: predicted class ids (H, W) and the sample of each image. 0 where no image has a defined score.
     """
-    tried = Tried(nodes)
+    tried = Tried(nodes, instances)
     part = _quality if instances else _dice
     parts = np.array(
         [
-            [part(found, sample) for found in tried.each(classes)]
+            [part(found) for found in tried.each(classes, sample)]
             for classes, sample in track(pairs, "candidates", transient=True)
         ]
     )
@@ -107,21 +107,13 @@ def score_candidates(nodes: list[dict[str, Any]], pairs: list[Pair], instances: 
     return [float(score) for score in np.divide(above, below, out=np.zeros(len(nodes)), where=below > 0)]
 
 
-def _quality(found: Found, sample: Sample) -> tuple[float, float]:
+def _quality(found: Tally) -> tuple[float, float]:
     """Panoptic quality, and 1 where it is defined."""
-    quality = image_quality(found.objects, sample)
+    quality = panoptic_quality(found.overlaps())
     return (0.0, 0.0) if np.isnan(quality) else (quality, 1.0)
 
 
-def image_quality(objects: NDArray[np.int32], sample: Sample) -> float:
-    """Panoptic quality of the objects (H, W) of an image; nan where neither labelled nor predicted ones are."""
-    assert sample.instances is not None
-    reference = sample.instances * sample.valid
-    return panoptic_quality(overlaps(reference, drop_ignored(reference, objects, sample.valid)))
-
-
-def _dice(found: Found, sample: Sample) -> tuple[float, float]:
+def _dice(found: Tally) -> tuple[float, float]:
     """Numerator and denominator of Dice: twice the foreground pixels that agree; foreground pixels of both masks."""
-    predicted, mask = found.classes[sample.valid], sample.mask[sample.valid]
-    agree = ((predicted == mask) & (mask > 0)).sum()
-    return float(2 * agree), float((predicted > 0).sum() + (mask > 0).sum())
+    counts = found.confusion(max(found.ignored, int(found.kinds.max()) + 1))
+    return float(2 * counts.diagonal()[1:].sum()), float(counts[:, 1:].sum() + counts[1:].sum())

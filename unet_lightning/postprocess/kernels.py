@@ -3,6 +3,7 @@
 from typing import Any
 
 import numba
+import numpy as np
 
 
 @numba.njit(cache=True, nogil=True)
@@ -76,22 +77,23 @@ def label_band(
 
 @numba.njit(cache=True, nogil=True)
 def grow_back(labels: Any, rim: Any, ridge: int) -> Any:
-    """Give a background pixel that lies between two objects, along a row, column or diagonal, to the nearer one.
+    """To which object each background pixel belongs that lies between two, along a row, column or diagonal, (N,).
 
-    Between: at most `ridge` pixels from one, and at most 2 ridge + 1 from it to the other on the opposite side.
-    rim: (N,) flat positions of all background pixels that have an object within `ridge` rows and columns.
+    The nearer one; 0 elsewhere. Between: at most `ridge` pixels from one, and at most 2 ridge + 1 from it to the other
+    on the opposite side. rim: (N,) flat positions of background pixels; those that have no object within `ridge` rows
+    and columns may be left out.
     """
     width = labels.shape[1]
-    result = labels.copy()
-    for position in rim:
+    numbers = np.zeros(len(rim), labels.dtype)
+    for index, position in enumerate(rim):
         y, x, distance = position // width, position % width, ridge + 1
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
             near, away = _first(labels, y, x, dy, dx, ridge)
             if near and away < distance:
                 other, _ = _first(labels, y, x, -dy, -dx, 2 * ridge + 1 - away)
                 if other and other != near:
-                    result[y, x], distance = near, away
-    return result
+                    numbers[index], distance = near, away
+    return numbers
 
 
 @numba.njit(cache=True, nogil=True)
@@ -104,3 +106,44 @@ def _first(labels: Any, y: int, x: int, dy: int, dx: int, most: int) -> Any:
         if labels[v, u]:
             return labels[v, u], step
     return 0, 0
+
+
+@numba.njit(cache=True, nogil=True)
+def h_maxima(heights: Any, order: Any, drop: Any) -> Any:
+    """The number of h-maxima of `heights` (H, W), and a mask (H, W) of the pixels each reaches by falling by `drop`.
+
+    They are the regional maxima of the reconstruction of heights - drop under heights (8-connected). Pixels are joined
+    from high to low; where two sets meet, the lower top is an h-maximum if it lies more than `drop` above that pixel.
+    order: (N,) flat positions of a connected piece that keeps clear of the border, the highest first. drop: float32.
+    """
+    width = heights.shape[1]
+    values = heights.ravel()
+    around = (-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1)
+    parents = np.full(values.size, -1, np.int64)  # the root of a set of joined pixels is its top
+    maxima = [order[0]]  # stays a root to the end
+    for position in order:
+        parents[position] = root = position
+        for step in around:
+            if parents[position + step] < 0:
+                continue
+            other = _find(parents, position + step)
+            if other == root:
+                continue
+            if values[other] > values[root] or other == order[0]:
+                root, other = other, root
+            parents[other] = root
+            if values[other] - drop > values[position]:
+                maxima.append(other)
+    mask = np.zeros(values.size, np.bool_)
+    for maximum in maxima:
+        lowest = values[maximum] - drop
+        mask[maximum] = True
+        reached = [maximum]
+        while reached:
+            position = reached.pop()
+            for step in around:
+                other = position + step
+                if parents[other] >= 0 and values[other] >= lowest and not mask[other]:
+                    mask[other] = True
+                    reached.append(other)
+    return len(maxima), mask.reshape(heights.shape)

@@ -57,6 +57,12 @@ class Objects(ABC):
 
     def select(self, objects: Any, pieces: Pieces, rows: int | None = None) -> NDArray[np.uint8]:
         """Leave out objects by size, renumber the others and grow the ridge back; returns their classes, (N + 1,)."""
+        table, kinds = self.choose(pieces)
+        self._number(objects, table, rows)
+        return kinds
+
+    def choose(self, pieces: Pieces) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """The new number of each object, 0 for those left out, (N + 1,), and the classes of the new ones, (M + 1,)."""
         areas, kinds = pieces
         kept = areas >= max(1, self.min_size)
         if self.keep_largest:
@@ -65,8 +71,7 @@ class Objects(ABC):
                 kept[of_kind] = False
                 kept[of_kind[areas[of_kind].argmax()]] = True
         kept[0] = False
-        self._number(objects, np.where(kept, np.cumsum(kept), 0).astype(np.int32), rows)
-        return np.append(np.uint8(0), kinds[kept])
+        return np.where(kept, np.cumsum(kept), 0).astype(np.int32), np.append(np.uint8(0), kinds[kept])
 
     def class_mask(self, objects: NDArray[np.int32], kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Objects (H, W) to class ids (H, W), given the class of every object by its number, (N + 1,)."""
@@ -103,21 +108,24 @@ class Objects(ABC):
 
     def _number(self, objects: Any, table: NDArray[np.int32], rows: int | None) -> None:
         """Give objects their final numbers, 0 for those left out, and grow the ridge back between those kept."""
-        from unet_lightning.postprocess.kernels import grow_back
-
         reach = 2 * self.ridge + 1 if self.ridge else 0
         above = np.zeros((0, objects.shape[1]), np.int32)
         for here in row_bands(objects.shape, rows):
             below = min(objects.shape[0], here.stop + reach)
             band = np.concatenate([above, table[objects[here.start : below]]])
-            grown = grow_back(band, rim(band, self.ridge), self.ridge) if self.ridge else band
-            size = here.stop - here.start
-            objects[here] = grown[len(above) : len(above) + size]
-            above = band[max(0, len(above) + size - reach) : len(above) + size]
+            inside = slice(len(above), len(above) + here.stop - here.start)
+            above = band[max(0, inside.stop - reach) : inside.stop].copy()
+            if self.ridge:
+                places, numbers = grown_back(band, self.ridge)
+                band.ravel()[places] = numbers
+            objects[here] = band[inside]
 
 
-def rim(objects: NDArray[np.int32], ridge: int) -> NDArray[np.int64]:
-    """(N,) flat positions of the background pixels of (H, W) that have an object within `ridge` rows and columns."""
+def grown_back(objects: NDArray[np.int32], ridge: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Flat positions of background pixels of (H, W) near objects, (N,), and the object each is given back to or 0."""
+    from unet_lightning.postprocess.kernels import grow_back
+
     foreground = (objects > 0).astype(np.uint8)
     near = cv2.dilate(foreground, np.ones((2 * ridge + 1,) * 2, np.uint8))
-    return np.flatnonzero(near > foreground)
+    places = np.flatnonzero(near > foreground)
+    return places, grow_back(objects, places, ridge)

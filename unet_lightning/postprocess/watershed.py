@@ -49,17 +49,32 @@ class Watershed(Objects):
 
 def cut(piece: NDArray[np.bool_], neck: float) -> NDArray[np.int32]:
     """(h, w) bool, one component, to its parts 1, 2, …, (h, w) int32; a component without a neck is part 1."""
-    from skimage.morphology import local_maxima, reconstruction  # slow to import
-    from skimage.segmentation import watershed
+    from skimage.segmentation import watershed  # slow to import
 
-    distance = cv2.distanceTransform(np.pad(piece, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    from unet_lightning.postprocess.kernels import h_maxima
+
+    distance = distances(piece)
     if distance.max() <= neck + 1:  # a second maximum lies higher than the neck and the lowest pixel inside, which is 1
         return piece.astype(np.int32)
-    peaks, number = label(local_maxima(reconstruction(distance - neck, distance)), np.ones((3, 3)))
+    places = np.flatnonzero(distance)
+    number, peaks = h_maxima(distance, places[np.argsort(-distance.ravel()[places])], np.float32(neck))
     if number < 2:
         return piece.astype(np.int32)
-    parts: NDArray[np.int32] = watershed(-distance, peaks, mask=distance > 0)[1:-1, 1:-1].astype(np.int32)
+    markers = label(peaks, np.ones((3, 3)))[0]
+    parts: NDArray[np.int32] = watershed(-distance, markers, mask=distance > 0)[1:-1, 1:-1].astype(np.int32)
     return parts
+
+
+def distances(piece: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(h, w) bool to Euclidean distances in pixels to the nearest pixel outside, (h + 2, w + 2), a pixel added around.
+
+    Square roots of whole numbers, rounded: the last bit of OpenCV's own differs from call to call, which would decide
+    between equally high maxima.
+    """
+    padded = cv2.copyMakeBorder(piece.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    found = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    exact: NDArray[np.float32] = np.sqrt(np.rint(found * found))
+    return exact
 
 
 def boxes(objects: Any, number: int, rows: int | None) -> list[tuple[slice, slice]]:
