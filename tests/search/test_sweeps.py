@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import pytest
+import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -16,12 +17,14 @@ from unet_lightning.cli import train as train_command
 from unet_lightning.config.quote import quote
 from unet_lightning.data import synthetic
 from unet_lightning.error import InputError
+from unet_lightning.pipeline.cache.shared import shared
+from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.runtime.lock import LOCK
 from unet_lightning.runtime.slurm import wait_for_queue
 from unet_lightning.search.grid import Grid
 from unet_lightning.sweep.plan import is_due
 from unet_lightning.sweep.trial import DIED, Trial, run_trial
-from unet_lightning.training.run import CommandLine
+from unet_lightning.training.run import CommandLine, train
 
 SMALL = [*TRIAL, "hydra.sweep.dir=sweep"]
 BROKEN = "data._target_=tests.search.test_sweeps.find"  # a trial breaks where the noise is 0.3
@@ -89,6 +92,24 @@ def test_a_broken_trial_loses_no_other_and_what_is_done_is_not_done_twice(sweep,
     assert sweep(*typed, "retry=failed") == 1
     after = times(tmp_path)
     assert [name for name in after if after[name] != before[name]] == ["data.noise=0.3"]
+
+
+def test_trials_of_one_process_read_the_data_once_and_end_as_runs_of_their_own(sweep, tmp_path, monkeypatch):
+    read, decode = [], Store._decode
+    monkeypatch.setattr(Store, "_decode", lambda store, record: read.append(record.id) or decode(store, record))
+    assert sweep("fusion=concat,add") == 0
+    assert len(read) == len(set(read)) == 5
+    assert not shared.active
+    assert not shared.found
+    folders = tmp_path / "sweep" / "fusion=add", tmp_path / "alone"  # the second trial
+    train(config(*TRIAL, "fusion=add"), folders[1], CommandLine())
+    assert len(read) == 10
+    second, alone = (json.loads((folder / "results.json").read_text()) for folder in folders)
+    for split in ("val", "test"):
+        assert json.dumps(second[split]) == json.dumps(alone[split])  # as text: a score may be nan
+    weights, expected = (torch.load(folder / "checkpoints" / "best.ckpt")["state_dict"] for folder in folders)
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
 @pytest.mark.usefixtures("swept")

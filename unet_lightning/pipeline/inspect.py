@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from unet_lightning.error import InputError, some
-from unet_lightning.pipeline.cache.entry import Entry, Summary
+from unet_lightning.pipeline.cache.entry import Summary
+from unet_lightning.pipeline.cache.shared import Inspection, shared
 from unet_lightning.pipeline.cache.store import Store
 from unet_lightning.pipeline.findings import grouped
 from unet_lightning.pipeline.parallel import map_records
@@ -19,24 +20,8 @@ from unet_lightning.record import Record
 MOST = 20
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """The result for one record: its summary, or `finding`, what is wrong with it; and what the store can keep.
-
-    entry: the decoded record, for memory. key: its name in the cache on disk. complaint: why the disk can't be written.
-    """
-
-    summary: Summary | None
-    finding: str = ""
-    entry: Entry | None = None
-    key: str | None = None
-    sound: bool = False
-    complaint: str = ""
-
-
 def inspect(store: Store, workers: int = 0) -> Statistics:
     """Read every record of a data set; InputError with all findings, else the statistics of the training split."""
-    store.settle()
     summaries, findings = inspect_all(store, workers)
     if findings:
         shown = findings[:MOST] + ([f"… and {len(findings) - MOST} more"] if len(findings) > MOST else [])
@@ -47,25 +32,43 @@ def inspect(store: Store, workers: int = 0) -> Statistics:
 def inspect_all(store: Store, workers: int = 0) -> tuple[dict[Record, Summary], list[str]]:
     """The summaries of all readable records, and all errors of the data set, one line each.
 
-    Records are read in up to `workers` processes. The store keeps what was read, as far as it has room.
+    Records are read in up to `workers` processes. The store keeps what was read, as far as it has room. In a sweep
+    those that the trial before inspected aren't read again.
     """
     dataset = store.dataset
-    known = dataset.findings or split_findings(dataset.records)
-    found: list[tuple[str, tuple[Path, ...]]] = [(text, ()) for text in known]
+    identities = shared.identities(dataset, store.free, store.folder)
+    known = shared.recall(identities)
+    store.settle({record: look.entry for record, look in known.items() if look.entry is not None})
+    if store.disk is None:  # what lies on disk alone is read again for memory
+        known = {record: look for record, look in known.items() if look.key is None}
+    faults = dataset.findings or split_findings(dataset.records)
+    found: list[tuple[str, tuple[Path, ...]]] = [(text, ()) for text in faults]
     summaries: dict[Record, Summary] = {}
-    looks = map_records(partial(inspect_record, store), dataset.records, workers, "reading")
-    for record, look in zip(dataset.records, looks, strict=True):
+    kept: dict[str, Inspection] = {}
+    for record, look in zip(dataset.records, inspections(store, known, workers), strict=True):
         store.adopt(record, look.entry, look.key, look.sound, look.complaint)
         if look.summary is None:
             found.append((look.finding, record.files))
-        else:
-            summaries[record] = look.summary
-            store.contents[record.id] = (look.summary.content.hex(), look.summary.label.hex())
+            continue
+        summaries[record] = look.summary
+        store.contents[record.id] = (look.summary.content.hex(), look.summary.label.hex())
+        if record in identities and not look.complaint:
+            kept[identities[record]] = replace(look, entry=store.kept.get(record))
+    shared.keep(kept)
     findings = [*grouped(found), *channel_findings(summaries), *content_findings(summaries)]
     training = [summary.counts for record, summary in summaries.items() if record.split == "train"]
     if training and not np.any(training) and not findings:
         findings.append("no pixel of the training split counts; correct data.ignore or the labels")
     return summaries, findings
+
+
+def inspections(store: Store, known: Mapping[Record, Inspection], workers: int) -> Iterator[Inspection]:
+    """Of every record in its order: what is known of it, or what reading it finds."""
+    records = store.dataset.records
+    unread = [record for record in records if record not in known]
+    read = map_records(partial(inspect_record, store), unread, workers, "reading")
+    yield from (known[record] if record in known else next(read) for record in records)
+    yield from read  # nothing is left, and its processes end
 
 
 def inspect_record(store: Store, record: Record) -> Inspection:

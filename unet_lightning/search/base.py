@@ -25,7 +25,7 @@ from unet_lightning.error import InputError
 from unet_lightning.runtime.lock import hold
 from unet_lightning.runtime.slurm import wait_for_queue
 from unet_lightning.sweep.plan import is_due, print_table, write_plan
-from unet_lightning.sweep.trial import DIED, Trial
+from unet_lightning.sweep.trial import DIED, Trial, forget
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ class Search(Sweeper, ABC):
         try:
             self.explore(grids)
         finally:
+            forget()
             if self.trials:
                 print_table(list(self.trials.values()), self.folder)
 

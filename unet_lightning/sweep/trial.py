@@ -77,7 +77,8 @@ def run_trial(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> 
     """Train one trial and return its score; a failure is written to its log and results.json, and gives nan.
 
     A trial whose results.json says `running` was started again by its launcher because its process died, and fails
-    without another attempt, unless a queue put it back. What another process trains is left to it.
+    without another attempt, unless a queue put it back. What another process trains is left to it. What was read of the
+    data set stays in this process for the next trial, until the sweep ends.
     """
     end_with_parent()
     try:
@@ -89,8 +90,10 @@ def run_trial(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> 
 
 
 def _run_held(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> float:
+    from unet_lightning.pipeline.cache.shared import shared
     from unet_lightning.training.run import train
 
+    shared.begin()
     trial = Trial(tuple(typed.overrides), folder, config_hash(config), config)
     try:
         if trial.status == "running" and "SLURM_RESTART_COUNT" not in os.environ:
@@ -107,6 +110,13 @@ def _run_held(config: Mapping[str, Any], folder: Path, typed: "CommandLine") -> 
     finally:
         release()
     return nan
+
+
+def forget() -> None:
+    """Free what the trials of a sweep shared in this process."""
+    from unet_lightning.pipeline.cache.shared import shared
+
+    shared.end()
 
 
 def release() -> None:

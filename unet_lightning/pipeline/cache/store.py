@@ -1,9 +1,11 @@
 """Decoded samples: in memory where the whole set fits, else in a cache on disk; workers share both."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -80,8 +82,11 @@ class Store:
                 "data.cache_dir to another folder"
             )
 
-    def settle(self) -> None:
-        """Choose memory or disk by the total size, estimated from a few records spread over the data set."""
+    def settle(self, known: Mapping[Record, Entry] = MappingProxyType({})) -> None:
+        """Choose memory or disk by the total size, estimated from a few records spread over the data set.
+
+        known: records that needn't be decoded for it.
+        """
         records = self.dataset.records
         if self.folder is None or not records:
             return
@@ -90,8 +95,10 @@ class Store:
         for record in records[:: -(-len(records) // PROBES)]:
             stored = disk.load(record, "entry")
             with suppress(InputError):  # reported when all records are inspected
-                entry = Entry(**stored) if stored else decoded.setdefault(record, self._decode(record))
+                entry = Entry(**stored) if stored else known.get(record) or self._decode(record)
                 sizes.append(entry.nbytes)
+                if stored is None:
+                    decoded[record] = entry
         if not sizes:
             return
         needed = sum(sizes) / len(sizes) * len(records)
