@@ -1,7 +1,7 @@
 """How cost grows with the data, a part of `make bench`: `python -m tests.bench_scale`.
 
-With --write the figures of docs/scale.md are written too: docs/scale/figures.json and a chart for each axis. Each point is
-a process of its own: processor seconds on one thread, and MiB by which its memory rose at most.
+With --write the figures of docs/scale.md are written too: docs/scale/figures.json and a chart for each axis. Each point
+is a process of its own: processor seconds on one thread, and MiB by which its memory rose at most.
 """
 
 import argparse
@@ -218,7 +218,7 @@ def many_records() -> dict[str, float]:
 
 
 def epoch(dataset: DataSet) -> dict[str, float]:
-    """Seconds to draw an order of 8 crops a record; MiB of the main process and of four workers that see all records."""
+    """Seconds to draw an order of 8 crops a record; MiB of the main process and of four workers that see all of them."""
     repeats = 8
     sampler = EpochSampler(len(dataset.records), repeats, seed=0)
     seconds, mib = point(lambda: next(iter(sampler)))
@@ -261,7 +261,7 @@ def strips() -> dict[str, list[list[float]]]:
 
 
 def draw(figures: Figures) -> dict[str, str]:
-    """A chart of each axis as SVG, by the name of its file: seconds over the size, so that a flat line is linear cost."""
+    """A chart of each axis as SVG, by the name of its file: seconds over the size; a flat line is linear cost."""
     found = {}
     for name, (titles, unit, per) in CHARTS.items():
         lines = {}
