@@ -218,7 +218,7 @@ def many_records() -> dict[str, float]:
 
 
 def epoch(dataset: DataSet) -> dict[str, float]:
-    """Seconds to draw an order of 8 crops a record; MiB of the main process and of four workers that see all of them."""
+    """Seconds to draw an order of 8 crops a record; MiB of the main process and of four workers that see all."""
     repeats = 8
     sampler = EpochSampler(len(dataset.records), repeats, seed=0)
     seconds, mib = point(lambda: next(iter(sampler)))
