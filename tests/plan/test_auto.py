@@ -1,11 +1,16 @@
 """The plan for a given time: each rule by hand-worked numbers, and the whole on a small set."""
 
+import json
+
 import numpy as np
 import pytest
+import yaml
 
 from tests.small import CELLS, QUIET
+from tests.typed import typed
 from unet_lightning.config.check import resolve, resolve_plain
 from unet_lightning.config.compose import compose
+from unet_lightning.config.plain import read_config
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.plan import auto
@@ -126,3 +131,24 @@ def test_processes_of_srun_would_plan_each_for_itself(monkeypatch):
     monkeypatch.setenv("SLURM_PROCID", "1")
     with pytest.raises(InputError, match="start them by torchrun"):
         auto.Auto(3).decide({})
+
+
+def test_a_run_keeps_to_the_plan_and_ends_in_time(tmp_path):
+    """The plan's own crops are larger: what is typed makes the steps short."""
+    small = ["data.crop=16", "data.batch_size=2", "data.steps=2", "trainer.log_every_n_steps=1"]
+    done = typed("train", *SET, "plan.minutes=1", *small, "run=one", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "outputs" / "one"
+    config, results = read_config(run / "config" / "config.yaml"), json.loads((run / "results.json").read_text())
+    chosen = yaml.safe_load((run / "plan.yaml").read_text())
+    assert config["model"]["base_channels"] == chosen["model"]["base_channels"]
+    assert (config["tune"], config["data"]["steps"], config["data"]["crop"]) == (True, 2, 16)
+    assert config["trainer"]["callbacks"]["deadline"]["minutes"] < 1
+    assert results["seconds"] < 66
+    assert results["tuned"]["tried"] > 10
+    assert (run / "checkpoints" / "best.postprocess.json").is_file()
+    before = (run / "plan.yaml").stat().st_mtime_ns
+    again = typed("train", *SET, "plan.minutes=1", *small, "run=one", cwd=tmp_path)
+    assert again.returncode == 0
+    assert "nothing to do" in again.stdout + again.stderr
+    assert (run / "plan.yaml").stat().st_mtime_ns == before
