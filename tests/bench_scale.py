@@ -135,13 +135,8 @@ def growth() -> Figures:
     return {**images(), **pixels(), **classes(), **objects()}
 
 
-def main() -> None:
-    """Measure and print; with --write the figures of docs/scale.md, which the text beside them must then agree with."""
-    rules = argparse.ArgumentParser(description=main.__doc__)
-    rules.add_argument("--write", action="store_true")
-    write = rules.parse_args().write
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+def growing(write: bool = False) -> None:
+    """Measure and print; write: the figures of docs/scale.md too, which the text beside them must then agree with."""
     found: dict[str, Any] = {}
     for part in (growth, many_records, strips):
         start = time.perf_counter()
@@ -152,6 +147,16 @@ def main() -> None:
         write_atomic(PLACE / "figures.json", (json.dumps(found, indent=1) + "\n").encode())
         for name, drawing in draw(found["growth"]).items():
             write_atomic(PLACE / name, (drawing + "\n").encode())
+
+
+def main() -> None:
+    """On one thread."""
+    rules = argparse.ArgumentParser()
+    rules.add_argument("--write", action="store_true", help="write the figures of docs/scale.md")
+    write = rules.parse_args().write
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    growing(write)
 
 
 if __name__ == "__main__":
