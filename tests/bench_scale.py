@@ -116,8 +116,10 @@ def draw(figures: Figures) -> dict[str, str]:
         for title in titles:
             axis = figures[title]
             values = [s * unit / (n if per else 1) for n, s in zip(axis["sizes"], axis["seconds"], strict=True)]
-            lines[title] = [(n, v, nan, nan) for n, v in zip(axis["sizes"], values, strict=True)]
-        found[f"{name}.svg"] = curves(lines, name, SCORES[name])
+            places = [n**0.5 if name == "pixels" else n for n in axis["sizes"]]
+            lines[title] = [(x, v, nan, nan) for x, v in zip(places, values, strict=True)]
+        across = "side of the picture, pixels" if name == "pixels" else name
+        found[f"{name}.svg"] = curves(lines, across, SCORES[name], zero=True)
     return found
 
 
