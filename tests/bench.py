@@ -3,6 +3,8 @@
 import argparse
 import itertools
 import logging
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from tests.bench_gpu import throughput
 from tests.bench_predict import instance_scores, memory, pictures, tiled
 from tests.bench_run import shares
 from tests.bench_start import starting
+from tests.bench_sweep import sweeping
 from tests.small import config
 from unet_lightning.config.compose import compose
 from unet_lightning.config.instantiate import instantiate
@@ -169,6 +172,11 @@ def _plain() -> Callable[[], object]:
     return lambda: both(image=image, mask=labels)
 
 
+def growing() -> None:
+    """How cost grows with the data, in a process whose libraries have started no threads yet: it forks."""
+    subprocess.run([sys.executable, "-m", "tests.bench_scale"], check=True)
+
+
 def main() -> None:
     """Every comparison; with --quick in two minutes: small sizes, without what starting and memory cost."""
     rules = argparse.ArgumentParser(description=main.__doc__)
@@ -178,7 +186,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", ".*self.trainer. reference is not registered.*")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     parts: list[Callable[[], None]] = [starting, paper_network, shares, throughput, border_map, augmentation]
-    parts += [tiled, pictures, instance_scores, memory, large_set, checking]
+    parts += [tiled, pictures, instance_scores, memory, large_set, checking, sweeping, growing]
     if quick:
         parts = [partial(border_map, False), augmentation, partial(tiled, 512), instance_scores, partial(checking, 300)]
     for part in parts:

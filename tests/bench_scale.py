@@ -116,8 +116,10 @@ def draw(figures: Figures) -> dict[str, str]:
         for title in titles:
             axis = figures[title]
             values = [s * unit / (n if per else 1) for n, s in zip(axis["sizes"], axis["seconds"], strict=True)]
-            lines[title] = [(n, v, nan, nan) for n, v in zip(axis["sizes"], values, strict=True)]
-        found[f"{name}.svg"] = curves(lines, name, SCORES[name])
+            places = [n**0.5 if name == "pixels" else n for n in axis["sizes"]]
+            lines[title] = [(x, v, nan, nan) for x, v in zip(places, values, strict=True)]
+        across = "side of the picture, pixels" if name == "pixels" else name
+        found[f"{name}.svg"] = curves(lines, across, SCORES[name], zero=True)
     return found
 
 
@@ -135,13 +137,8 @@ def growth() -> Figures:
     return {**images(), **pixels(), **classes(), **objects()}
 
 
-def main() -> None:
-    """Measure and print; with --write the figures of docs/scale.md, which the text beside them must then agree with."""
-    rules = argparse.ArgumentParser(description=main.__doc__)
-    rules.add_argument("--write", action="store_true")
-    write = rules.parse_args().write
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+def growing(write: bool = False) -> None:
+    """Measure and print; write: the figures of docs/scale.md too, which the text beside them must then agree with."""
     found: dict[str, Any] = {}
     for part in (growth, many_records, strips):
         start = time.perf_counter()
@@ -152,6 +149,16 @@ def main() -> None:
         write_atomic(PLACE / "figures.json", (json.dumps(found, indent=1) + "\n").encode())
         for name, drawing in draw(found["growth"]).items():
             write_atomic(PLACE / name, (drawing + "\n").encode())
+
+
+def main() -> None:
+    """On one thread."""
+    rules = argparse.ArgumentParser()
+    rules.add_argument("--write", action="store_true", help="write the figures of docs/scale.md")
+    write = rules.parse_args().write
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    growing(write)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 100,000 records whose files are links to a few pictures, and strips of a very wide Zarr array.
 """
 
+import gc
 import multiprocessing
 import os
 import resource
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -122,14 +124,26 @@ def many_records() -> dict[str, float]:
         found["composed, s"] = children() - before
         found["found, s"], found["found, MiB"] = point(lambda: find_dataset(plain))
         dataset = find_dataset(plain)
-        found |= {f"epoch order of 5 processes, {what}": value for what, value in epoch(dataset).items()}
-        some = first(dataset, 1000)
-        seconds, mib = point(lambda: inspect_all(Store(some, instantiate(plain["normalize"]), 0)))
-        found |= {"inspected, ms a record": seconds, "inspected, KiB a record": mib * 1.024}
-        few = first(dataset, 100)
-        start = point(lambda: inspect_all(Store(few, instantiate(plain["normalize"]), 0)))[0]
-        found["first step beyond inspecting, s"] = point(lambda: first_step(plain, few))[0] - start
+        found |= epoch(dataset)
+        many, few = first(dataset, 1000), first(dataset, 100)
+        normalize = instantiate(plain["normalize"])
+        start, seconds = (point(partial(inspect_all, Store(some, normalize, 0)))[0] for some in (few, many))
+        found["inspected, ms a record"] = 1000 * (seconds - start) / 900
+        inspect_all(Store(few, normalize, 0))  # what is loaded once
+        found["inspected, KiB a record"] = (held(first(dataset, 200), normalize) - held(few, normalize)) / 100 / 1024
     return {name: float(f"{value:.3g}") for name, value in found.items()}
+
+
+def held(dataset: DataSet, normalize: Any) -> int:
+    """Bytes that are held of a set whose records were inspected and don't fit into memory."""
+    tracemalloc.start()
+    store = Store(dataset, normalize, 0)
+    kept = inspect_all(store)
+    gc.collect()
+    found = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    del kept
+    return found
 
 
 def epoch(dataset: DataSet) -> dict[str, float]:
@@ -143,7 +157,8 @@ def epoch(dataset: DataSet) -> dict[str, float]:
         started = started or resident(os.getpid())[0]
         if number == len(once) // 100 - 5:  # the workers are still there
             ended = resident(os.getpid())[0]
-    return {"s": seconds, "MiB": mib, "workers, MiB": 1024 * (started - before), "seen, MiB": 1024 * (ended - started)}
+    workers = {"four workers, MiB": 1024 * (started - before), "after an epoch, MiB more": 1024 * (ended - started)}
+    return {"epoch order, s": seconds, "epoch order, MiB": mib, **workers}
 
 
 def children() -> float:
@@ -155,15 +170,15 @@ def children() -> float:
 def strips() -> dict[str, list[list[float]]]:
     """`predict` of Zarr arrays by a tiny network: height, width, processor seconds and the most MiB of the process."""
     rows = []
-    block = np.random.default_rng(0).integers(0, 255, (256, 1024)).astype(np.uint8)
+    block = np.random.default_rng(0).integers(0, 255, (1024, 1024)).astype(np.uint8)
     with tempfile.TemporaryDirectory() as name:
         checkpoint = write_untrained(Path(name, "run", "tiny.ckpt"))
-        for height, width in ((256, 1024), (256, 10_000), (1024, 10_000), (256, 100_000)):
+        for height, width in ((1024, 1024), (1024, 10_000), (4096, 10_000), (1024, 100_000)):
             path = Path(name, f"{height}x{width}.zarr")
-            array = zarr.create_array(path, shape=(height, width), chunks=(256, 1024), dtype="uint8")
-            for top in range(0, height, 256):
-                array[top : top + 256] = np.tile(block, (1, -(-width // 1024)))[:, :width]
-            typed = ["predict", str(checkpoint), str(path), "--output", str(Path(name, "out"))]
+            array = zarr.create_array(path, shape=(height, width), chunks=(1024, 1024), dtype="uint8")
+            for top in range(0, height, 1024):
+                array[top : top + 1024] = np.tile(block, (1, -(-width // 1024)))[:, :width]
+            typed = ["predict", str(checkpoint), str(path), "--output", str(Path(name, "out")), "tile=512"]
             code = f"import sys; sys.argv[1:] = {typed}; from unet_lightning.cli import main; main()"
             text = subprocess.run(
                 [sys.executable, "-c", PEAK, sys.executable, "-c", code], check=True, capture_output=True, text=True

@@ -57,6 +57,12 @@ def test_curves_join_the_points_of_a_line_in_order_and_show_intervals():
     assert {"a", "b", "frames", "IoU"} <= set(texts)
 
 
+def test_the_axis_of_amounts_begins_at_zero():
+    line = {"a": [(1, 0.8, nan, nan), (2, 0.9, nan, nan)]}
+    assert ">0</text>" not in curves(line, "objects", "s")
+    assert ">0</text>" in curves(line, "objects", "s", zero=True)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [

@@ -118,11 +118,16 @@ def intervals(rows: Sequence[tuple[str, float, float]]) -> str:
     return svg(620, base + 8, *elements, text(middle, base, "0"))
 
 
-def curves(lines: Mapping[str, Sequence[tuple[float, float, float, float]]], name: str, score: str) -> str:
-    """One line per name through its points (x, y, lower and upper end of the error bar or nan), x evenly spaced."""
+def curves(
+    lines: Mapping[str, Sequence[tuple[float, float, float, float]]], name: str, score: str, zero: bool = False
+) -> str:
+    """One line per name through its points (x, y, lower and upper end of the error bar or nan), x evenly spaced.
+
+    zero: the vertical axis begins at 0, for amounts of one sign.
+    """
     places = sorted({x for points in lines.values() for x, *_ in points})
     heights = [y for points in lines.values() for _, *found in points for y in found if isfinite(y)]
-    ticks = even_ticks(min(heights), max(heights))
+    ticks = even_ticks(0 if zero else min(heights), max(heights))
     left, top, bottom, height, step = 58, 20, 44, 280, max(26, 360 / len(places))
     width = left + step * len(places) + 20
 
