@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
+import torch
+
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.processes", "unet_lightning.command.train", "unet_lightning.training.run"])
 
@@ -38,6 +40,7 @@ def run(*arguments, cwd, code=TRAIN):
 
 def _run(arguments, cwd, output, code):
     os.setsid()
+    torch.set_num_threads(1)  # as in the tests: the fused optimizer rounds by how its work is shared out
     for number, name in enumerate(("stdout", "stderr"), 1):
         os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(cwd)

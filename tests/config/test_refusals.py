@@ -83,7 +83,7 @@ def test_a_run_that_cannot_be_meant_is_refused_by_its_key(plain, key, value):
         ("evaluate", "split=[val]", "split=['val']: input should be 'test' or 'val'"),
         ("evaluate", "resamples=nan", "resamples=nan: input should be"),
         ("tune", "tolerance=1", "tune doesn't use tolerance; it uses tile, tiling, tta"),
-        ("export", "tta=flips", "export doesn't use tta; it uses tile, postprocess"),
+        ("export", "seed=1", "export doesn't use seed; it uses tile, tiling, tta, postprocess"),
     ],
 )
 def test_a_verb_refuses_what_it_does_not_use_and_what_its_parts_do_not_take(trained, verb, override, words):

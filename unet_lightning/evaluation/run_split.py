@@ -4,11 +4,11 @@ import logging
 from collections.abc import Mapping
 
 from unet_lightning.pipeline.find import find_dataset
+from unet_lightning.pipeline.known_data import read_known
 from unet_lightning.prediction.checkpoint import TrainedModel
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.record import DataSet, split_hash
 from unet_lightning.runtime.files import CONFIG
-from unet_lightning.training.known_data import read_known
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from unet_lightning.config.check import SPLITTING
 from unet_lightning.config.overrides import steers
 from unet_lightning.config.plain import differences
 from unet_lightning.error import InputError, shown
+from unet_lightning.pipeline.known_data import read_known
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY, read_checkpoint
 from unet_lightning.record import assign_splits, number_of_folds
 from unet_lightning.runtime.files import BEST, RESULTS, read_results
 from unet_lightning.sweep.outcome import read_sweep
 from unet_lightning.sweep.plan import read_plan
-from unet_lightning.training.known_data import read_known
 
 FREE = ("data.fold", "seed")  # keys in which trials of one configuration may differ
 

@@ -16,6 +16,7 @@ from unet_lightning.error import InputError
 from unet_lightning.model.unet import UNet
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.pipeline.known_data import KnownData
 from unet_lightning.prediction.checkpoint import FORMAT
 from unet_lightning.prediction.identity import check_identity
 from unet_lightning.record import split_hash
@@ -24,7 +25,6 @@ from unet_lightning.runtime.machine import versions
 from unet_lightning.tiling.grid import GRIDS, Geometry
 from unet_lightning.tiling.window import sides_of
 from unet_lightning.training.compiled import training_forward
-from unet_lightning.training.known_data import KnownData
 from unet_lightning.training.limits import check_limits
 from unet_lightning.training.optimizer import fused
 from unet_lightning.training.task import OBJECTS, Inference, Objective, SegmentationTask

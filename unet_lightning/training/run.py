@@ -12,6 +12,7 @@ import lightning as L
 import torch
 
 from unet_lightning.error import Interrupted
+from unet_lightning.pipeline.known_data import KnownData, read_known, write_known
 from unet_lightning.runtime.distributed import leaving_group
 from unet_lightning.runtime.files import RESULTS, write_json
 from unet_lightning.runtime.launch import external_launch, rank
@@ -23,7 +24,6 @@ from unet_lightning.training.build import Run, build
 from unet_lightning.training.checkpoint_io import Point
 from unet_lightning.training.failure import explained
 from unet_lightning.training.folder import last_point, prepare_folder, resume_hint
-from unet_lightning.training.known_data import KnownData, read_known, write_known
 from unet_lightning.training.quiet import quieten
 from unet_lightning.training.ranks import start_ranks
 from unet_lightning.training.report import describe_run, write_report

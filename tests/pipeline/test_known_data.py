@@ -13,8 +13,8 @@ from unet_lightning.command.evaluate import main as evaluate
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.find import find_dataset
+from unet_lightning.pipeline.known_data import KnownData, Seen, read_known, write_known
 from unet_lightning.record import Record, keep_splits
-from unet_lightning.training.known_data import KnownData, Seen, read_known, write_known
 from unet_lightning.training.run import train
 
 RECORDS = tuple(Record(name, f"{name}.png", split="test" if name == "e" else "train") for name in "abcde")
