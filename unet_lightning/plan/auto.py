@@ -62,7 +62,7 @@ class Auto(Plan):
         sampling = {one.key.removeprefix("data."): one.value for one in crop}
         timings = time_widths(plain, data, sampling, WIDTHS, lambda one: steps_of(one, budget(one)) >= STEPS)
         length = width_rule(timings, budget(timings[-1]))
-        left = round(60 * self.minutes - (perf_counter() - began)) / 60
+        left = max(1.0, 60 * self.minutes - (perf_counter() - began)) / 60
         choices = [
             *crop,
             *length,
@@ -99,4 +99,4 @@ def measurements(data: DataModule, found: Measured, timings: Sequence[Timing]) -
     ]
     rows = [[str(one.width), f"{one.step:.3f}", f"{one.image:.3f}"] for one in timings]
     table = Table("Timed on this machine", ["base channels", "s a step", "s a validation image"], rows, "")
-    return "\n".join(lines) + table.markdown()
+    return "\n".join([*lines, table.markdown()])

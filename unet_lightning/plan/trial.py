@@ -40,13 +40,15 @@ def time_widths(
 ) -> list[Timing]:
     """Time networks from narrow to wide, until one isn't fast enough.
 
-    plain: the config, of whose network `base_channels` is replaced. sampling: crop and batch size.
+    plain: the config, of whose network `base_channels` is replaced; one that was typed and has none is timed as it is.
+    sampling: crop and batch size.
     """
     found: list[Timing] = []
     batch, loading = None, 0.0
-    for width in widths:
+    scalable = "base_channels" in plain["model"]
+    for width in widths if scalable else widths[:1]:
         network = instantiate(
-            plain["model"] | {"base_channels": width},
+            plain["model"] | ({"base_channels": width} if scalable else {}),
             in_channels=data.statistics.channels,
             classes=len(data.dataset.classes),
         )

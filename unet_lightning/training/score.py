@@ -1,5 +1,6 @@
 """The best checkpoint of a run, scored on the validation and the test split."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from unet_lightning.evaluation.verdict import Judged, verdict
 from unet_lightning.metric import instance
 from unet_lightning.metric.semantic import by_kind, class_scores, summary
-from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.record import DataSet, Record
 from unet_lightning.runtime.seal import check_whole
 from unet_lightning.training.baseline import otsu_confusions
 from unet_lightning.training.build import Run
@@ -23,6 +24,7 @@ def score(run: Run) -> dict[str, Any]:
     """Scores of both splits, and what they were made with; of the first process alone the scores."""
     best = best_checkpoint(run.trainer)
     results: dict[str, Any] = {"checkpoint": best}
+    images: list[Judged] = []
     results |= {key: run.task.identity[key] for key in ("split_hash", "config_hash", "precision", "versions")}
     results |= {"parameters": sum(p.numel() for p in run.task.parameters()), "epochs": run.trainer.current_epoch}
     if best:
@@ -35,32 +37,34 @@ def score(run: Run) -> dict[str, Any]:
         if run.data.dataset.split(split):
             evaluate(run.task, run.data, verbose=False)
         if run.trainer.is_global_zero and split in run.task.confusions:
-            results[split] = split_scores(run.task.confusions[split], run.data, split)
+            matrices = run.task.confusions[split].cpu()
+            records = run.data.dataset.split(split)[: len(matrices)]  # fewer by fast_dev_run and limit_*_batches
+            thresholds = otsu_confusions(run.data, records) if len(run.data.dataset.classes) == 2 else None
+            results[split] = split_scores(matrices, thresholds, records, run.data.dataset)
+            images = judged(matrices, thresholds, records, run.data.dataset)  # in the end those of the report's split
     if "test" in results and run.task.objects:
         results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
-    if run.trainer.is_global_zero and (split := "test" if "test" in results else "val") in results:
-        results["verdict"] = judge(run, split, results[split].get("objects", {}).get("counts"), _is_last(run, best))
+    if images:
+        counts = results.get("test", {}).get("objects", {}).get("counts")
+        results["verdict"] = verdict(images, run.task.identity["config"], counts, _is_last(run, best))
     return results
 
 
-def judge(run: Run, split: str, counts: dict[str, int] | None, rising: bool) -> list[str]:
-    """The verdict on the images of a split that were scored; counts: of objects, rising: see `verdict`."""
-    dataset, confusions = run.data.dataset, run.task.confusions[split].cpu()
-    records = dataset.split(split)[: len(confusions)]
+def judged(confusions: Tensor, thresholds: Tensor | None, records: Sequence[Record], dataset: DataSet) -> list[Judged]:
+    """Images for the verdict. confusions: (N, K, K) of N images; thresholds: (N, 2, 2) by Otsu's, of two classes."""
     first = int(dataset.background)
     dice = class_scores(confusions)["dice"][:, first:].nanmean(1)
-    thresholds = torch.full_like(dice, torch.nan)
-    if len(dataset.classes) == 2:
-        thresholds = class_scores(otsu_confusions(run.data, records))["dice"][:, first:].nanmean(1)
+    otsu = torch.full_like(dice, torch.nan)
+    if thresholds is not None:
+        otsu = class_scores(thresholds)["dice"][:, first:].nanmean(1)
     labelled = confusions.sum(2)  # (N, K)
     shares = labelled[:, 1:].sum(1) / labelled.sum(1).clamp(min=1)
-    rows = zip(records, dice.tolist(), thresholds.tolist(), shares.tolist(), strict=True)
-    images = [Judged(one.id, one.group, one.kind, *values) for one, *values in rows]
-    return verdict(images, run.task.identity["config"], counts, rising)
+    rows = zip(records, dice.tolist(), otsu.tolist(), shares.tolist(), strict=True)
+    return [Judged(one.id, one.group, one.kind, *values) for one, *values in rows]
 
 
 def _is_last(run: Run, best: str) -> bool:
-    """Whether the best checkpoint is that of the last of several epochs, though the run had a plan to its end."""
+    """Whether the best checkpoint is that of the last of several epochs."""
     written = torch.load(best, map_location="cpu", weights_only=True, mmap=True) if best else {}
     return run.trainer.current_epoch > 1 and written.get("global_step") == run.trainer.global_step
 
@@ -87,17 +91,18 @@ def load_weights(task: SegmentationTask, checkpoint: str) -> None:
     task.load_state_dict(content["state_dict"])
 
 
-def split_scores(confusions: Tensor, data: DataModule, split: str) -> dict[str, Any]:
+def split_scores(
+    confusions: Tensor, thresholds: Tensor | None, records: Sequence[Record], dataset: DataSet
+) -> dict[str, Any]:
     """The scores of a split, of each kind of its images, and of Otsu's threshold where there are two classes.
 
-    confusions: (N, K, K) of its first N images; fast_dev_run and limit_*_batches score fewer than there are.
+    confusions: (N, K, K) of N images; thresholds: (N, 2, 2).
     """
-    classes, background, confusions = data.dataset.classes, data.dataset.background, confusions.cpu()
-    records = data.dataset.split(split)[: len(confusions)]
     kinds = [record.kind for record in records]
 
     def scores(matrices: Tensor) -> dict[str, Any]:
-        return summary(matrices, classes, background) | {"kinds": by_kind(matrices, kinds, classes, background)}
+        found = summary(matrices, dataset.classes, dataset.background)
+        return found | {"kinds": by_kind(matrices, kinds, dataset.classes, dataset.background)}
 
     found = scores(confusions) | {"images": len(records)}
-    return found | {"otsu": scores(otsu_confusions(data, records))} if len(classes) == 2 else found
+    return found if thresholds is None else found | {"otsu": scores(thresholds)}
