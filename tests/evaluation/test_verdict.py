@@ -30,7 +30,7 @@ def test_a_network_that_is_better_on_every_image_is_better():
     first, second = verdict(images([0.9, 0.8, 0.95], [0.7, 0.6, 0.75]))
     assert first == (
         "The network is better than Otsu's threshold: Dice 0.8833 against 0.6833, mean of 3 images; difference +0.200, "
-        "95 % interval +0.200 to +0.200; ahead on 3 of 3."
+        "95 % interval +0.200 to +0.200; ahead on 3 of 3; 3 of them tell little about others."
     )
     assert second == "No image fails; the lowest foreground Dice is 0.8000 (im1)."
 
@@ -42,6 +42,9 @@ def test_the_interval_decides(gain, words):
     otsu = np.array([0.6, 0.7, 0.65, 0.6])
     said = verdict(images((otsu + gain).tolist(), otsu.tolist()))
     assert f"The network is {words} Otsu's threshold" in said[0]
+    many = verdict(images((otsu + gain).tolist() * 2, otsu.tolist() * 2))
+    assert "tell little" in said[0]
+    assert "tell little" not in many[0]
     assert said[-1] == "To try first: train longer, or let the plan choose: plan=auto plan.minutes=20."
 
 

@@ -15,6 +15,7 @@ from unet_lightning.page.number import format_number
 RESAMPLES = 2000
 FAILED = 0.5  # foreground Dice below which an image has failed
 NAMED = 3  # images that are named
+FEW = 5  # independent groups below which an interval is no more than a hint
 SMALL = 0.02  # share of the pixels below which an image has little foreground
 JOINED = 0.05  # share of the labelled objects that run together
 
@@ -61,10 +62,11 @@ def against_threshold(images: Sequence[Judged]) -> list[str]:
     on = f"{len(images)} images" + (f" of {groups} groups" if groups < len(images) else "")
     if isnan(low):
         return [f"Against Otsu's threshold: {means} {on}; one group alone tells nothing about others."]
+    few = f"; {groups} of them tell little about others" if groups < FEW else ""
     said = "better than" if low > 0 else "worse than" if high < 0 else "not to be told apart from"
     return [
         f"The network is {said} Otsu's threshold: {means} {on}; difference {gains.mean():+.3f}, 95 % interval "
-        f"{low:+.3f} to {high:+.3f}; ahead on {int((gains > 0).sum())} of {len(images)}."
+        f"{low:+.3f} to {high:+.3f}; ahead on {int((gains > 0).sum())} of {len(images)}{few}."
     ]
 
 
