@@ -32,6 +32,7 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "trainer.callbacks.deadline._target_": "unet_lightning.callback.deadline.Deadline",
     "trainer.callbacks.deadline.minutes": None,
     "trainer.callbacks.deadline.reserve": 5.0,
+    "trainer.callbacks.deadline.patience": None,
 }
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 
