@@ -165,7 +165,7 @@ class Deadline(L.Callback):
             schedule.lr_lambdas = [partial(shortened, factor, self.planned, cuts) for factor in self.factors]
 
     def _end_epoch(self, trainer: L.Trainer) -> None:
-        """Give the last epoch the batches that are left for it; Lightning has no other way than its loop's own sizes."""
+        """Give the last epoch the batches that are left; Lightning has no other way than the sizes of its loop."""
         cuts = [cut for cut in self.cuts if cut[0] <= trainer.global_step]
         steps = cuts[-1][1] - trainer.current_epoch * self.per_epoch if cuts else self.per_epoch
         if not 0 < steps < self.per_epoch:
@@ -173,11 +173,11 @@ class Deadline(L.Callback):
         batches = steps * trainer.accumulate_grad_batches
         loop: Any = trainer.fit_loop
         loop._combined_loader.limits = [batches]
-        loop.max_batches = trainer.val_check_batch = batches  # type: ignore[attr-defined]
+        loop.max_batches = trainer.val_check_batch = batches
 
 
 def planned_epochs(trainer: L.Trainer, per_epoch: int) -> int:
     """The epochs of a run whose length is given in epochs, in steps, in both, or not at all."""
-    by_epochs = trainer.max_epochs if (trainer.max_epochs or 0) > 0 else UNLIMITED
+    by_epochs = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else UNLIMITED
     by_steps = -(-trainer.max_steps // per_epoch) if trainer.max_steps > 0 else UNLIMITED
     return min(by_epochs, by_steps)

@@ -27,7 +27,8 @@ def steps_possible(lasted: Sequence[Period], left: float, planned: int, period: 
     45
     """
     recent = lasted[-max(1, planned // period // 2) :]
-    step, validation = (sum(values) / len(recent) for values in zip(*recent, strict=True))
+    step = sum(one.step for one in recent) / len(recent)
+    validation = sum(one.validation for one in recent) / len(recent)
 
     def fit(seconds: float) -> int:
         whole = floor(seconds / (period * step + validation))
