@@ -1,13 +1,15 @@
 """The plan's study: `python -m experiments.plan PRESET`, one of
 
 leave_out: each rule left out by itself, 3 minutes of processor time, three seeds;
-whole: the plan beside the defaults at 10 minutes, three seeds.
+whole: the plan beside the defaults at 10 minutes, three seeds;
+sparse: thirty pictures of few nuclei by the plan and by the defaults, three seeds, each another split.
 """
 
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
+from experiments.plan import sparse as thirty
 from experiments.race.sets import SETS
 from experiments.timed import Timed, run_missing
 from unet_lightning.error import InputError
@@ -55,7 +57,17 @@ def whole() -> list[Timed]:
     ]
 
 
-PRESETS = {"leave_out": leave_out, "whole": whole}
+def sparse() -> list[Timed]:
+    """By the plan in six minutes, and by the defaults at their length."""
+    choices = {"auto": ("plan=auto", "plan.minutes=6"), "none": ()}
+    return [
+        Timed({"set": "sparse", "plan": plan}, [*thirty.overrides(), *overrides], seed)
+        for seed in SEEDS
+        for plan, overrides in choices.items()
+    ]
+
+
+PRESETS = {"leave_out": leave_out, "whole": whole, "sparse": sparse}
 
 
 def main(arguments: Sequence[str]) -> int:
