@@ -17,15 +17,17 @@ from unet_lightning.training.run import train as train_config
 QUIET = ["data.num_workers=0", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
 TINY_NETWORK = ["model.depth=1", "model.base_channels=4"]
 SMALL_NETWORK = ["model.depth=2", "model.base_channels=8"]
-CELLS = ["data=synthetic", "data.height=40", "data.width=36", "data.cells=6", "data.crop=24"]  # small touching cells
+CELLS = [  # small touching cells
+    *("data=synthetic", "data.height=40", "data.width=36", "data.cells=6", "data.crop=24", "data.min_steps=1"),
+]
 SMALL = [  # a run that learns something in seconds
     *("data=synthetic", "data.number=10", "data.height=72", "data.width=50", "data.cells=8", "data.crop=32"),
-    *("data.batch_size=4", "data.crops_per_image=6", "tile=32", "trainer.max_epochs=6"),
+    *("data.batch_size=4", "data.crops_per_image=6", "data.min_steps=1", "tile=32", "trainer.max_epochs=6"),
     *(*SMALL_NETWORK, *QUIET),
 ]
 TRIAL = [  # a run that only has to end
     *("data=synthetic", "data.number=5", "data.height=32", "data.width=32", "data.crop=16", "data.crops_per_image=2"),
-    *("tile=32", "trainer.max_epochs=1"),
+    *("data.min_steps=1", "tile=32", "trainer.max_epochs=1"),
     *(*TINY_NETWORK, *QUIET),
 ]
 

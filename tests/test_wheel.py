@@ -44,7 +44,7 @@ def test_the_console_script_trains_from_another_folder(wheel, tmp_path):
     elsewhere.mkdir()
     variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PYTHONPATH": str(kept)}
     small = ["trainer.limit_val_batches=1", "trainer.limit_test_batches=1", "trainer.limit_train_batches=1"]
-    small += ["model.base_channels=4", "data.crops_per_image=1", "data.num_workers=0"]
+    small += ["model.base_channels=4", "data.crops_per_image=1", "data.min_steps=1", "data.num_workers=0"]
     done = subprocess.run(
         [str(environment / "bin" / "unet-lightning"), "train", "loss=focal", "trainer.max_epochs=1", *small],
         cwd=elsewhere,

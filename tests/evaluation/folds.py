@@ -16,7 +16,8 @@ from unet_lightning.cli import train
 FOLDS = 3
 TYPED = [
     *("data=folder", "data.classes=[background,low,high]", f"data.folds={FOLDS}", "data.crop=16", "data.batch_size=4"),
-    *("data.crops_per_image=8", "tile=32", "trainer.max_epochs=8", "trainer.precision=32-true", "data.cache_dir=null"),
+    *("data.crops_per_image=8", "data.min_steps=1", "tile=32", "trainer.max_epochs=8", "trainer.precision=32-true"),
+    "data.cache_dir=null",
     *(*TINY_NETWORK, *QUIET, "normalize=dataset", "optimizer.lr=0.02"),
 ]
 

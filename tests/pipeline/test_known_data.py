@@ -138,7 +138,13 @@ def write_pair(root, name, corner):
 def test_a_run_goes_on_with_its_split_and_refuses_other_labels_until_they_are_accepted(tmp_path, monkeypatch):
     for k in range(6):
         write_pair(tmp_path / "set", f"p{k}", k)
-    options = ["data=folder", f"data.root={tmp_path / 'set'}", "data.crop=16", "data.crops_per_image=1"]
+    options = [
+        "data=folder",
+        f"data.root={tmp_path / 'set'}",
+        "data.crop=16",
+        "data.crops_per_image=1",
+        "data.min_steps=1",
+    ]
     short = [*TINY_NETWORK, *QUIET, "trainer.limit_train_batches=1", "trainer.limit_test_batches=0"]
 
     def go(*more):

@@ -4,7 +4,8 @@ from itertools import pairwise
 import pytest
 from scipy.stats import binom
 
-from unet_lightning.pipeline.sampler import EpochSampler
+from unet_lightning.config.schema import Sampling
+from unet_lightning.pipeline.sampler import EpochSampler, crops_of_each
 from unet_lightning.runtime.launch import Process
 
 
@@ -55,3 +56,10 @@ def test_a_pass_goes_on_anywhere(steps):
     sampler.first = 8
     assert list(sampler) == whole[8:]
     assert list(sampler) == whole
+
+
+@pytest.mark.parametrize(("images", "asked", "expected"), [(18, 20, 18), (42, 20, 8), (3, 20, 107), (3, 1, 8)])
+def test_of_few_images_more_crops_are_taken(images, asked, expected):
+    sampling = Sampling(128, 8, None, asked, 0.5, "crop", 1, 16)
+    assert crops_of_each(images, sampling) == expected
+    assert len(EpochSampler(images, expected, 0, 16)) // 16 == max(asked, images * 8 // 16)

@@ -25,6 +25,7 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "tiling": "overlap",
     "tune": False,
     "data.steps": None,
+    "data.min_steps": 1,
     "data.foreground_by": "crop",
     "augment.border": "mirror",
     "augment.intensity": {},

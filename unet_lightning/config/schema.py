@@ -59,16 +59,17 @@ class Sampling:
     """Which crops an epoch of training has.
 
     crop: side of the labelled crop in pixels, or its height and width; the image around it is read with the network's
-    margin.
-    crops_per_image: number of crops per training image and epoch. steps: None, or batches of an epoch, whose images are
-    drawn with replacement. foreground: share of crops placed on an object. foreground_by: whether each crop is by
-    chance, or a fixed number in each batch. ridge: pixels of background cut from each of two touching objects in the
-    target. batch_size: crops of a step, in all processes together.
+    margin. crops_per_image: number of crops per training image and epoch. steps: None, or batches of an epoch, whose
+    images are drawn with replacement. min_steps: batches that an epoch has at least, where `steps` is None. foreground:
+    share of crops placed on an object. foreground_by: whether each crop is by chance, or a fixed number in each batch.
+    ridge: pixels of background cut from each of two touching objects in the target. batch_size: crops of a step, in all
+    processes together.
     """
 
     crop: Side | Annotated[list[Side], Len(2, 2)]
     crops_per_image: Positive
     steps: Positive | None
+    min_steps: Positive
     foreground: Annotated[float, Ge(0), Le(1)]
     foreground_by: Literal["crop", "batch"]
     ridge: Width

@@ -16,7 +16,7 @@ from unet_lightning.pipeline.crops import CropDataset, CropSizes, Transforms
 from unet_lightning.pipeline.foreground import Foreground
 from unet_lightning.pipeline.images import ImageDataset
 from unet_lightning.pipeline.inspect import inspect
-from unet_lightning.pipeline.sampler import EpochSampler, ResumableLoader, UnpaddedDistributedSampler
+from unet_lightning.pipeline.sampler import EpochSampler, ResumableLoader, UnpaddedDistributedSampler, crops_of_each
 from unet_lightning.record import DataSet
 from unet_lightning.runtime.distributed import this_process
 from unet_lightning.tiling.window import sides_of
@@ -71,9 +71,8 @@ class DataModule(L.LightningDataModule):
     def train_dataloader(self) -> Loader:
         """This process's share of the batches of crops; data.batch_size counts the crops of all processes."""
         records, options, process = self.dataset.split("train"), self.sampling, this_process()
-        sampler = EpochSampler(
-            len(records), options.crops_per_image, self.seed, options.batch_size, process, options.steps
-        )
+        crops = crops_of_each(len(records), options)
+        sampler = EpochSampler(len(records), crops, self.seed, options.batch_size, process, options.steps)
         if options.batch_size % process.count or sampler.used % process.count:
             raise InputError(
                 f"data.batch_size={options.batch_size} and {sampler.used} crops an epoch can't be shared by "
@@ -83,9 +82,9 @@ class DataModule(L.LightningDataModule):
         sizes = CropSizes(self.crop, self.margin, options.ridge)
         batch = min(options.batch_size, sampler.used) if options.foreground_by == "batch" else None
         foreground = Foreground(options.foreground, batch)
-        crops = CropDataset(records, self.store, self.transforms, sizes, foreground, self.seed)
+        dataset = CropDataset(records, self.store, self.transforms, sizes, foreground, self.seed)
         size = options.batch_size // process.count
-        self.train_loader = ResumableLoader(crops, sampler=sampler, batch_size=size, **self.options)
+        self.train_loader = ResumableLoader(dataset, sampler=sampler, batch_size=size, **self.options)
         if self.resume_position:
             self.train_loader.load_state_dict(self.resume_position)
             self.resume_position = {}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
+from unet_lightning.config.schema import Sampling
 from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.runtime.launch import Process
 
@@ -17,6 +18,16 @@ class Draw(NamedTuple):
     epoch: int
     number: int
     position: int
+
+
+def crops_of_each(images: int, sampling: Sampling) -> int:
+    """How many crops of each image an epoch has: `crops_per_image`, and of few images as many as fill `min_steps`
+    batches.
+
+    >>> crops_of_each(18, Sampling(128, 8, None, 20, 0.5, "crop", 1, 16))
+    18
+    """
+    return max(sampling.crops_per_image, -(-sampling.min_steps * sampling.batch_size // images))
 
 
 class EpochSampler(Sampler[Draw]):

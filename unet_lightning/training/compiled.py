@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from unet_lightning.model.unet import UNet
 from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.pipeline.sampler import crops_of_each
 from unet_lightning.runtime.device import choose_device
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ def can_compile() -> bool:
 def features(config: Mapping[str, Any], network: UNet, data: DataModule) -> int:
     """The values of the finest features, of all pixels of all crops of the training."""
     sampling, trainer, head = data.sampling, config["trainer"], cast(nn.Conv2d, network.head)
-    crops = (sampling.steps or 0) * sampling.batch_size or data.statistics.images * sampling.crops_per_image
+    images = data.statistics.images
+    crops = (sampling.steps or 0) * sampling.batch_size or images * crops_of_each(images, sampling)
     limits = [crops * trainer["max_epochs"]] if (trainer["max_epochs"] or 0) > 0 else []
     if trainer["max_steps"] > 0:
         limits.append(trainer["max_steps"] * trainer["accumulate_grad_batches"] * sampling.batch_size)

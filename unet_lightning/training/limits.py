@@ -6,6 +6,7 @@ from typing import Any
 
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.pipeline.sampler import crops_of_each
 
 
 def check_limits(config: Mapping[str, Any], data: DataModule) -> None:
@@ -17,7 +18,7 @@ def check_limits(config: Mapping[str, Any], data: DataModule) -> None:
             "of that width leaves nothing of two that touch; set data.ridge=1"
         )
     images, sampling, trainer = data.statistics.images, data.sampling, config["trainer"]
-    every_image = max(1, images * sampling.crops_per_image // sampling.batch_size)  # as of EpochSampler
+    every_image = max(1, images * crops_of_each(images, sampling) // sampling.batch_size)  # as of EpochSampler
     batches = sampling.steps or every_image
     wanted = trainer.get("accumulate_grad_batches", 1)
     if wanted > batches:

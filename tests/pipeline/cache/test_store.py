@@ -87,7 +87,9 @@ def counting(root, transforms=None, workers=2):
     data = built(root, "nowhere", "weight=border")
     dataset = data.dataset
     read = partial(noted, notes=str(root.parent / "notes.txt"), encoding=LabelEncoding(3, ignore=255))
-    sampling = Sampling(16, crops_per_image=2, steps=None, foreground=0.5, foreground_by="crop", ridge=1, batch_size=4)
+    sampling = Sampling(
+        16, crops_per_image=2, steps=None, min_steps=1, foreground=0.5, foreground_by="crop", ridge=1, batch_size=4
+    )
     loading = Loading(num_workers=workers, cache_gb=0, cache_dir=str(root.parent / "cache"))
     transforms = replace(data.transforms, normalize=ImageZScore())
     again = DataModule(DataSet(dataset.records, dataset.classes, read), transforms, sampling, loading, seed=0)
