@@ -110,7 +110,7 @@ def test_the_checkpoint_is_chosen_by_what_the_set_is_about():
 
 
 def test_a_trial_times_networks_until_one_is_too_slow():
-    plain = resolve_plain(compose(SET))
+    plain = resolve_plain(compose([*SET, "target=boundary"]))
     data = build_data_module(plain)
     timings = time_widths(plain, data, {"crop": 24, "batch_size": 2}, (4, 8, 16), lambda one: one.width < 8)
     assert [one.width for one in timings] == [4, 8]

@@ -51,6 +51,11 @@ class DataModule(L.LightningDataModule):
         for part in (transforms.normalize, transforms.weight):
             part.fit(self.statistics.to_dict())
 
+    @property
+    def outputs(self) -> int:
+        """How many a network has that learns this set's target."""
+        return self.transforms.target.outputs(len(self.dataset.classes))
+
     def fit_geometry(self, geometry: Geometry | StridedGeometry) -> None:
         """Take the network's margin, and round the crop up to an output size of the network."""
         self.margin = geometry.margin

@@ -50,7 +50,7 @@ def time_widths(
         network = instantiate(
             plain["model"] | ({"base_channels": width} if scalable else {}),
             in_channels=data.statistics.channels,
-            classes=len(data.dataset.classes),
+            classes=data.outputs,
         )
         if batch is None:
             batch, loading = load_batch(data, network, sampling, plain["data"]["num_workers"])

@@ -54,8 +54,7 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     if known:
         known.check(data.dataset.records, data.store.contents, config["data"].get("changed", "refuse"))
     check_limits(config, data)
-    outputs = data.transforms.target.outputs(len(data.dataset.classes))
-    network = instantiate(config["model"], in_channels=data.statistics.channels, classes=outputs)
+    network = instantiate(config["model"], in_channels=data.statistics.channels, classes=data.outputs)
     check_network(config, network)
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
