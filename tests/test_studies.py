@@ -14,6 +14,8 @@ from omegaconf import OmegaConf
 from scipy import stats
 
 from experiments import collect, figures, render
+from experiments.plan import __main__ as plan
+from experiments.race import sets
 from tests.small import QUIET, TINY_NETWORK, config
 from tests.typed import typed
 from unet_lightning.data import nuclei
@@ -23,11 +25,13 @@ from unet_lightning.training.run import CommandLine, train
 
 ROOT = Path(__file__).parents[1]
 PAPER = {"0.9203", "0.7756"}  # numbers of the 2015 paper
-STUDIES = sorted(path.parent for path in (ROOT / "experiments").glob("*/quick.yaml"))
+PAGES = sorted((ROOT / "experiments").glob("*/README.md"))
+STUDIES = [path.parent for path in PAGES if "<!-- facts {" in path.read_text(encoding="utf-8")]
 PRESETS = sorted((ROOT / "experiments").glob("*/*.yaml"))
 PRESETS = [path for path in PRESETS if path.parent.name != "data"]
 RESULTS = sorted((ROOT / "experiments").glob("*/results/*.json"))
-RESULTS = [path for path in RESULTS if not path.stem.endswith("_example")]
+SWEPT = [path for path in RESULTS if (path.parents[1] / f"{path.stem}.yaml").is_file()]
+TIMED = [path for path in RESULTS if path.parents[1].name == "plan"]
 
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda path: path.name)
@@ -65,7 +69,31 @@ def test_a_page_has_no_gap_and_its_links_lead_somewhere(folder):
         assert f"preset: {preset}" in text
 
 
-@pytest.mark.parametrize("path", RESULTS, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+@pytest.mark.parametrize("path", TIMED, ids=lambda path: path.stem)
+def test_results_of_a_timed_study_are_trials_of_its_preset(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for place in ("dsb2018/flat", *(one.place for one in sets.SETS.values())):
+        (tmp_path / "data" / place).mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("UNET_LIGHTNING_DATA", str(tmp_path / "data"))
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert all(re.fullmatch(r"[0-9a-f]{7}", commit) for commit in found["commit"].split(", "))
+    planned = {trial.name: trial for trial in plan.PRESETS[path.stem]()}
+    names = [trial["name"] for trial in found["trials"]]
+    assert len(set(names)) == len(names)
+    for trial in found["trials"]:
+        assert trial["setting"] == planned[trial["name"]].setting
+        assert trial["status"] == "finished"
+        assert 0 <= trial["scores"]["iou"] <= 1
+        assert trial["seconds"] < 60 * 1.1 * minutes_of(planned[trial["name"]].overrides)
+
+
+def minutes_of(overrides):
+    """The processor minutes that a trial may take; without end where it is trained by epochs."""
+    found = [line.partition("=")[2] for line in overrides if re.search(r"(plan|deadline)\.minutes=", line)]
+    return float(found[0]) if found else float("inf")
+
+
+@pytest.mark.parametrize("path", SWEPT, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_results_hold_three_seeds_of_every_setting_of_the_preset(path):
     found = json.loads(path.read_text(encoding="utf-8"))
     assert re.fullmatch(r"[0-9a-f]{7}", found["commit"])

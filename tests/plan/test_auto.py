@@ -151,6 +151,24 @@ def test_what_was_typed_is_timed_and_not_what_the_rule_would_choose(monkeypatch)
     assert asked == {"crop": [16, 24], "batch_size": 16, "widths": (6,)}
 
 
+@pytest.mark.parametrize(("step", "asked"), [(0.1, True), (2.0, False)])
+def test_no_network_is_tried_that_takes_more_than_a_twentieth_of_the_time(monkeypatch, step, asked):
+    went_on = []
+
+    def timed(plain, data, sampling, widths, goes_on):
+        timing = Timing(widths[0], step, 0.001)
+        went_on.append(goes_on(timing))  # 16 times as long as a step: 1.6 of 60 s, or 32 of 60
+        return [timing]
+
+    monkeypatch.setattr(auto, "time_widths", timed)
+    auto.Auto(20, None).decide(resolve_plain(compose([*SET, "plan.minutes=20"])), {})
+    assert went_on == [True]
+    went_on.clear()
+    monkeypatch.setattr(auto, "STEPS", 10)
+    auto.Auto(2, None).decide(resolve_plain(compose([*SET, "plan.minutes=2"])), {})
+    assert went_on == [asked]
+
+
 def test_a_patience_that_was_typed_goes_to_the_deadline():
     assert values(patience_rule(4)) == {"trainer.callbacks.deadline.patience": 4}
     assert patience_rule(None) == []

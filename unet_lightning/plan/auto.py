@@ -28,10 +28,12 @@ from unet_lightning.plan.auto_rules import (
 from unet_lightning.plan.base import Choice, Decision, Plan
 from unet_lightning.plan.beside import nnunet_choices
 from unet_lightning.plan.measured import Measured, measure_labels
-from unet_lightning.plan.trial import Timing, time_widths
+from unet_lightning.plan.trial import TRIED, Timing, time_widths
 from unet_lightning.runtime.launch import external_launch
 
 REPORT = 5.0  # seconds for pictures, tables and the ends of processes
+TRIAL = 0.05  # share of the time that trials may take
+WIDER = 4  # times as long as that of a network is a step of one of twice the width, at most
 AIM = 0.97  # share of the time that is planned
 
 
@@ -68,7 +70,14 @@ class Auto(Plan):
             scores = (2 * images["val"] + images["test"]) * timing.image
             return Budget(AIM * (60 * self.minutes - spent) - end - scores, images["val"])
 
-        timings = time_widths(plain, data, sampling, widths, lambda one: steps_of(one, budget(one)) >= STEPS)
+        start = perf_counter()
+
+        def goes_on(timing: Timing) -> bool:
+            """Whether a wider network may get enough steps, and its trial fits into what trials may take."""
+            after = perf_counter() - start + WIDER * TRIED * timing.step
+            return steps_of(timing, budget(timing)) >= STEPS and after <= TRIAL * 60 * self.minutes
+
+        timings = time_widths(plain, data, sampling, widths, goes_on)
         length = width_rule(timings, budget(timings[-1]))
         left = max(1.0, 60 * self.minutes - (perf_counter() - began)) / 60
         choices = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from time import perf_counter
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling.grid import GRIDS, Geometry
 from unet_lightning.tiling.predict import predict_grid
 
-TIMED = 3  # steps after a first one, which allocates
+TRIED = 4  # steps of a network, of which the first one, which allocates, isn't timed
 BF16 = "bf16-mixed"
 
 
@@ -96,7 +97,7 @@ class Trial:
         image, mask, weight = (batch[key].to(self.device) for key in ("image", "mask", "weight"))
         self.network.train()
         seconds = []
-        for _ in range(1 + TIMED):
+        for _ in range(TRIED):
             began = self._now()
             with self.cast:
                 loss = supervise(self.loss, self.network.logits_by_level(image), mask, weight)
@@ -104,7 +105,7 @@ class Trial:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             seconds.append(self._now() - began)
-        return sorted(seconds[1:])[TIMED // 2]
+        return median(seconds[1:])
 
     def image(self, data: DataModule, plain: Mapping[str, Any]) -> float:
         """Seconds of the prediction of the validation image in the middle."""
