@@ -161,6 +161,8 @@ def test_a_preset_that_was_not_run_is_said_so_with_what_to_type(tmp_path):
     (tmp_path / "README.md").write_text(
         "a\n<!-- table {preset: full, rows: [x], scores: [iou]} -->\nold\n<!-- end -->\nb"
     )
+    assert f"`python -m experiments.{tmp_path.name} full`" in render.render(render.Study(tmp_path, tmp_path))
+    (tmp_path / "full.yaml").touch()  # a sweep's
     text = render.render(render.Study(tmp_path, tmp_path))
     assert "old" not in text
     assert f"-cd experiments/{tmp_path.name} -cn full" in text

@@ -73,6 +73,7 @@ def test_every_option_composes_and_fits_its_part(turn):
     chosen = {group: names[turn % len(names)] for group, names in PARTS.items()}
     if chosen["launch"] == "ray" and not importlib.util.find_spec("ray"):
         chosen["launch"] = "basic"
+    chosen["target"] = "boundary" if chosen["postprocess"] == "rims" else "classes"  # they belong together
     config(*(f"{group}={name}" for group, name in chosen.items()), *["data.root=."] * (chosen["data"] == "folder"))
 
 

@@ -79,8 +79,8 @@ def test_a_crop_holds_what_is_learned_as_far_as_its_edge():
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["target=boundary", "postprocess=watershed"], "target=boundary needs postprocess=rims"),
-        (["postprocess=rims"], "choose another one, such as postprocess=components, or train with target=boundary"),
+        (["target=boundary", "postprocess=watershed"], "set postprocess=rims"),
+        (["postprocess=rims"], "set postprocess=components, or train target=boundary"),
     ],
 )
 def test_a_post_processing_that_knows_no_rims_is_refused(overrides, said):

@@ -97,9 +97,9 @@ def target_findings(plain: Mapping[str, Any]) -> list[str]:
     )
     if learned == known:
         return []
-    needed = "target=boundary needs postprocess=rims" if learned else "postprocess=rims needs target=boundary"
-    remedy = "" if learned else "; choose another one, such as postprocess=components, or train with target=boundary"
-    return [f"{needed}{remedy}"]
+    if learned:
+        return ["target=boundary with a post-processing that knows no rims; set postprocess=rims"]
+    return ["postprocess=rims for a network that learned none; set postprocess=components, or train target=boundary"]
 
 
 def missing_findings(plain: Mapping[str, Any]) -> list[str]:
