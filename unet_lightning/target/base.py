@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -20,12 +21,12 @@ class Target(ABC):
         """How many outputs, L, a network has for a data set of K classes."""
 
     @abstractmethod
-    def encode(self, mask: NDArray, objects: NDArray | None, classes: int) -> NDArray:  # type: ignore[type-arg]
+    def encode(self, mask: NDArray[np.uint8], objects: NDArray[np.int32] | None, classes: int) -> NDArray[np.uint8]:
         """Class ids (H, W) uint8 and objects (H, W) int32 to the ids that are learned, (H, W) uint8, below L."""
 
     @abstractmethod
-    def scores(self, outputs: Tensor, axis: int = 0) -> Tensor:
-        """Logits, or logarithms of probabilities, of L outputs to those of K classes, along an axis."""
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Logits, or logarithms of probabilities, of L outputs to those of K classes."""
 
     @abstractmethod
     def ids(self, outputs: Tensor) -> Tensor:

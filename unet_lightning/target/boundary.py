@@ -36,7 +36,7 @@ class Boundary(Target):
             raise InputError(f"target=boundary with {classes} classes; expected {RIM} at most; set target=classes")
         return 2 * classes - 1
 
-    def encode(self, mask: NDArray, objects: NDArray | None, classes: int) -> NDArray:  # type: ignore[type-arg]
+    def encode(self, mask: NDArray[np.uint8], objects: NDArray[np.int32] | None, classes: int) -> NDArray[np.uint8]:
         """The class ids, to which K - 1 is added on rims.
 
         >>> objects = np.array([[0, 1, 1, 1, 2, 2, 2, 0]], np.int32).repeat(9, 0)
@@ -47,17 +47,15 @@ class Boundary(Target):
         rim = rims(objects, self.width) & (mask > 0)
         return np.where(rim, mask + np.uint8(classes - 1), mask)
 
-    def scores(self, outputs: Tensor, axis: int = 0) -> Tensor:
+    def scores(self, outputs: Tensor) -> Tensor:
         """A class is its interior or its rim: logarithms of sums of exponentials."""
-        classes = (outputs.shape[axis] + 1) // 2
-        parts = torch.split(outputs, [1, classes - 1, classes - 1], axis)
-        background, inside, rim = parts
-        return torch.cat([background, torch.logaddexp(inside, rim)], axis)
+        inside, rim = outputs[1:].chunk(2)  # (K - 1, H, W) each
+        return torch.cat([outputs[:1], torch.logaddexp(inside, rim)])
 
     def ids(self, outputs: Tensor) -> Tensor:
         """The class, to which 128 is added where its rim is more likely than its interior, (H, W) uint8."""
         found = self.scores(outputs).argmax(0)  # (H, W)
-        inside, rim = (outputs[k:][: len(outputs) // 2] for k in (1, 1 + len(outputs) // 2))
+        inside, rim = outputs[1:].chunk(2)  # (K - 1, H, W) each
         place = (found - 1).clamp_min(0)[None]
         on_rim = (found > 0) & (rim.gather(0, place)[0] > inside.gather(0, place)[0])
         return (found + RIM * on_rim).to(torch.uint8)

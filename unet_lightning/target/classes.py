@@ -1,5 +1,6 @@
 """The classes themselves."""
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -14,11 +15,11 @@ class Classes(Target):
         """As many as classes."""
         return classes
 
-    def encode(self, mask: NDArray, objects: NDArray | None, classes: int) -> NDArray:  # type: ignore[type-arg]
+    def encode(self, mask: NDArray[np.uint8], objects: NDArray[np.int32] | None, classes: int) -> NDArray[np.uint8]:
         """The class ids."""
         return mask
 
-    def scores(self, outputs: Tensor, axis: int = 0) -> Tensor:
+    def scores(self, outputs: Tensor) -> Tensor:
         """The outputs."""
         return outputs
 
