@@ -17,10 +17,10 @@ HELP = """Choose the post-processing of a checkpoint on the validation split; th
 
   unet-lightning tune outputs/…/checkpoints/best.ckpt
 
-Tries components and watershed with several values of min_size, fill_holes, keep_largest and ridge. If the data set has
-instances the mean panoptic quality decides, else the pooled foreground Dice of the post-processed class masks. The
-simplest candidate within 0.001 of the best score is written to best.postprocess.json beside the checkpoint. From then
-on predict and evaluate use it unless postprocess= is given."""
+Tries components and watershed (rims, of target=boundary) with several values of min_size, fill_holes, keep_largest and
+ridge. If the data set has instances the mean panoptic quality decides, else the pooled foreground Dice of the
+post-processed class masks. The simplest candidate within 0.001 of the best score is written to best.postprocess.json
+beside the checkpoint. From then on predict and evaluate use it unless postprocess= is given."""
 
 
 def main(arguments: list[str]) -> int:
