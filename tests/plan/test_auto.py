@@ -24,6 +24,7 @@ from unet_lightning.plan.auto_rules import (
     patience_rule,
     steps_of,
     touching_rule,
+    tune_rule,
     validations_of,
     width_rule,
 )
@@ -105,8 +106,14 @@ def test_touching_objects_get_a_border_weight_as_wide_as_a_tenth_of_them(median,
 
 def test_the_checkpoint_is_chosen_by_what_the_set_is_about():
     key = "trainer.callbacks.checkpoint.monitor"
-    assert values(objects_rule(found())) == {key: "val/objects/pq", "tune": True}
+    assert values(objects_rule(found())) == {key: "val/objects/pq"}
     assert values(objects_rule(found(instances=False)))[key] == "val/pooled/dice/foreground"
+
+
+def test_views_are_tried_where_they_take_little_of_the_time():
+    timing = Timing(8, 0.1, 0.5)  # 3 (10 + 5) + 4 * 10 predictions more, of half a second
+    assert tune_rule(timing, 20, 10, 5).value == "views"  # 42.5 of 1200 s
+    assert tune_rule(timing, 10, 10, 5).value is True  # of 600 s
 
 
 def test_a_trial_times_networks_until_one_is_too_slow():
@@ -198,7 +205,7 @@ def test_a_run_keeps_to_the_plan_and_ends_in_time(tmp_path):
     config, results = read_config(run / "config" / "config.yaml"), json.loads((run / "results.json").read_text())
     chosen = yaml.safe_load((run / "plan.yaml").read_text())
     assert config["model"]["base_channels"] == chosen["model"]["base_channels"]
-    assert (config["tune"], config["data"]["steps"], config["data"]["crop"]) == (True, 2, 16)
+    assert (config["tune"], config["data"]["steps"], config["data"]["crop"]) == ("views", 2, 16)
     assert config["trainer"]["callbacks"]["deadline"]["minutes"] < 3
     assert results["tuned"]["tried"] > 10
     assert (run / "checkpoints" / "best.postprocess.json").is_file()

@@ -543,6 +543,11 @@ def test_a_tuned_postprocessing_is_used_and_can_be_overridden(tmp_path, checkpoi
     tuned_path(tmp_path / "best.ckpt").write_text(json.dumps({"postprocess": chosen}))
     assert load(tmp_path / "best.ckpt").postprocess.min_size == 77
     assert load(tmp_path / "best.ckpt", overrides=["postprocess=none"]).postprocess.min_size == 0
+    views = load(checkpoint, overrides=["tta=flips"]).config["tta"]
+    tuned_path(tmp_path / "best.ckpt").write_text(json.dumps({"postprocess": chosen, "tta": views}))
+    for overrides, size, number in ([], 77, 4), (["tta=none"], 77, 1), (["postprocess=none"], 0, 1):
+        found = load(tmp_path / "best.ckpt", overrides=overrides)
+        assert (found.postprocess.min_size, len(found.tta.views)) == (size, number)
 
 
 def test_a_class_that_is_not_trusted_is_named_with_the_place_that_names_it(tmp_path, checkpoint):

@@ -14,9 +14,11 @@ from unet_lightning.error import InputError
 from unet_lightning.evaluation import tune
 from unet_lightning.metric.instance import panoptic_quality
 from unet_lightning.metric.overlap import drop_ignored, overlaps
+from unet_lightning.metric.semantic import class_scores, confusion_matrix
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.prediction.load import load, tuned_path
+from unet_lightning.training import tuned
 from unet_lightning.training.build import scores_objects
 from unet_lightning.training.run import train
 
@@ -36,6 +38,29 @@ def test_the_verb_chooses_the_same_and_evaluate_finds_the_same_scores(tmp_path, 
     objects = results["test"]["objects"]["image_mean"]
     assert {name: found["objects"][name] for name in objects} == pytest.approx(objects)
     assert found["pooled"]["dice"]["classes"] == pytest.approx(results["test"]["pooled"]["dice"]["classes"])
+
+
+@pytest.mark.parametrize(("margin", "views"), [(-1.0, 4), (1.0, 1)])
+def test_views_are_averaged_where_they_score_better(tmp_path, monkeypatch, margin, views):
+    monkeypatch.setattr(tune, "NECKS", ())
+    monkeypatch.setattr(tune, "PERCENTILES", (0,))
+    monkeypatch.setattr(tuned, "ENOUGH", margin)  # by which they must be better: always, or never
+    results = train(config(*SMALL, "trainer.max_epochs=1", "tune=views", "trainer.precision=32-true"), tmp_path)
+    found = load(tmp_path / "checkpoints" / "best.ckpt")
+    assert len(found.tta.views) == views
+    assert ("tta" in results["tuned"]) == (views == 4)
+    data = build_data_module(config(*SMALL))
+    images = [data.store[record] for record in data.dataset.split("test")]
+    matrices = [
+        confusion_matrix(torch.from_numpy(found.predict(one.image).astype(int)), *labels(one), 2) for one in images
+    ]
+    dice = class_scores(torch.stack(matrices).sum(0)[None])["dice"][0, 1]
+    assert results["test"]["pooled"]["dice"]["foreground"] == pytest.approx(float(dice), abs=2e-4)
+
+
+def labels(sample):
+    """Mask and what is valid, as tensors."""
+    return torch.from_numpy(sample.mask.astype(int)), torch.from_numpy(sample.valid)
 
 
 def test_the_best_checkpoint_is_chosen_by_its_objects(tmp_path):

@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.optim.lr_scheduler import LambdaLR
 
-from unet_lightning.callback.shortened import Period, shortened, steps_possible, without_gain
+from unet_lightning.callback.shortened import Period, images_scored, shortened, steps_possible, without_gain
 from unet_lightning.runtime.distributed import max_over_processes
 from unet_lightning.runtime.files import write_json
 
@@ -111,9 +111,9 @@ class Deadline(L.Callback):
         if self.minutes is None:
             return total
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
-        scored = images["val"] * (2 if pl_module.identity["config"]["tune"] else 1) + images["test"]
-        end = self.reserve + self.lasted[-1].validation / max(1, images["val"]) * scored
+        val, test = (len(data.dataset.split(split)) for split in ("val", "test"))
+        scored = images_scored(pl_module.identity["config"]["tune"], val, test)
+        end = self.reserve + self.lasted[-1].validation / max(1, val) * scored
         left = 60 * self.minutes - (monotonic() - self.started) - end
         every, done = trainer.check_val_every_n_epoch or 1, self._done(trainer)
         return done + steps_possible(self.lasted, left, total - done, every * self.per_epoch, every == 1)

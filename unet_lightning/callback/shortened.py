@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from math import floor
 from typing import Any, NamedTuple
 
+VIEWS = 4  # of an image, which tune=views tries
+
 
 class Period(NamedTuple):
     """What the steps up to a validation took, in seconds. step: of one step. validation: of the scores after them."""
@@ -69,3 +71,13 @@ def scheduled_step(step: int, total: int, ends: Sequence[tuple[int, int]]) -> fl
             break
         stands, start, end = stands + (after - start) * (total - stands) / (end - start), after, length
     return float(total) if end <= start else stands + (step - start) * (total - stands) / (end - start)
+
+
+def images_scored(tune: bool | str, val: int, test: int) -> int:
+    """How many predictions of one view follow training: the choice, then the scores of both splits, of all views.
+
+    >>> images_scored(False, 10, 5), images_scored(True, 10, 5), images_scored("views", 10, 5)
+    (15, 25, 110)
+    """
+    views = VIEWS if tune == "views" else 1
+    return views * (val + test) + (val if tune else 0) + (views * val if tune == "views" else 0)

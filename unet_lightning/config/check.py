@@ -54,13 +54,14 @@ def check(plain: Mapping[str, Any]) -> None:
         for key, node in plain.items():
             if key != "data":
                 found += findings(node, key)
-        ema, resume, compiled = plain["ema"], plain["resume"], plain["compile"]
+        ema, resume, compiled, tune = (plain[key] for key in ("ema", "resume", "compile", "tune"))
         changed = plain["data"].get("changed", "refuse")  # a run of before has none
         rules = (
             (changed in ("refuse", "accept"), f"data.changed={changed}: expected refuse or accept"),
             (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
             (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
             (compiled in (True, False, "auto"), f"compile={shown(compiled)}: expected true, false or auto"),
+            (tune in (True, False, "views"), f"tune={shown(tune)}: expected true, false or views"),
         )
         found += tile_findings(plain) + target_findings(plain) + [finding for holds, finding in rules if not holds]
         found = [line for line in found if line.removeprefix("model.") not in found or not line.startswith("model.")]

@@ -32,7 +32,7 @@ class Config:
     tiling: str = MISSING
     compile: Any = MISSING
     ema: float = MISSING
-    tune: bool = MISSING
+    tune: Any = MISSING
     tags: list[str] = MISSING
     plan: Any = MISSING
     data: Any = MISSING

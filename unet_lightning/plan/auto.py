@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
+from unet_lightning.callback.shortened import images_scored
 from unet_lightning.error import InputError
 from unet_lightning.evaluation.tune import scored_candidates
 from unet_lightning.page.table import Table
@@ -23,6 +24,7 @@ from unet_lightning.plan.auto_rules import (
     sampled,
     steps_of,
     touching_rule,
+    tune_rule,
     width_rule,
 )
 from unet_lightning.plan.base import Choice, Decision, Plan
@@ -62,13 +64,17 @@ class Auto(Plan):
         sampling = sampled(crop) | {key: plain["data"][key] for key in sampled(crop) if f"data.{key}" in typed}
         widths = WIDTHS if "model.base_channels" not in typed else (plain["model"]["base_channels"],)
         beside = nnunet_choices(plain, data)
-        end = REPORT + self._tuning(plain, data)
+        tuning = self._tuning(plain, data)
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
+
+        def reserve(timing: Timing) -> float:
+            """Seconds of the choices at the end and of the report, without the predictions they need."""
+            return REPORT + tuning * (2 if tune_rule(timing, self.minutes, **images).value == "views" else 1)
 
         def budget(timing: Timing) -> Budget:
             spent = perf_counter() - began
-            scores = (2 * images["val"] + images["test"]) * timing.image
-            return Budget(AIM * (60 * self.minutes - spent) - end - scores, images["val"])
+            scores = images_scored(tune_rule(timing, self.minutes, **images).value, **images) * timing.image
+            return Budget(AIM * (60 * self.minutes - spent) - reserve(timing) - scores, images["val"])
 
         start = perf_counter()
 
@@ -79,6 +85,7 @@ class Auto(Plan):
 
         timings = time_widths(plain, data, sampling, widths, goes_on)
         length = width_rule(timings, budget(timings[-1]))
+        chosen = next(one for one in timings if one.width == length[0].value)
         left = max(1.0, 60 * self.minutes - (perf_counter() - began)) / 60
         choices = [
             *crop,
@@ -86,8 +93,9 @@ class Auto(Plan):
             *augment_rule(found),
             *touching_rule(found),
             *objects_rule(found),
+            tune_rule(chosen, self.minutes, **images),
             Choice("trainer.callbacks.deadline.minutes", round(left, 2), f"what is left of {self.minutes:g} minutes"),
-            Choice("trainer.callbacks.deadline.reserve", round(end, 1), "seconds for the choice and the report"),
+            Choice("trainer.callbacks.deadline.reserve", round(reserve(chosen), 1), "seconds for choices and report"),
             *patience_rule(self.patience),
         ]
         return Decision(tuple(choices), (measurements(data, found, timings), beside))

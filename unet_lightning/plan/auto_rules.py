@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import floor
 from typing import Any
 
+from unet_lightning.callback.shortened import images_scored
 from unet_lightning.plan.base import Choice
 from unet_lightning.plan.measured import Measured
 from unet_lightning.plan.trial import Timing
@@ -19,6 +20,7 @@ TOUCHING = 0.05  # share of the objects
 SIGMA = (1.5, 5.0)  # pixels
 VALIDATIONS = (10, 40)
 VALIDATING = 0.1  # share of the training time
+VIEWING = 0.06  # share of the time that predicting several views of each image may take at the end
 MARGIN = 1.5  # more steps are planned than the trial promises: the deadline leaves out steps, and adds none
 
 
@@ -106,6 +108,17 @@ def touching_rule(found: Measured) -> list[Choice]:
     ]
 
 
+def tune_rule(timing: Timing, minutes: float, val: int, test: int) -> Choice:
+    """What is chosen on the validation split at the end: the post-processing, and where there is time the views."""
+    more = (images_scored("views", val, test) - images_scored(True, val, test)) * timing.image
+    text = f"four views of each image take {more:.0f} s more of {60 * minutes:g}"
+    if more <= VIEWING * 60 * minutes:
+        return Choice("tune", "views", f"post-processing, and whether views are averaged, are chosen at the end: {text}")
+            "tune", "views", f"post-processing, and whether views are averaged, are chosen at the end; {text}"
+        )
+    return Choice("tune", True, f"the post-processing is chosen at the end; {text}")
+
+
 def sampled(crop: Sequence[Choice]) -> dict[str, Any]:
     """The values of `crop_rule` by the names they have in `data`."""
     return {one.key.removeprefix("data."): one.value for one in crop}
@@ -120,9 +133,8 @@ def patience_rule(patience: int | None) -> list[Choice]:
 
 
 def objects_rule(found: Measured) -> list[Choice]:
-    """What the best checkpoint is chosen by, and the post-processing."""
-    tuned = Choice("tune", True, "the post-processing is chosen on the validation split at the end")
+    """What the best checkpoint is chosen by."""
     monitor = "trainer.callbacks.checkpoint.monitor"
     if found.instances:
-        return [Choice(monitor, "val/objects/pq", "the set is about objects: panoptic quality chooses"), tuned]
-    return [Choice(monitor, "val/pooled/dice/foreground", "the set has classes and no objects: Dice chooses"), tuned]
+        return [Choice(monitor, "val/objects/pq", "the set is about objects: panoptic quality chooses")]
+    return [Choice(monitor, "val/pooled/dice/foreground", "the set has classes and no objects: Dice chooses")]

@@ -26,7 +26,8 @@ def load(
     """Checkpoints, several of them an ensemble, or an ensemble.json; InputError where they don't belong together.
 
     overrides: as on the command line of `verb`, composed over the first one's config, and before those that are `fixed`
-    by the verb. What `unet-lightning tune` chose lies beside a checkpoint and is used unless postprocess is overridden;
+    by the verb. What `unet-lightning tune`, or a run at its end, chose lies beside a checkpoint and is used, unless
+    postprocess is overridden;
     an ensemble.json says its own post-processing, views and averaging, which overrides replace as well; for the verb
     that makes one each checkpoint is a configuration of its own. trust: packages whose classes may be built.
     """
@@ -42,8 +43,9 @@ def load(
     elif verb == "ensemble":  # folds are averaged as views are, unless it is typed
         overrides = [f"average={_views_average(plain['tta'])}", *overrides]
     elif "postprocess" in USED[verb] and not any(override.startswith("postprocess=") for override in overrides):
-        tuned = _tuned(tuned_path(models[0].path))
-        plain |= tuned
+        typed = any(override.startswith("tta=") for override in overrides)
+        tuned = {key: node for key, node in _tuned(tuned_path(models[0].path)).items() if not (typed and key == "tta")}
+        plain |= tuned  # what is typed is composed over it
         places |= dict.fromkeys(tuned, str(tuned_path(models[0].path)))
     if not all(model.network.geometry.exact for model in models):
         log.info(
@@ -89,18 +91,21 @@ def _views_average(tta: Any) -> str:
 
 
 def _tuned(path: Path) -> dict[str, Any]:
-    """What `unet-lightning tune` wrote, as a part of a config; empty where it wrote nothing."""
+    """What `unet-lightning tune`, or a run at its end, wrote, as parts of a config; empty where nothing was written."""
     if not path.is_file():
         return {}
     try:
-        found = dict(json.loads(path.read_text(encoding="utf-8"))["postprocess"])
-        check_plain(found, "postprocess")
-        if not is_part(found):
-            raise TypeError("no part")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = {"postprocess": dict(content["postprocess"])}
+        found |= {"tta": dict(content["tta"])} if "tta" in content else {}
+        for key, node in found.items():
+            check_plain(node, key)
+            if not is_part(node):
+                raise TypeError("no part")
     except (InputError, OSError, ValueError, LookupError, TypeError, RecursionError):
         raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
-    log.info(f"postprocess as tuned in {path}")
-    return {"postprocess": found}
+    log.info(f"{' and '.join(found)} as tuned in {path}")
+    return found
 
 
 def tuned_path(checkpoint: Path) -> Path:
