@@ -113,9 +113,7 @@ def tune_rule(timing: Timing, minutes: float, val: int, test: int) -> Choice:
     more = (images_scored("views", val, test) - images_scored(True, val, test)) * timing.image
     text = f"four views of each image take {more:.0f} s more of {60 * minutes:g}"
     if more <= VIEWING * 60 * minutes:
-        return Choice("tune", "views", f"post-processing, and whether views are averaged, are chosen at the end: {text}")
-            "tune", "views", f"post-processing, and whether views are averaged, are chosen at the end; {text}"
-        )
+        return Choice("tune", "views", f"post-processing, and whether views are averaged, are chosen: {text}")
     return Choice("tune", True, f"the post-processing is chosen at the end; {text}")
 
 
