@@ -14,7 +14,7 @@ from unet_lightning.config.explain import explain
 from unet_lightning.config.instantiate import locate
 from unet_lightning.config.overrides import STEERING
 from unet_lightning.config.plain import plain_config
-from unet_lightning.config.ranges import trainer_findings
+from unet_lightning.config.ranges import logger_findings, trainer_findings
 from unet_lightning.config.schema import Averaging, Config, Loading, Machine, Reading, Sampling, Scoring, fields_of
 from unet_lightning.error import InputError, shown
 from unet_lightning.record import assign_splits
@@ -50,7 +50,7 @@ def check(plain: Mapping[str, Any]) -> None:
     """InputError with every key of the config that its part doesn't know, whose value is out of range, or missing."""
     found = missing_findings(plain)
     if not found:
-        found = data_findings(plain) + trainer_findings(plain["trainer"])
+        found = data_findings(plain) + trainer_findings(plain["trainer"]) + logger_findings(plain["logger"])
         for key, node in plain.items():
             if key != "data":
                 found += findings(node, key)
@@ -92,7 +92,7 @@ def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None
 def missing_findings(plain: Mapping[str, Any]) -> list[str]:
     """A sentence for every key that a run needs and the config lacks, or that holds no part where one belongs."""
     found = [f"{key} is missing: leave ~{key} out" for key in KEYS if key not in plain]
-    for key in (key for key in KEYS if key in plain and key not in VALUES):
+    for key in (key for key in KEYS if key in plain and key not in (*VALUES, "logger")):
         if not is_part(plain[key]):
             found.append(f"{key}={shown(plain[key])}: expected a part; choose one of conf/{key} by {key}=NAME")
     return found

@@ -52,6 +52,13 @@ TRAINER: dict[str, Rule] = {
     "enable_progress_bar": (lambda n: isinstance(n, bool), "expected true or false"),
     "sync_batchnorm": (lambda n: isinstance(n, bool), "expected true or false"),
 }
+OURS = {  # of Lightning's trainer, which a run gives itself
+    "logger": "the run chooses its loggers by logger=NAME, several by logger=[tensorboard,csv], another class by "
+    "+logger.NAME._target_=CLASS",
+    "default_root_dir": "the run's folder is outputs/NAME, by run=NAME; leave it out",
+    "plugins": "the run has its own; leave it out",
+    "use_distributed_sampler": "the run's samplers share out images themselves; leave it out",
+}
 
 
 def trainer_findings(trainer: Mapping[str, Any]) -> list[str]:
@@ -60,7 +67,20 @@ def trainer_findings(trainer: Mapping[str, Any]) -> list[str]:
     for name, (holds, expected) in TRAINER.items():
         if name in trainer and not holds(trainer[name]):
             found.append(f"trainer.{name}={shown(trainer[name])}: {expected}")
+    found += [f"trainer.{name}={shown(trainer[name])}: {remedy}" for name, remedy in OURS.items() if name in trainer]
     return found + callback_findings(trainer.get("callbacks", {}))
+
+
+def logger_findings(logger: Any) -> list[str]:
+    """A sentence for what is no logger."""
+    if not isinstance(logger, Mapping):
+        return [f"logger={shown(logger)}: expected one of conf/logger, or several: logger=[tensorboard,csv]"]
+    return [
+        f"logger.{name}={shown(node)}: expected a logger with its class, logger.{name}._target_=…; several of "
+        "conf/logger by logger=[NAME,NAME]"
+        for name, node in logger.items()
+        if not (isinstance(node, Mapping) and isinstance(node.get("_target_"), str))
+    ]
 
 
 def callback_findings(callbacks: Any) -> list[str]:

@@ -48,6 +48,7 @@ class Config:
     optimizer: Any = MISSING
     schedule: Any = MISSING
     trainer: Any = MISSING
+    logger: Any = MISSING
     launch: Any = MISSING
     search: Any = MISSING
     retry: Retry = MISSING

@@ -28,7 +28,7 @@ from unet_lightning.training.compiled import training_forward
 from unet_lightning.training.limits import check_limits
 from unet_lightning.training.optimizer import fused
 from unet_lightning.training.task import OBJECTS, Inference, Objective, SegmentationTask
-from unet_lightning.training.trainer import build_trainer
+from unet_lightning.training.trainer import build_loggers, build_trainer
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
 
     known: the data that a run which goes on began with; its split is kept, and InputError says what is not as it was.
     """
+    loggers = build_loggers(config["logger"], folder) if folder else []  # first: what is missing is told at once
     data = build_data_module(config, known.splits if known else None)
     if known:
         known.check(data.dataset.records, data.store.contents, config["data"].get("changed", "refuse"))
@@ -63,7 +64,7 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     task = build_task(config, network, identity)
     task.validates_objects = scores_objects(config, data)
     task.training_forward = training_forward(config, network, data)
-    return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
+    return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"], loggers))
 
 
 def scores_objects(config: Mapping[str, Any], data: DataModule) -> bool:
