@@ -22,6 +22,9 @@ NOT_HASHED = (  # keys that don't influence the results: a run may be resumed wi
 NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done before counts as no key
     "plan._target_": "unet_lightning.plan.none.NoPlan",
     "tiling": "overlap",
+    "init": None,
+    "init_lr": 1.0,
+    "freeze": [],
     "tune": False,
     "data.steps": None,
     "data.foreground_by": "crop",

@@ -3,11 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from unet_lightning.error import shown
+from unet_lightning.error import nearest, shown
+from unet_lightning.metric import instance, semantic
 
 NEEDED = (  # which the code of this package reads itself
     *("_target_", "callbacks", "accelerator", "devices", "num_nodes", "strategy", "precision"),
     *("sync_batchnorm", "enable_progress_bar"),
+)
+LOGGED = (  # scores of a validation
+    "val/loss",
+    *(f"val/objects/{score}" for score in instance.SCORES),
+    *(
+        f"val/{averaging}/{score}/{name}"
+        for averaging in ("pooled", "image_mean")
+        for score in semantic.SCORES
+        for name in ("foreground", "mean")
+    ),
+    *(f"val/{averaging}/pixel_accuracy/mean" for averaging in ("pooled", "image_mean")),
 )
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -89,6 +101,8 @@ def callback_findings(callbacks: Any) -> list[str]:
         return [
             f"trainer.callbacks={shown(callbacks)}: expected callbacks by name; take one out by ~trainer.callbacks.NAME"
         ]
+    targets = [str(node.get("_target_", "")) for node in callbacks.values() if isinstance(node, Mapping)]
+    stock = all(target.startswith(("lightning.", "unet_lightning.")) for target in targets)  # others may log more
     found = []
     for name, node in callbacks.items():
         key = f"trainer.callbacks.{name}"
@@ -97,4 +111,6 @@ def callback_findings(callbacks: Any) -> list[str]:
             found.append(f"{key}={shown(node)}: expected a callback; take it out by ~{key}")
         elif target.endswith(".ModelCheckpoint") and not node.get("filename"):
             found.append(f"{key}.filename={shown(node.get('filename'))}: expected a name such as best")
+        elif stock and str(node.get("monitor", "")).startswith("val/") and node["monitor"] not in LOGGED:
+            found.append(f"{key}.monitor={shown(node['monitor'])} is never logged; {nearest(node['monitor'], LOGGED)}")
     return found

@@ -28,6 +28,9 @@ class Config:
     run: str | None = MISSING
     resume: str = MISSING
     seed: int = MISSING
+    init: str | None = MISSING
+    init_lr: float = MISSING
+    freeze: Any = MISSING
     tile: Any = MISSING
     tiling: str = MISSING
     compile: Any = MISSING
