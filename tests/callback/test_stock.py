@@ -37,9 +37,9 @@ def test_any_callback_by_its_class():
     chosen = "+trainer.callbacks.mine._target_=lightning.pytorch.callbacks.EarlyStopping"
     run = build(config(*TRIAL, chosen, "+trainer.callbacks.mine.monitor=val/loss"))
     assert [c.monitor for c in run.trainer.callbacks if isinstance(c, EarlyStopping)] == ["val/loss"]
-    with pytest.raises(InputError, match="trainer.callbacks.mine.monitr is not a key: did you mean 'monitor'"):
+    with pytest.raises(InputError, match=r"trainer.callbacks.mine.monitr is not a key: did you mean 'monitor'"):
         config(*TRIAL, chosen, "+trainer.callbacks.mine.monitr=val/loss")
-    with pytest.raises(InputError, match="missing 1 required positional argument: 'monitor'"):
+    with pytest.raises(InputError, match=r"missing 1 required positional argument: 'monitor'"):
         build(config(*TRIAL, chosen))
     with pytest.raises(InputError, match=r"trainer.callbacks.mine._target_=lightning.pytorch.callbacks.EarlyStop"):
         config(*TRIAL, chosen.removesuffix("ping"))

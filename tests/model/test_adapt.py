@@ -210,6 +210,7 @@ def test_networks_of_torchvision_give_dictionaries():
         (["model._target_=torch.nn.Identity"], "model=any model.network._target_=torch.nn.Identity"),
         (["model=any"], "model.network._target_ is missing: set model.network._target_=PACKAGE.CLASS"),
         (["model=any", "model.network._target_=no.such.Net"], "model.network._target_=no.such.Net"),
+        (["model=any", "model.network._target_=monai.no.Net"], "pip install 'unet-lightning[monai]'"),
     ],
 )
 def test_a_network_that_is_none_of_ours_is_refused_in_one_line(typed, said):

@@ -87,12 +87,19 @@ def logger_findings(logger: Any) -> list[str]:
     """A sentence for what is no logger."""
     if not isinstance(logger, Mapping):
         return [f"logger={shown(logger)}: expected one of conf/logger, or several: logger=[tensorboard,csv]"]
-    return [
+    ours = [name for name, node in logger.items() if isinstance(node, Mapping) and _is_ours(node)]
+    found = [f"logger.{name}._partial_: expected true" for name in ours if logger[name].get("_partial_") is not True]
+    return found + [
         f"logger.{name}={shown(node)}: expected a logger with its class, logger.{name}._target_=…; several of "
         "conf/logger by logger=[NAME,NAME]"
         for name, node in logger.items()
         if not (isinstance(node, Mapping) and isinstance(node.get("_target_"), str))
     ]
+
+
+def _is_ours(node: Mapping[str, Any]) -> bool:
+    """Whether a logger is of this package, and waits for the run's folder."""
+    return str(node.get("_target_")).startswith("unet_lightning.logger.")
 
 
 def callback_findings(callbacks: Any) -> list[str]:
