@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from tests.small import SMALL, TINY_NETWORK, TRIAL, config, write_untrained
+from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
 from unet_lightning.training.build import build
-from unet_lightning.training.start import freeze, lowered
+from unet_lightning.training.start import freeze, lowered, take_over
 
 
 def built(checkpoint, *overrides, common=SMALL):
@@ -26,11 +27,14 @@ def test_predictions_before_the_first_step_are_those_of_the_checkpoint(checkpoin
 
 def test_what_does_not_fit_is_listed_and_begun_anew(checkpoint, caplog):
     caplog.set_level("INFO")
-    run = built(checkpoint, "data.channels=3")
+    plain = config(*SMALL)
+    network = instantiate(plain["model"], in_channels=3, classes=4)
+    taken = take_over(network, str(checkpoint), plain)
     old = torch.load(checkpoint, weights_only=True)["state_dict"]
-    now = {f"network.{name}": tensor for name, tensor in run.task.network.state_dict().items()}
+    now = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     other = [name for name in now if now[name].shape != old[name].shape]
-    assert other == ["network.encoder.blocks.0.0.weight"]
+    assert other == ["network.encoder.blocks.0.0.weight", "network.head.weight", "network.head.bias"]
+    assert len(taken) == len(list(network.parameters())) - len(other)
     assert "begun anew: encoder.blocks.0.0.weight 8x1x3x3 there, 8x3x3x3 here" in caplog.text
     assert all(torch.equal(now[name], old[name]) for name in now if name not in other)
 
@@ -42,8 +46,8 @@ def test_a_checkpoint_of_another_network_says_what_to_type(checkpoint, tmp_path)
         built(tmp_path / "gone.ckpt", common=TRIAL)
 
 
-def test_a_frozen_part_keeps_weights_and_statistics_through_a_training():
-    run = build(config(*TRIAL, "freeze=encoder", "trainer.limit_val_batches=1"))
+def test_a_frozen_part_keeps_weights_and_statistics_through_a_training(tmp_path):
+    run = build(config(*TRIAL, "freeze=encoder", "logger=none"), tmp_path)
     before = {name: tensor.clone() for name, tensor in run.task.network.state_dict().items()}
     run.trainer.fit(run.task, run.data)
     after = run.task.network.state_dict()

@@ -28,7 +28,7 @@ def take_over(network: Network, checkpoint: str, config: Mapping[str, Any]) -> l
     fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
     taken = [parameter for name, parameter in network.named_parameters() if name in fitting]
     before = content[CHECKPOINT_KEY]["config"]
-    if not taken:
+    if not any(parameter.ndim > 1 for parameter in taken):  # a bias fits by chance
         raise InputError(f"init={shown(path)}: none of its weights fits this network; {_other_network(before, config)}")
     network.load_state_dict(fitting, strict=False)
     anew = [f"{name} {_shape(found, name)} there, {_shape(own, name)} here" for name in own if name not in fitting]
