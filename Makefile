@@ -14,9 +14,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
-lock: env  ## requirements.lock: the versions of constraints.txt with hashes; torch isn't in it, its build depends on the machine
+lock: env  ## requirements.lock: the versions of constraints.txt with hashes; torch and torchvision aren't in it, their build depends on the machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	echo torch | $(BIN)/uv pip compile pyproject.toml --all-extras --constraint constraints.txt --excludes - \
+	printf 'torch\ntorchvision\n' | $(BIN)/uv pip compile pyproject.toml --all-extras --constraint constraints.txt --excludes - \
 		--python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet \
 		--output-file requirements.lock >/dev/null
 

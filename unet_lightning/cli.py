@@ -22,6 +22,7 @@ VERBS = {
     "export": "write a network that runs without torch, with an example that does",
     "validate": "check a data set without training: description, errors, leakage, contact sheet",
     "plan": "show what a plan would choose for a data set, without training",
+    "find-lr": "find a learning rate: a range test with its plot",
     "convert": "write any data set as the plain layout that data=folder reads",
     "sweep-report": "compare the trials of a sweep: means over seeds, effects, cost, the best overrides",
 }
@@ -51,7 +52,12 @@ def train() -> None:
 
 
 def run(verb: str, arguments: list[str]) -> None:
-    """Run a verb and exit with its code; 2 for wrong arguments or input."""
+    """Run a verb and exit with its code; 2 for wrong arguments or input.
+
+    As `python -m` does, it finds packages in the working folder too, after those that are installed.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         with _quiet_when_nobody_reads():
             code = import_module(f"unet_lightning.command.{verb.replace('-', '_')}").main(arguments)

@@ -532,7 +532,7 @@ def test_a_trusted_package_may_be_built(tmp_path, checkpoint, monkeypatch):
     content = torch.load(checkpoint, weights_only=True)
     content["unet_lightning"]["config"]["normalize"] = {"_target_": "mine.Mine"}
     torch.save(content, tmp_path / "own.ckpt")
-    with pytest.raises(InputError, match=r"own\.ckpt: normalize\._target_=mine\.Mine is .* add --trust PACKAGE"):
+    with pytest.raises(InputError, match=r"own\.ckpt: normalize\._target_=mine\.Mine is .* add --trust mine"):
         load(tmp_path / "own.ckpt")
     assert type(load(tmp_path / "own.ckpt", trust=["mine"]).models[0].normalize).__name__ == "Mine"
 

@@ -84,5 +84,8 @@ def test_tiles_without_context_are_refused_before_training_where_the_network_nee
 
 
 def test_a_network_that_lacks_what_is_asked_of_it_is_refused_by_name():
-    with pytest.raises(InputError, match=r"a Conv2d lacks geometry, head, interior, logits_by_level"):
-        check_network({"tile": 16, "tiling": "overlap"}, torch.nn.Conv2d(1, 2, 1))
+    with pytest.raises(
+        InputError,
+        match=r"a Conv2d lacks geometry, features, interior, logits_by_level.*model=any .*_target_=mine.Net",
+    ):
+        check_network({"tile": 16, "tiling": "overlap", "model": {"_target_": "mine.Net"}}, torch.nn.Conv2d(1, 2, 1))

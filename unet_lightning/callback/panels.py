@@ -1,12 +1,12 @@
-"""Fixed validation images in TensorBoard: input, label, prediction, error."""
+"""Fixed validation images for the loggers: input, label, prediction, error."""
 
 from typing import Annotated, Any
 
 import lightning as L
 import numpy as np
 from annotated_types import Ge
-from lightning.pytorch.loggers import TensorBoardLogger
 
+from unet_lightning.logger.base import recorders
 from unet_lightning.page.picture import panel
 
 
@@ -31,7 +31,7 @@ class Panels(L.Callback):
             return
         self.validations += 1
         left_out = trainer.training and (self.validations - 1) % self.every
-        if left_out or not isinstance(trainer.logger, TensorBoardLogger):
+        if left_out or not recorders(trainer):
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         task: Any = pl_module
@@ -44,4 +44,5 @@ class Panels(L.Callback):
             predicted = task.inference.classes(outputs)
             picture = panel(native.image, native.mask, predicted, native.valid, data.dataset.colors)
             tag = f"validation/{index} {sample['id']}: input, label, prediction, error"
-            trainer.logger.experiment.add_image(tag, picture, trainer.global_step, dataformats="HWC")
+            for recorder in recorders(trainer):
+                recorder.picture(tag, picture, trainer.global_step)

@@ -9,14 +9,16 @@ from typing import Annotated, Any
 import lightning as L
 from annotated_types import Ge
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 
 from unet_lightning.error import Interrupted
+from unet_lightning.logger.base import recorders
+from unet_lightning.logger.csv import FILE
 from unet_lightning.runtime.distributed import max_over_processes
 from unet_lightning.runtime.signals import SignalGuard
 
 EVENTS = "events.out.tfevents.*"
+GROWING = (EVENTS, FILE)  # files of loggers in a run's folder, to which lines are only added
 POINTS = "checkpoints/step-*.ckpt"
 KEPT = 2
 BLOCK = 2**20
@@ -32,7 +34,7 @@ class Resume(Checkpoint):
         self.signals = SignalGuard()
         self.step = 0  # of the last point
         self.written = self.started = time.monotonic()
-        self.events: dict[str, list[int]] = {}  # of each event file at the last point: its bytes, and their CRC-32
+        self.events: dict[str, list[int]] = {}  # of each file in GROWING at the last point: its bytes, and their CRC-32
 
     @property
     def seconds(self) -> float:
@@ -78,7 +80,7 @@ class Resume(Checkpoint):
             raise Interrupted(self.signals.signum)
 
     def state_dict(self) -> dict[str, Any]:
-        """The sizes of the event files at this point, and the time the run has taken."""
+        """The sizes of the loggers' files at this point, and the time the run has taken."""
         return {"events": self.events, "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -99,7 +101,7 @@ class Resume(Checkpoint):
             loops["epoch_loop.val_loop.batch_progress"]["total"] |= {"ready": 1, "started": 1}
 
     def _grown(self, path: Path) -> list[int]:
-        """The bytes of an event file and their sum; what was summed before isn't read again."""
+        """The bytes of a logger's file and their sum; what was summed before isn't read again."""
         before, found = self.events.get(path.name, [0, 0])
         size = path.stat().st_size
         return [size, sum_of(path, before, size, found)]
@@ -108,9 +110,10 @@ class Resume(Checkpoint):
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         folder = Path(trainer.default_root_dir)
-        if isinstance(trainer.logger, TensorBoardLogger) and trainer.is_global_zero:
-            trainer.logger.experiment.flush()
-            self.events = {path.name: self._grown(path) for path in folder.glob(EVENTS)}
+        if trainer.is_global_zero:
+            for recorder in recorders(trainer):
+                recorder.flush()
+            self.events = {path.name: self._grown(path) for files in GROWING for path in folder.glob(files)}
         trainer.save_checkpoint(folder / "checkpoints" / f"step-{trainer.global_step:08d}.ckpt")
         self.step, self.written = trainer.global_step, time.monotonic()
         if trainer.is_global_zero:

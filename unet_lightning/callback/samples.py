@@ -1,12 +1,12 @@
-"""Training samples in TensorBoard: augmented crops with their labels and weight maps."""
+"""Training samples for the loggers: augmented crops with their labels and weight maps."""
 
 from typing import Annotated, Any
 
 import lightning as L
 import numpy as np
 from annotated_types import Ge
-from lightning.pytorch.loggers import TensorBoardLogger
 
+from unet_lightning.logger.base import recorders
 from unet_lightning.page.picture import displayable, heat, labels_over
 
 BEYOND = ((255, 255, 255),) * 256  # the colour of what is learned beside classes
@@ -20,7 +20,7 @@ class Samples(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log the crops."""
-        if not isinstance(trainer.logger, TensorBoardLogger) or not trainer.is_global_zero or trainer.global_step:
+        if not recorders(trainer) or not trainer.is_global_zero or trainer.global_step:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         loader: Any = trainer.train_dataloader
@@ -33,4 +33,5 @@ class Samples(L.Callback):
             shown = np.hstack([picture, labelled, heat(crop["weight"].numpy())])
             largest = float(crop["weight"].max())
             tag = f"training/{draw} {crop['id']}: crop, labels, weight (brightest = {largest:.3g})"
-            trainer.logger.experiment.add_image(tag, shown, 0, dataformats="HWC")
+            for recorder in recorders(trainer):
+                recorder.picture(tag, shown, 0)

@@ -92,7 +92,9 @@ def _compose_and_train(config: DictConfig) -> float:
             config = compose_again(made.job.config_name, [*planned, *made.overrides.task])
         choices |= {key: name for key, _, name in (line.partition("=") for line in planned) if key in choices}
         overrides = [line for line in made.overrides.task if not steers(line) and line not in planned]
-        typed = CommandLine(overrides, {k: name for k, name in choices.items() if k in config and not steers(k)})
+        typed = CommandLine(
+            overrides, {k: name for k, name in choices.items() if k in config and name and not steers(k)}
+        )
         if made.mode == RunMode.MULTIRUN:  # the sweep has checked it
             return run_trial(plain_config(config), folder, typed)
         if idle := [override for override in made.overrides.task if steers(override)]:

@@ -14,7 +14,7 @@ from unet_lightning.config.explain import explain
 from unet_lightning.config.instantiate import locate
 from unet_lightning.config.overrides import STEERING
 from unet_lightning.config.plain import plain_config
-from unet_lightning.config.ranges import trainer_findings
+from unet_lightning.config.ranges import logger_findings, trainer_findings
 from unet_lightning.config.schema import Averaging, Config, Loading, Machine, Reading, Sampling, Scoring, fields_of
 from unet_lightning.error import InputError, shown
 from unet_lightning.record import assign_splits
@@ -27,7 +27,9 @@ OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of
     assign_splits: SPLITTING,
 }
 KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
-VALUES = ("run", "resume", "seed", "tile", "tiling", "compile", "ema", "tune", "tags")  # the other keys are parts
+VALUES = (  # the other keys are parts
+    *("run", "resume", "seed", "init", "init_lr", "freeze", "tile", "tiling", "compile", "ema", "tune", "tags"),
+)
 SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 
@@ -50,13 +52,18 @@ def check(plain: Mapping[str, Any]) -> None:
     """InputError with every key of the config that its part doesn't know, whose value is out of range, or missing."""
     found = missing_findings(plain)
     if not found:
-        found = data_findings(plain) + trainer_findings(plain["trainer"])
+        found = data_findings(plain) + trainer_findings(plain["trainer"]) + logger_findings(plain["logger"])
         for key, node in plain.items():
             if key != "data":
-                found += findings(node, key)
+                found += (foreign_findings(node) if key == "model" else []) or findings(node, key)
         ema, resume, compiled, tune = (plain[key] for key in ("ema", "resume", "compile", "tune"))
         changed = plain["data"].get("changed", "refuse")  # a run of before has none
+        parts = [plain["freeze"]] if isinstance(plain["freeze"], str) else plain["freeze"]
+        named = isinstance(parts, list) and all(isinstance(part, str) and part for part in parts)
         rules = (
+            (named, f"freeze={shown(plain['freeze'])}: expected a part of the network, such as encoder, or a list"),
+            (0 < plain["init_lr"] <= 1, f"init_lr={plain['init_lr']}: expected a share above 0.0 up to 1.0"),
+            (plain["init"] is not None or plain["init_lr"] == 1, "init_lr: nothing is taken over; set init=best.ckpt"),
             (changed in ("refuse", "accept"), f"data.changed={changed}: expected refuse or accept"),
             (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
             (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
@@ -106,7 +113,7 @@ def target_findings(plain: Mapping[str, Any]) -> list[str]:
 def missing_findings(plain: Mapping[str, Any]) -> list[str]:
     """A sentence for every key that a run needs and the config lacks, or that holds no part where one belongs."""
     found = [f"{key} is missing: leave ~{key} out" for key in KEYS if key not in plain]
-    for key in (key for key in KEYS if key in plain and key not in VALUES):
+    for key in (key for key in KEYS if key in plain and key not in (*VALUES, "logger")):
         if not is_part(plain[key]):
             found.append(f"{key}={shown(plain[key])}: expected a part; choose one of conf/{key} by {key}=NAME")
     return found
@@ -168,6 +175,19 @@ def is_part(node: Any) -> bool:
     return isinstance(node, Mapping) and isinstance(node.get("_target_"), str)
 
 
+def foreign_findings(model: Mapping[str, Any]) -> list[str]:
+    """A sentence for a network that can't say what is asked of it, in place of one for each key it doesn't know."""
+    target = model["_target_"]
+    found: Any = locate(target, "model")
+    kind = found if inspect.isclass(found) else getattr(found, "__annotations__", {}).get("return", found)
+    if not inspect.isclass(kind) or all(hasattr(kind, name) for name in ("interior", "logits_by_level")):
+        return []
+    return [
+        f"model._target_={shown(target)}: it lacks what unet_lightning/model/network.py asks of a network; "
+        f"model=any model.network._target_={shown(target)} measures it"
+    ]
+
+
 def findings(node: Any, key: str) -> list[str]:
     """A sentence for everything that the parts below a node don't know, or whose value is wrong."""
     if not isinstance(node, Mapping):
@@ -176,6 +196,8 @@ def findings(node: Any, key: str) -> list[str]:
         if isinstance(node, float) and not isfinite(node):
             return [f"{key}={node}: expected a finite number"]
         return [f"{key} is missing: set {key}=…"] if node == "???" else []
+    if node.get("_target_") == "???":
+        return [f"{key}._target_ is missing: set {key}._target_=PACKAGE.CLASS"]
     found = special_findings(node, key)
     if "_target_" in node and not found:
         arguments = {k: v for k, v in node.items() if not str(k).startswith("_") and v != "???"}

@@ -9,6 +9,8 @@ from hydra.utils import instantiate as hydra_instantiate
 
 from unet_lightning.error import InputError, shown
 
+EXTRAS = {"segmentation_models_pytorch": "smp", "monai": "monai"}  # packages of networks
+
 
 def instantiate(node: Mapping[str, Any], **arguments: Any) -> Any:
     """The object that a config node describes; InputError with the reason where its part refuses the values."""
@@ -29,5 +31,8 @@ def locate(target: str, key: str) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = get_object(target)
     except Exception as error:  # whatever the module raises while it is imported
-        raise InputError(f"{key}._target_={shown(target)}: {shown(' '.join(str(error).split()), 300)}") from None
+        package = target.partition(".")[0]
+        remedy = f"; pip install 'unet-lightning[{EXTRAS[package]}]'" if package in EXTRAS else ""
+        reason = shown(" ".join(str(error).split()), 300)
+        raise InputError(f"{key}._target_={shown(target)}: {reason}{remedy}") from None
     return found

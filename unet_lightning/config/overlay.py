@@ -17,7 +17,10 @@ from unet_lightning.config.quote import quote_paths
 from unet_lightning.config.schema import Loading, Sampling, fields_of
 from unet_lightning.error import InputError, nearest, shown
 
-TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule")
+TRAINED = (
+    *("model", "upsample", "fusion", "normalize", "loss", "weight", "augment", "optimizer", "schedule"),
+    *("init", "init_lr", "freeze"),
+)
 MACHINE = ("trainer.accelerator", "trainer.precision")
 PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them

@@ -13,6 +13,7 @@ from unet_lightning.config.schema import Config
 from unet_lightning.error import InputError, nearest, shown
 
 STEERING = ("launch", "search", "retry")  # keys that steer a sweep and change nothing in a trial
+SEVERAL = ("logger",)  # keys that take a list of names too
 
 
 def steers(override: str) -> bool:
@@ -75,6 +76,8 @@ def _check_override(override: Override, known: dict[str, list[str]], more: Colle
         names = [str(name) for name in override.sweep_string_iterator()]
     else:
         names = [override.value()]  # type: ignore[list-item]
+    if key in SEVERAL and len(names) == 1 and isinstance(names[0], list):
+        names = names[0]
     for name in names:
         if not isinstance(name, str):
             values = shown(",".join(map(str, name)) if isinstance(name, list) else name)

@@ -14,7 +14,7 @@ from unet_lightning.config.safe_yaml import load_mapping
 from unet_lightning.error import InputError
 from unet_lightning.runtime.files import write_atomic
 
-NOT_HASHED = (  # keys that don't influence the results: a run may be resumed with other values
+NOT_HASHED = (  # keys that don't influence the results: a run may be resumed with other values; logger's are more
     *("run", "resume", "tags", "trainer.enable_progress_bar"),
     *("trainer.callbacks.resume.minutes", "data.num_workers", "data.cache_gb", "data.cache_dir", "data.changed"),
 )
@@ -23,6 +23,9 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "plan._target_": "unet_lightning.plan.none.NoPlan",
     "target._target_": "unet_lightning.target.classes.Classes",
     "tiling": "overlap",
+    "init": None,
+    "init_lr": 1.0,
+    "freeze": [],
     "tune": False,
     "data.steps": None,
     "data.min_steps": 1,
@@ -58,7 +61,9 @@ def config_hash(plain: Mapping[str, Any]) -> str:
 
 def deciding(plain: Mapping[str, Any]) -> dict[str, Any]:
     """All values that influence the results, by dotted names, without those that a config of before hadn't either."""
-    found = {key: value for key, value in flat(plain).items() if key not in NOT_HASHED}
+    found = {
+        key: value for key, value in flat(plain).items() if key not in NOT_HASHED and key.split(".")[0] != "logger"
+    }
     return {key: value for key, value in found.items() if key not in NEUTRAL or value != NEUTRAL[key]}
 
 

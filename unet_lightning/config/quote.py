@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 PATHS = (  # keys whose value is a path, or several, which may hold any character
-    *("run", "data.root", "data.manifest", "data.cache_dir", "data.sequences"),
+    *("run", "init", "data.root", "data.manifest", "data.cache_dir", "data.sequences"),
     *("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"),
 )
 LISTS = ("data.sequences",)  # of them those that take several

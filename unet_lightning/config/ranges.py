@@ -3,11 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from unet_lightning.error import shown
+from unet_lightning.error import nearest, shown
+from unet_lightning.metric import instance, semantic
 
 NEEDED = (  # which the code of this package reads itself
     *("_target_", "callbacks", "accelerator", "devices", "num_nodes", "strategy", "precision"),
     *("sync_batchnorm", "enable_progress_bar"),
+)
+LOGGED = (  # scores of a validation
+    "val/loss",
+    *(f"val/objects/{score}" for score in instance.SCORES),
+    *(
+        f"val/{averaging}/{score}/{name}"
+        for averaging in ("pooled", "image_mean")
+        for score in semantic.SCORES
+        for name in ("foreground", "mean")
+    ),
+    *(f"val/{averaging}/pixel_accuracy/mean" for averaging in ("pooled", "image_mean")),
 )
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -52,6 +64,13 @@ TRAINER: dict[str, Rule] = {
     "enable_progress_bar": (lambda n: isinstance(n, bool), "expected true or false"),
     "sync_batchnorm": (lambda n: isinstance(n, bool), "expected true or false"),
 }
+OURS = {  # of Lightning's trainer, which a run gives itself
+    "logger": "the run chooses its loggers by logger=NAME, several by logger=[tensorboard,csv], another class by "
+    "+logger.NAME._target_=CLASS",
+    "default_root_dir": "the run's folder is outputs/NAME, by run=NAME; leave it out",
+    "plugins": "the run has its own; leave it out",
+    "use_distributed_sampler": "the run's samplers share out images themselves; leave it out",
+}
 
 
 def trainer_findings(trainer: Mapping[str, Any]) -> list[str]:
@@ -60,7 +79,27 @@ def trainer_findings(trainer: Mapping[str, Any]) -> list[str]:
     for name, (holds, expected) in TRAINER.items():
         if name in trainer and not holds(trainer[name]):
             found.append(f"trainer.{name}={shown(trainer[name])}: {expected}")
+    found += [f"trainer.{name}={shown(trainer[name])}: {remedy}" for name, remedy in OURS.items() if name in trainer]
     return found + callback_findings(trainer.get("callbacks", {}))
+
+
+def logger_findings(logger: Any) -> list[str]:
+    """A sentence for what is no logger."""
+    if not isinstance(logger, Mapping):
+        return [f"logger={shown(logger)}: expected one of conf/logger, or several: logger=[tensorboard,csv]"]
+    ours = [name for name, node in logger.items() if isinstance(node, Mapping) and _is_ours(node)]
+    found = [f"logger.{name}._partial_: expected true" for name in ours if logger[name].get("_partial_") is not True]
+    return found + [
+        f"logger.{name}={shown(node)}: expected a logger with its class, logger.{name}._target_=…; several of "
+        "conf/logger by logger=[NAME,NAME]"
+        for name, node in logger.items()
+        if not (isinstance(node, Mapping) and isinstance(node.get("_target_"), str))
+    ]
+
+
+def _is_ours(node: Mapping[str, Any]) -> bool:
+    """Whether a logger is of this package, and waits for the run's folder."""
+    return str(node.get("_target_")).startswith("unet_lightning.logger.")
 
 
 def callback_findings(callbacks: Any) -> list[str]:
@@ -69,6 +108,8 @@ def callback_findings(callbacks: Any) -> list[str]:
         return [
             f"trainer.callbacks={shown(callbacks)}: expected callbacks by name; take one out by ~trainer.callbacks.NAME"
         ]
+    targets = [str(node.get("_target_", "")) for node in callbacks.values() if isinstance(node, Mapping)]
+    stock = all(target.startswith(("lightning.", "unet_lightning.")) for target in targets)  # others may log more
     found = []
     for name, node in callbacks.items():
         key = f"trainer.callbacks.{name}"
@@ -77,4 +118,6 @@ def callback_findings(callbacks: Any) -> list[str]:
             found.append(f"{key}={shown(node)}: expected a callback; take it out by ~{key}")
         elif target.endswith(".ModelCheckpoint") and not node.get("filename"):
             found.append(f"{key}.filename={shown(node.get('filename'))}: expected a name such as best")
+        elif stock and str(node.get("monitor", "")).startswith("val/") and node["monitor"] not in LOGGED:
+            found.append(f"{key}.monitor={shown(node['monitor'])} is never logged; {nearest(node['monitor'], LOGGED)}")
     return found

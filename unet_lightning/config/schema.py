@@ -28,6 +28,9 @@ class Config:
     run: str | None = MISSING
     resume: str = MISSING
     seed: int = MISSING
+    init: str | None = MISSING
+    init_lr: float = MISSING
+    freeze: Any = MISSING
     tile: Any = MISSING
     tiling: str = MISSING
     compile: Any = MISSING
@@ -49,6 +52,7 @@ class Config:
     optimizer: Any = MISSING
     schedule: Any = MISSING
     trainer: Any = MISSING
+    logger: Any = MISSING
     launch: Any = MISSING
     search: Any = MISSING
     retry: Retry = MISSING

@@ -15,6 +15,7 @@ from unet_lightning.model.decoder import Decoder
 from unet_lightning.model.encoder import Encoder
 from unet_lightning.model.geometry import Convolution, Geometry
 from unet_lightning.model.initialise import initialise
+from unet_lightning.model.network import Network
 from unet_lightning.model.parts import Channels, MakeFusion, MakeUpsample
 from unet_lightning.model.strided_encoder import StridedEncoder
 from unet_lightning.model.strided_geometry import StridedGeometry
@@ -23,7 +24,7 @@ Depth = Annotated[int, Ge(1), Le(8)]
 Share = Annotated[float, Ge(0), Le(1)]
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """Image (B, C, h, w) to logits (B, K, h - 2 margin, w - 2 margin), float; (B, C, d, h, w) likewise.
 
     Encoder, decoder and heads are built by `build_unet` and `build_nnunet`; `geometry` holds the margin and the
@@ -42,10 +43,19 @@ class UNet(nn.Module):
         self.encoder, self.decoder, self.head, self.geometry = encoder, decoder, head, geometry
         self.coarse_heads = nn.ModuleList(coarse_heads)
 
+    @property
+    def features(self) -> int:
+        """Channels of the finest maps."""
+        return int(self.head.in_channels)  # type: ignore[arg-type]
+
     def forward(self, image: Tensor) -> Tensor:
         """Logits of images (B, C, h, w); InputError for a size that a valid network doesn't accept."""
-        features, skips, indices = self.encoder(self._pad(image))
-        return self._crop(self.head(self.decoder(features, skips, indices)), image)
+        return self._crop(self.unpadded(self._pad(image)), image)
+
+    def unpadded(self, image: Tensor) -> Tensor:
+        """Logits of images whose sides the geometry takes as they are."""
+        logits: Tensor = self.head(self.decoder(*self.encoder(image)))
+        return logits
 
     def logits_by_level(self, image: Tensor) -> list[Tensor]:
         """What training compares with the mask: logits of `forward`, then of the coarse heads, from fine to coarse.

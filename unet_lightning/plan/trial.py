@@ -11,7 +11,7 @@ from torch import Tensor
 
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.loss.deep_supervision import supervise
-from unet_lightning.model.unet import UNet
+from unet_lightning.model.network import Network
 from unet_lightning.pipeline.data_module import DataModule
 from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling.grid import GRIDS, Geometry
@@ -64,7 +64,7 @@ def time_widths(
 
 
 def load_batch(
-    data: DataModule, network: UNet, sampling: Mapping[str, Any], workers: int
+    data: DataModule, network: Network, sampling: Mapping[str, Any], workers: int
 ) -> tuple[dict[str, Tensor], float]:
     """A batch of crops, and the seconds that one takes where `workers` processes load them."""
     data.sampling = replace(data.sampling, **sampling)
@@ -82,7 +82,7 @@ def load_batch(
 class Trial:
     """A network that is trained and predicts for a moment; what it learns is thrown away."""
 
-    def __init__(self, plain: Mapping[str, Any], network: UNet) -> None:
+    def __init__(self, plain: Mapping[str, Any], network: Network) -> None:
         machine = plain["trainer"]["accelerator"]
         self.device = choose_device(machine)
         precision = choose_precision(plain["trainer"]["precision"], machine, network)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from unet_lightning.config.check import findings
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError, shown
+from unet_lightning.model.adapt import Adapted
+from unet_lightning.model.measured_geometry import read_geometry
 from unet_lightning.normalize.base import Affine, Normalize, normalize_image
 from unet_lightning.prediction.identity import check_identity
 from unet_lightning.prediction.trust import check_targets
@@ -118,7 +120,7 @@ def load_model(path: str | Path, trust: Sequence[str] = ()) -> TrainedModel:
     content = read_checkpoint(path)
     identity = content[CHECKPOINT_KEY]
     config = identity["config"]
-    state = _tensors(path, content.get("state_dict"))
+    state = network_tensors(path, content.get("state_dict"))
     parts = [key for key in ("model", "normalize", "target") if key in config]  # older ones have no target
     for key in parts:
         check_targets(config[key], key, str(path), trust)
@@ -141,7 +143,7 @@ def target_of(config: Mapping[str, Any]) -> Target:
     return instantiate(config["target"]) if "target" in config else Classes()
 
 
-def _tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
+def network_tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
     """The network's tensors by name: dense, real, on the processor, and no more values than the file holds."""
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise _no_checkpoint(path, "its state_dict is no mapping of names to tensors")
@@ -178,6 +180,8 @@ def _network(path: str | Path, identity: Mapping[str, Any]) -> Any:
             network = instantiate(identity["config"]["model"], **shape)
         if not isinstance(network, nn.Module):
             raise TypeError(f"a {type(network).__name__}, not a network")
+        if isinstance(network, Adapted):
+            network.geometry = read_geometry(identity.get("geometry"))
     except Exception as error:  # of parts of other packages as well
         raise InputError(f"{path}: its model can't be built ({_cause(error)}); train it again") from None
     return network

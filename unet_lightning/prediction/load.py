@@ -48,9 +48,7 @@ def load(
         plain |= tuned  # what is typed is composed over it
         places |= dict.fromkeys(tuned, str(tuned_path(models[0].path)))
     if not all(model.network.geometry.exact for model in models):
-        log.info(
-            "the norm uses statistics of a whole tile: overlapping tiles are averaged, tile= changes the result a bit"
-        )
+        log.info("the network looks at its whole tile: overlapping tiles are averaged, tile= changes the result a bit")
     config = resolve_plain(compose_over_checkpoint(plain, overrides, verb, fixed))
     places |= {re.split(r"[.=]", override.lstrip("+"))[0]: "typed" for override in overrides}
     for key in ("postprocess", "tta", "data")[: 3 if "split" in config else 2]:

@@ -45,7 +45,7 @@ class WholeNetwork(nn.Module):
             for side, n in zip((height, width), self.multiples, strict=True)
         )
         whole = F.pad(image, (0, right, 0, bottom), mode="replicate" if self.same else "constant")
-        logits: Tensor = self.network.head(self.network.decoder(*self.network.encoder(whole)))
+        logits: Tensor = self.network.unpadded(whole)
         return logits[..., :height, :width] if self.same else logits
 
 

@@ -110,7 +110,7 @@ class Predictor:
 
     def working_bytes(self, maps: int) -> int:
         """About the bytes that tiles need in the largest network: `maps` float32 feature maps of its finest level."""
-        sizes = [model.network.head.in_channels * math.prod(self._input(model)) for model in self.models]
+        sizes = [model.network.features * math.prod(self._input(model)) for model in self.models]
         return self.batch * maps * 4 * int(max(sizes))
 
     def strip_bytes(self, shape: tuple[int, int]) -> int:

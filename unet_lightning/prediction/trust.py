@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unet_lightning.config.instantiate import locate
-from unet_lightning.error import InputError
-from unet_lightning.model.unet import UNet
+from unet_lightning.error import InputError, shown
+from unet_lightning.model.network import Network
 from unet_lightning.normalize.base import Normalize
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.record import DataSet
@@ -14,7 +14,7 @@ from unet_lightning.target.base import Target
 from unet_lightning.tta.flip_rotate import FlipRotate
 
 KINDS: dict[str, type] = {  # what the part of a key must be, or its function must return
-    "model": UNet,
+    "model": Network,
     "normalize": Normalize,
     "target": Target,
     "postprocess": Objects,
@@ -43,7 +43,8 @@ def check_targets(node: Any, key: str, place: str, trust: Sequence[str] = ()) ->
     if target is not None and not _may_be_built(target, key, tuple(f"{name}." for name in trust)):
         raise InputError(
             f"{place}: {key}._target_={target} is no class of unet_lightning or torch.nn"
-            f"{f' for {key}' if key in KINDS else ''}; if you know and trust its package, add --trust PACKAGE"
+            f"{f' for {key}' if key in KINDS else ''}; if you know and trust its package, add "
+            f"--trust {shown(str(target).partition('.')[0])}"
         )
     if str(target).startswith("torch.nn.") and (large := _largest([*node.values()])) > LARGEST:
         raise InputError(f"{place}: {key} gives {target} the number {large}; expected {LARGEST} at most")

@@ -1,6 +1,6 @@
 """Config to run: data set → statistics → network → data module → task → trainer, each checked before the next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ from unet_lightning.callback.resume import Resume
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.plain import config_hash
 from unet_lightning.error import InputError
-from unet_lightning.model.unet import UNet
+from unet_lightning.model.network import Network
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.data_module import DataModule
 from unet_lightning.pipeline.known_data import KnownData
@@ -27,8 +27,11 @@ from unet_lightning.tiling.window import sides_of
 from unet_lightning.training.compiled import training_forward
 from unet_lightning.training.limits import check_limits
 from unet_lightning.training.optimizer import fused
+from unet_lightning.training.start import freeze, lowered, take_over
 from unet_lightning.training.task import OBJECTS, Inference, Objective, SegmentationTask
-from unet_lightning.training.trainer import build_trainer
+from unet_lightning.training.trainer import build_loggers, build_trainer
+
+CONTRACT = ("geometry", "features", "interior", "logits_by_level")
 
 
 @dataclass(frozen=True)
@@ -50,20 +53,24 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
 
     known: the data that a run which goes on began with; its split is kept, and InputError says what is not as it was.
     """
+    loggers = build_loggers(config["logger"], folder) if folder else []  # first: what is missing is told at once
     data = build_data_module(config, known.splits if known else None)
     if known:
         known.check(data.dataset.records, data.store.contents, config["data"].get("changed", "refuse"))
     check_limits(config, data)
     network = instantiate(config["model"], in_channels=data.statistics.channels, classes=data.outputs)
     check_network(config, network)
+    taken = take_over(network, config["init"], config) if config["init"] else []
+    frozen = freeze(network, config["freeze"])
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
     identity = identify(config, data, network.geometry.to_dict(), precision)
     check_identity(identity)  # or no verb could read its checkpoints
-    task = build_task(config, network, identity)
+    task = build_task(config, network, identity, taken)
+    task.frozen = frozen
     task.validates_objects = scores_objects(config, data)
     task.training_forward = training_forward(config, network, data)
-    return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"]))
+    return Run(data, task, build_trainer(config["trainer"], precision, folder, config["ema"], loggers))
 
 
 def scores_objects(config: Mapping[str, Any], data: DataModule) -> bool:
@@ -78,15 +85,15 @@ def scores_objects(config: Mapping[str, Any], data: DataModule) -> bool:
     return bool(found)
 
 
-def check_network(config: Mapping[str, Any], network: UNet) -> None:
+def check_network(config: Mapping[str, Any], network: Network) -> None:
     """InputError for a network that lacks what is asked of it, for one of volumes, and for one `tiling` can't serve."""
-    lacking = [name for name in ("geometry", "head", "interior", "logits_by_level") if not hasattr(network, name)]
+    lacking = [name for name in CONTRACT if not hasattr(network, name)]
     if lacking:
         raise InputError(
-            f"model: a {type(network).__name__} lacks {', '.join(lacking)}, which UNet in unet_lightning/model/unet.py "
-            "explains; give it these, or choose a model of conf/model by model=NAME"
+            f"model: a {type(network).__name__} lacks {', '.join(lacking)}, see unet_lightning/model/network.py; "
+            f"model=any model.network._target_={config['model']['_target_']} measures them"
         )
-    if isinstance(network.head, nn.Conv3d):
+    if isinstance(getattr(network, "head", None), nn.Conv3d):
         raise InputError(
             "model.stages.kernels have three axes, and networks of volumes aren't trained: slices are, by kernels and "
             "strides of two axes, such as those of plan=nnunet"
@@ -95,10 +102,12 @@ def check_network(config: Mapping[str, Any], network: UNet) -> None:
     GRIDS[config["tiling"]](tile, [cast(Geometry, network.geometry)], tile)
 
 
-def build_task(config: Mapping[str, Any], network: UNet, identity: dict[str, Any]) -> SegmentationTask:
-    """The network with its loss, its optimizer, and the way it predicts."""
+def build_task(
+    config: Mapping[str, Any], network: Network, identity: dict[str, Any], taken: Sequence[nn.Parameter] = ()
+) -> SegmentationTask:
+    """The network with its loss, its optimizer, and the way it predicts; taken: parameters with a rate of their own."""
     loss, optimizer, schedule = (instantiate(config[key]) for key in ("loss", "optimizer", "schedule"))
-    objective = Objective(loss, fused(optimizer, identity["precision"]), schedule)
+    objective = Objective(loss, lowered(fused(optimizer, identity["precision"]), taken, config["init_lr"]), schedule)
     parts = (instantiate(config[key]) for key in ("tta", "postprocess", "target"))
     inference = Inference(config["tile"], config["tiling"], *parts)
     task = SegmentationTask(network, objective, inference, identity)

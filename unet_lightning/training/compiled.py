@@ -5,12 +5,12 @@ import shutil
 import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from unet_lightning.model.unet import UNet
+from unet_lightning.model.network import Network
 from unet_lightning.pipeline.data_module import DataModule
 from unet_lightning.pipeline.sampler import crops_of_each
 from unet_lightning.runtime.device import choose_device
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 PAYS = 10**10  # values of the finest features, in all steps of a training on a CPU: docs/results.md
 
 
-def training_forward(config: Mapping[str, Any], network: UNet, data: DataModule) -> Callable[[Tensor], list[Tensor]]:
+def training_forward(config: Mapping[str, Any], network: Network, data: DataModule) -> Callable[[Tensor], list[Tensor]]:
     """`network.logits_by_level`, or its compiled twin: the same numbers but for rounding, dropout included."""
     wanted = config["compile"]
     if wanted == "auto":
@@ -51,13 +51,12 @@ def can_compile() -> bool:
     return compiler and Path(sysconfig.get_path("include"), "Python.h").exists()
 
 
-def features(config: Mapping[str, Any], network: UNet, data: DataModule) -> int:
+def features(config: Mapping[str, Any], network: Network, data: DataModule) -> int:
     """The values of the finest features, of all pixels of all crops of the training."""
-    sampling, trainer, head = data.sampling, config["trainer"], cast(nn.Conv2d, network.head)
-    images = data.statistics.images
+    sampling, trainer, images = data.sampling, config["trainer"], data.statistics.images
     crops = (sampling.steps or 0) * sampling.batch_size or images * crops_of_each(images, sampling)
     limits = [crops * trainer["max_epochs"]] if (trainer["max_epochs"] or 0) > 0 else []
     if trainer["max_steps"] > 0:
         limits.append(trainer["max_steps"] * trainer["accumulate_grad_batches"] * sampling.batch_size)
     height, width = (side + 2 * data.margin for side in data.crop)
-    return min(limits, default=0) * height * width * head.in_channels
+    return min(limits, default=0) * height * width * network.features

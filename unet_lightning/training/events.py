@@ -1,4 +1,4 @@
-"""TensorBoard's files of a run that goes on: cut back to its checkpoint, in order, and held to what was written."""
+"""The loggers' files of a run that goes on: cut back to its checkpoint, in order, and held to what was written."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.callback.resume import EVENTS, sum_of
+from unet_lightning.callback.resume import EVENTS, GROWING, sum_of
 
 log = logging.getLogger(__name__)
 RENAMED = re.compile(r"^(events\.out\.tfevents\.)\d+(.*)\.was(\d+)$")
@@ -16,11 +16,11 @@ PATIENCE = 2  # seconds that are worth waiting
 
 
 def truncate_events(folder: Path, checkpoint: Mapping[str, Any] | None) -> None:
-    """Cut off what TensorBoard got after a checkpoint, of which this is the content: it will be logged again. Warns of
-    what else is lost.
+    """Cut off what TensorBoard's files and metrics.csv got after a checkpoint, of which this is the content: it will
+    be logged again. Warns of what else is lost.
     """
     step, events = _recorded(checkpoint) if checkpoint else (0, {})
-    there = {_first_name(path.name): path for path in sorted(folder.glob(EVENTS))}
+    there = {_first_name(path.name): path for files in GROWING for path in sorted(folder.glob(files))}
     for name in there.keys() - events.keys():
         there.pop(name).unlink()
     for name, (size, sum_before) in events.items():
@@ -32,7 +32,7 @@ def truncate_events(folder: Path, checkpoint: Mapping[str, Any] | None) -> None:
             )
         if path and path.stat().st_size > size:
             os.truncate(path, size)
-    _put_before_now(list(there.values()))
+    _put_before_now([path for path in there.values() if path.match(EVENTS)])
 
 
 def _recorded(content: Mapping[str, Any]) -> tuple[int, dict[str, tuple[int, int | None]]]:

@@ -1,20 +1,18 @@
-"""The config of a run with its final scores, for TensorBoard's HParams tab."""
+"""The config of a run with its final scores, for its loggers."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from unet_lightning.config.plain import flat
+from unet_lightning.logger.base import Recorder
 
 PARTS = ("augment", "fusion", "loss", "model", "normalize", "optimizer", "schedule", "upsample", "weight")
 
 
 def log_hyperparameters(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]) -> None:
-    """Every value of the config beside the final scores, for TensorBoard's HParams tab."""
-    if not isinstance(trainer.logger, TensorBoardLogger):
-        return
+    """Every value of the config beside the final scores."""
     scores = {
         f"final/{split}/{score}": results[split]["pooled"][score]["foreground"]
         for split in ("val", "test")
@@ -26,5 +24,10 @@ def log_hyperparameters(trainer: L.Trainer, plain: Mapping[str, Any], results: M
     values = {k: v for k, v in values.items() if isinstance(v, bool | int | float | str) and "._" not in k}
     values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
     values["trainer.max_epochs"] = plain["trainer"]["max_epochs"]
-    trainer.logger.log_hyperparams(values | parts | results["choices"] | {"seed": plain["seed"]}, scores)
-    trainer.logger.experiment.flush()  # before the run counts as finished
+    values |= parts | results["choices"] | {"seed": plain["seed"]}
+    for logger in trainer.loggers:
+        if isinstance(logger, Recorder):
+            logger.hyperparameters(values, scores)
+        else:
+            logger.log_hyperparams(values)
+            logger.log_metrics(scores)

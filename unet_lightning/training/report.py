@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from unet_lightning.logger.base import recorders
 from unet_lightning.metric.names import COUNT_NAMES, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES, class_scores
 from unet_lightning.page.escape import code_span, escape_markdown
@@ -45,6 +46,8 @@ def write_report(folder: Path, results: dict[str, Any], run: Run) -> None:
     """Print the table, write pictures and report.md, and last results.json with `status: finished`."""
     results |= {"memory": peak(), "machine": machine(), "commit": commit()}
     log_hyperparameters(run.trainer, run.task.identity["config"], results)
+    for recorder in recorders(run.trainer):
+        recorder.table("scores", ["pooled unless said otherwise", *COLUMNS], rows(results))
     results["pictures"] = write_pictures(folder, run.data, run.task, scored_split(results))
     write_atomic(folder / "report.md", markdown(results))
     results["status"] = "finished"

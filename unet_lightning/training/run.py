@@ -12,6 +12,7 @@ import lightning as L
 import torch
 
 from unet_lightning.error import Interrupted
+from unet_lightning.logger.base import recording
 from unet_lightning.pipeline.known_data import KnownData, read_known, write_known
 from unet_lightning.runtime.distributed import leaving_group
 from unet_lightning.runtime.files import RESULTS, write_json
@@ -73,11 +74,12 @@ def _train(
     reset_peak()
     run = _begin(config, folder, read_known(folder) if point else None, signals)
     run.trainer.strategy.checkpoint_io.point = point  # type: ignore[attr-defined]  # an AtomicCheckpointIO
-    run.trainer.fit(run.task, run.data, ckpt_path=point.path if point else None, weights_only=True)
-    results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
-    if run.trainer.is_global_zero:
-        results["seconds"] = round(run.resume.seconds if run.resume else time.monotonic() - started, 1)
-        write_report(folder, results, run)
+    with recording(run.trainer):
+        run.trainer.fit(run.task, run.data, ckpt_path=point.path if point else None, weights_only=True)
+        results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
+        if run.trainer.is_global_zero:
+            results["seconds"] = round(run.resume.seconds if run.resume else time.monotonic() - started, 1)
+            write_report(folder, results, run)
     return results
 
 

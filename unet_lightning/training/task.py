@@ -1,6 +1,6 @@
 """The LightningModule: one training step, one evaluation step, both a few lines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, cast
@@ -16,7 +16,7 @@ from unet_lightning.loss.deep_supervision import supervise
 from unet_lightning.metric import instance
 from unet_lightning.metric.overlap import Overlaps, drop_ignored, overlaps
 from unet_lightning.metric.semantic import confusion_matrix, summary
-from unet_lightning.model.unet import UNet
+from unet_lightning.model.network import Network
 from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
@@ -69,7 +69,7 @@ class SegmentationTask(L.LightningModule):
     identity: plain containers that a checkpoint carries (config, statistics, classes, …).
     """
 
-    def __init__(self, network: UNet, objective: Objective, inference: Inference, identity: dict[str, Any]) -> None:
+    def __init__(self, network: Network, objective: Objective, inference: Inference, identity: dict[str, Any]) -> None:
         super().__init__()
         self.network, self.loss = network, objective.loss
         self.objective, self.inference, self.identity = objective, inference, identity
@@ -78,6 +78,7 @@ class SegmentationTask(L.LightningModule):
         self.losses: dict[int, float] = {}  # by position in the validation split
         self.histograms: dict[str, Tensor] = {}
         self.objects: dict[int, Overlaps] = {}  # by position in the split that is or was scored
+        self.frozen: Sequence[nn.Module] = ()  # parts of the network that keep their weights
         self.validates_objects = False  # whether a score of objects chooses the checkpoint
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
@@ -85,17 +86,23 @@ class SegmentationTask(L.LightningModule):
         """Seed dropout by (seed, epoch, batch, process) alone, so that an interrupted run continues identically."""
         key = SampleKey(self.identity["config"]["seed"], self.current_epoch, batch_idx)
         torch.manual_seed(int(key.generator("dropout").integers(2**62)) + this_process().rank)
+        for module in self.frozen:  # its batch norm keeps its statistics too
+            module.eval()
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """The loss of a batch of crops, over all outputs of the network."""
+        loss = self.loss_of(batch)
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def loss_of(self, batch: dict[str, Any]) -> Tensor:
+        """The same, without a trainer that is told."""
         outputs = self.training_forward(batch["image"])
         sides, labelled = tuple(outputs[0].shape[2:]), tuple(batch["mask"].shape[1:])
         if sides != labelled:
             seen = f"{sides} logits for a mask of {labelled}"
             raise RuntimeError(f"{seen}: the network's geometry and the pipeline's margin disagree")
-        loss = supervise(self.loss, outputs, batch["mask"], batch["weight"])
-        self.log("train/loss", loss, prog_bar=True)
-        return loss
+        return supervise(self.loss, outputs, batch["mask"], batch["weight"])
 
     def validation_step(self, sample: dict[str, Any] | None, batch_idx: int) -> None:
         """Score one whole image, and its loss; nothing where another process has one more image."""

@@ -1,12 +1,13 @@
-"""Lightning's trainer, its callbacks and its logger."""
+"""Lightning's trainer, its callbacks and its loggers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 
 from unet_lightning.callback.cadence import reads_now
@@ -18,8 +19,16 @@ from unet_lightning.training.checkpoint_io import AtomicCheckpointIO
 from unet_lightning.training.ddp import EvaluationSafeDDP
 
 
-def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, ema: float) -> L.Trainer:
-    """Lightning's trainer with its callbacks and a TensorBoard logger in the run's folder.
+def build_loggers(node: Mapping[str, Any], folder: Path) -> list[Logger]:
+    """The loggers of a run; those of this package are told the run's folder. InputError for one that can't log."""
+    made = [instantiate(logger) for logger in node.values()]
+    return [logger(folder) if isinstance(logger, partial) else logger for logger in made]
+
+
+def build_trainer(
+    node: Mapping[str, Any], precision: str, folder: Path | None, ema: float, loggers: Sequence[Logger]
+) -> L.Trainer:
+    """Lightning's trainer with its callbacks and loggers, for a run in `folder`.
 
     ema: decay of the moving average of the weights that is scored and saved; 0 for the weights themselves.
     """
@@ -31,7 +40,6 @@ def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, 
     for callback in callbacks:
         if isinstance(callback, ModelCheckpoint) and folder:
             callback.dirpath = str(folder / "checkpoints")
-    logger = TensorBoardLogger(str(folder), name="", version="", default_hp_metric=False) if folder else False
     plain = {key: value for key, value in node.items() if key not in ("callbacks", "precision", "strategy")}
     strategy = node["strategy"]
     if strategy in ("auto", "ddp"):
@@ -40,7 +48,7 @@ def build_trainer(node: Mapping[str, Any], precision: str, folder: Path | None, 
         plain,
         precision=precision,
         callbacks=callbacks,
-        logger=logger,
+        logger=list(loggers) or False,
         default_root_dir=str(folder or "."),
         strategy=strategy,
         plugins=plugins(node),
