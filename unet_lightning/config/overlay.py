@@ -21,7 +21,7 @@ TRAINED = ("model", "upsample", "fusion", "normalize", "loss", "weight", "augmen
 MACHINE = ("trainer.accelerator", "trainer.precision")
 PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
-    "predict": (*PREDICTION, "data.channels", "data.axes"),
+    "predict": (*PREDICTION, "data.channels", "data.axes", "data.pixel_size", "data.unit"),
     "export": ("tile", "tiling", "tta", "postprocess", "average"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
     "tune": ("tile", "tiling", "tta", *MACHINE, "data", "seed"),

@@ -23,6 +23,8 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "plan._target_": "unet_lightning.plan.none.NoPlan",
     "tiling": "overlap",
     "tune": False,
+    "data.pixel_size": None,
+    "data.unit": "um",
     "data.steps": None,
     "data.foreground_by": "crop",
     "augment.border": "mirror",

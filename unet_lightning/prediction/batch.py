@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unet_lightning.label import Color
 from unet_lightning.normalize.percentile import percentiles
 from unet_lightning.page.picture import displayable, labels_over, outlines_over
+from unet_lightning.prediction.collector import PageObjects
 from unet_lightning.prediction.job import Job, reason
 from unet_lightning.prediction.output import Output
 from unet_lightning.prediction.predictor import Predictor
@@ -34,27 +35,29 @@ def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> N
                     raise image
                 if job.source.path in broken:
                     continue
-                classes, arrays = score(predictor, image, output, page)
-                image = image if "overlay" in arrays else None  # a large one makes room for the objects
-                divide(predictor, classes, arrays, output, page)
+                classes, arrays = score(predictor, image, output, page, job.measured)
+                image = image if "overlay" in arrays or job.measured else None  # a large one makes room for the objects
+                divide(predictor, classes, arrays, job, output, page, image)
                 if "overlay" in arrays:
                     draw(image, classes, arrays.get("instances"), arrays["overlay"], predictor.colors)
             except Exception as error:  # readers raise all kinds; the other inputs are done all the same
                 broken.setdefault(job.source.path, reason(error))
                 written.result()
-                _clear(output)
+                _clear(job, output)
                 continue
             written.result()
             written = writer.submit(_save, job, output, arrays, page, broken)
             del image, classes, arrays  # only the writer needs these while the next page is scored
             progress.advance(task, job.pixels / 10**6)
         written.result()
+    for collector in {id(one): one for job in jobs for one in job.collectors}.values():
+        collector.close()
 
 
 def _pages(jobs: Sequence[Job], predictor: Predictor) -> Iterator[tuple[Job, Output, int, Any]]:
     """Every page of every job, decoded; in its place the error that came up."""
     for job in jobs:
-        output = Output(job.paths, job.source, predictor.colors)
+        output = Output(job.paths, job.source, predictor.colors, job.place)
         for page in range(job.source.shape[0]):
             yield job, output, page, _read(job, output, page)  # kept by no name here, so that the memory is soon free
 
@@ -68,20 +71,34 @@ def _read(job: Job, output: Output, page: int) -> Any:
         return error
 
 
-def score(predictor: Predictor, image: Any, output: Output, page: int) -> tuple[Any, dict[str, Any]]:
-    """Class ids of a page, (H, W), and its output arrays by kind, of which class ids and probabilities are filled."""
-    wanted = {kind: output.blank(kind, page) for kind in output.paths}
+def score(
+    predictor: Predictor, image: Any, output: Output, page: int, measured: bool = False
+) -> tuple[Any, dict[str, Any]]:
+    """Class ids of a page, (H, W), and its output arrays by kind, of which class ids and probabilities are filled.
+
+    measured: whether the array `foreground` is wanted too, the probability of not being background.
+    """
+    wanted = {kind: output.blank(kind, page) for kind in (*output.paths, *(("foreground",) if measured else ()))}
     classes = wanted["classes"] if "classes" in wanted else output.blank("classes", page)
     for (top, left, bottom, right), logits in predictor.pieces(image):
         classes[top:bottom, left:right] = logits.argmax(0).numpy()
+        if wanted.keys() & {"probabilities", "foreground"}:
+            probabilities = logits.softmax(0).numpy()
         if "probabilities" in wanted:
-            wanted["probabilities"][:, top:bottom, left:right] = logits.softmax(0).numpy()
+            wanted["probabilities"][:, top:bottom, left:right] = probabilities
+        if "foreground" in wanted:
+            wanted["foreground"][top:bottom, left:right] = probabilities[1:].sum(0)
     return classes, wanted
 
 
-def divide(predictor: Predictor, classes: Any, wanted: dict[str, Any], output: Output, page: int) -> None:
-    """Fill the objects of a page, where they are wanted, and change its class ids (H, W) as post-processing does."""
-    if "instances" not in wanted and not predictor.postprocess.masks:
+def divide(
+    predictor: Predictor, classes: Any, wanted: dict[str, Any], job: Job, output: Output, page: int, image: Any = None
+) -> None:
+    """Fill the objects of a page, where they are wanted, and change its class ids (H, W) as post-processing does.
+
+    image: the page, where the collectors of the job measure.
+    """
+    if "instances" not in wanted and not job.collectors and not predictor.postprocess.masks:
         return
     rows = max(1, (BAND if output.source.lazy else BAND // 16) // classes.shape[1])
     objects = wanted["instances"] if "instances" in wanted else output.blank("instances", page)
@@ -90,6 +107,11 @@ def divide(predictor: Predictor, classes: Any, wanted: dict[str, Any], output: O
         for top in range(0, classes.shape[0], rows):
             classes[top : top + rows] = predictor.postprocess.class_mask(objects[top : top + rows], kinds)
     before = output.largest if output.source.volume else 0  # numbers go on from slice to slice
+    if job.collectors:
+        given = (objects, before + 1, kinds[1:], predictor.classes, image, wanted.get("foreground"))
+        found = PageObjects(job.name, output.source, page, *given)
+        for collector in job.collectors:
+            collector.take(found)
     if before:
         objects[objects > 0] += before
     output.largest = max(output.largest, before + len(kinds) - 1)
@@ -111,17 +133,21 @@ def _save(job: Job, output: Output, arrays: dict[str, Any], page: int, broken: d
     if job.source.path in broken:
         return
     try:
-        for kind, array in arrays.items():
-            output.save(kind, page, array)
+        for kind in output.paths:
+            output.save(kind, page, arrays[kind])
         if page == job.source.shape[0] - 1:
             output.finish()
+            for collector in job.collectors:
+                collector.keep(job.name)
     except Exception as error:  # a full disk, or tags no writer takes
         why = getattr(error, "strerror", None) or repr(error)
         broken[job.source.path] = f"{job.source.path}: {why}; make room or choose another --output"
-        _clear(output)
+        _clear(job, output)
 
 
-def _clear(output: Output) -> None:
+def _clear(job: Job, output: Output) -> None:
     """Take away what isn't whole, where it can be reached."""
+    for collector in job.collectors:
+        collector.drop(job.name)
     with suppress(OSError):
         output.discard()

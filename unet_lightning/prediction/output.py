@@ -18,26 +18,32 @@ from unet_lightning.prediction.plane import Source
 from unet_lightning.reading.endings import NIFTI, TIFF, ends_in
 from unet_lightning.reading.nifti import write_volume
 
-DTYPES = {"classes": "uint8", "probabilities": "float16", "instances": "uint32", "overlay": "uint8"}
+DTYPES = {
+    "classes": "uint8",
+    "probabilities": "float16",
+    "instances": "uint32",
+    "overlay": "uint8",
+    "foreground": "float32",
+}
 TILE = 512
 
 
 class Output:
     """The files of one input, written page by page into parts beside them; `finish` gives them their names.
 
-    paths: kind to file. colors: RGB of every class.
+    paths: kind to file. colors: RGB of every class. place: of the class ids, beside which what is worked with lies.
     """
 
-    def __init__(self, paths: dict[str, Path], source: Source, colors: Sequence[Color]) -> None:
+    def __init__(self, paths: dict[str, Path], source: Source, colors: Sequence[Color], place: Path) -> None:
         self.paths, self.source, self.colors = paths, source, colors
         self.parts = {kind: part_of(path) for kind, path in paths.items()}
-        self.work = next(iter(self.parts.values())).with_suffix(".work")
+        self.work = part_of(place).with_suffix(".work")
         self.files: dict[str, Any] = {}
 
     def begin(self) -> None:
         """Remove what an earlier run left incomplete, and create the folders."""
         self.discard()
-        for part in self.parts.values():
+        for part in (*self.parts.values(), self.work):
             part.parent.mkdir(parents=True, exist_ok=True)
 
     def blank(self, kind: str, page: int) -> Any:
