@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     rules.add_argument("files", nargs="+", metavar="CHECKPOINT… INPUT…")
     rules.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the outputs")
     rules.add_argument(
-        "--probabilities", action="store_true", help="also write the probability of each class, float16 (K, H, W)"
+        "--probabilities", action="store_true", help="also write the probability of each class, (K, H, W)"
     )
     rules.add_argument("--instances", action="store_true", help="also write objects, numbered 1, 2, …")
     rules.add_argument("--overlay", action="store_true", help="also write a picture with labels drawn over it")

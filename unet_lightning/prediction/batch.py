@@ -57,7 +57,8 @@ def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> N
 def _pages(jobs: Sequence[Job], predictor: Predictor) -> Iterator[tuple[Job, Output, int, Any]]:
     """Every page of every job, decoded; in its place the error that came up."""
     for job in jobs:
-        output = Output(job.paths, job.source, predictor.colors, job.place)
+        classes = dict(zip(predictor.classes, predictor.colors, strict=True))
+        output = Output(job.paths, job.source, classes, job.place)
         for page in range(job.source.shape[0]):
             yield job, output, page, _read(job, output, page)  # kept by no name here, so that the memory is soon free
 

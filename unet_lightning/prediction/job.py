@@ -39,7 +39,7 @@ class Job:
 
     def bytes_per_pixel(self, classes: int) -> int:
         """Of what is written, not compressed."""
-        sizes = {"classes": 1, "probabilities": 2 * classes, "instances": 4, "overlay": 3}
+        sizes = {"classes": 1, "probabilities": 4 * classes, "instances": 4, "overlay": 3}
         taken = 8 if self.measured else 4 if self.collectors else 0  # objects and probability, which collectors take
         return sum(sizes[kind] for kind in self.paths) + taken
 
@@ -81,7 +81,9 @@ def plan(
         if missing or collectors:
             try:
                 source = open_source(path, predictor.channels, data.get("channels"), axes)
-                source = replace(source, pixel_size=stated_size(data) or source.pixel_size)
+                if size := stated_size(data):
+                    tags = {key: value for key, value in (source.tags or {}).items() if "resolution" not in key}
+                    source = replace(source, pixel_size=size, tags=tags)
                 jobs.append(Job(source, missing, paths["classes"], name, collectors))
             except Exception as error:
                 broken[path] = reason(error)

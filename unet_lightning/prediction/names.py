@@ -16,9 +16,9 @@ ENDINGS = {  # by that of the input, those of the kinds
     ".npy": (".npy", ".npy", ".npy", ".png"),
     ".mat": (".npy", ".npy", ".npy", ".png"),
     ".zarr": (".zarr", ".zarr", ".zarr", ".zarr"),
-    **{ending: (ending, ".npy", ending, ending) for ending in TIFF},
+    **{ending: (ending,) * 4 for ending in TIFF},
 }
-PICTURE = (".png", ".npy", ".tif", ".png")
+PICTURE = (".png", ".tif", ".tif", ".png")
 
 
 class OutputNameError(Exception):

@@ -35,7 +35,8 @@ class Source:
 
     stack: whether the input has pages. volume: whether their labels are written together at the end.
     tags: what `tifffile` is to write again into a TIFF of the same picture. pixel_size: where it is known. axes: the
-    names and sizes of the axes that make its pages, the last one varies fastest; empty where they have no names.
+    names and sizes of the axes that make its pages, the last one varies fastest; empty where they have no names. words:
+    imagej or ome, where it is described so.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Source:
     tags: dict[str, Any] | None = None
     pixel_size: PixelSize | None = None
     axes: tuple[tuple[str, int], ...] = ()
+    words: str = ""
 
     def place(self, page: int) -> dict[str, int]:
         """The place of a page along each named axis, from 0, such as {"t": 3, "z": 0}; empty without names."""

@@ -32,7 +32,7 @@ def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Sour
     with open_tiff(path) as file, reading(path):
         series, key = file.series[0], file.series[0].keyframe
         shape, dtype, names, tags, turn = series.shape, series.dtype, series.axes, _tags(key), orientation(key)
-        size = tiff_size(file)
+        size, words = tiff_size(file), "ome" if file.is_ome else "imagej" if file.is_imagej else ""
     names = stated_axes(path, shape, stated) or names
     if not {"Y", "X"} <= set(names) or {*CHANNEL_AXES} <= set(names) or _unnamed(names, shape):
         channels_last(path, np.broadcast_to(np.uint8(0), shape), names)  # says what is wrong
@@ -60,7 +60,7 @@ def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Sour
         return plane if lazy else filled(path, upright(plane[:, :], turn))
 
     return Source(
-        path, (pages, height, width, channels), dtype.itemsize, page, lazy, pages > 1, False, tags, size, named
+        path, (pages, height, width, channels), dtype.itemsize, page, lazy, pages > 1, False, tags, size, named, words
     )
 
 
