@@ -2,17 +2,21 @@
 
 import logging
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 from unet_lightning.command.arguments import checkpoint_parser, parse
 from unet_lightning.error import InputError
 from unet_lightning.prediction.batch import run
+from unet_lightning.prediction.collector import Collector
 from unet_lightning.prediction.ensemble import is_ensemble
 from unet_lightning.prediction.inputs import find_inputs
 from unet_lightning.prediction.job import Wanted, plan
 from unet_lightning.prediction.load import load
 from unet_lightning.prediction.measurements import Measurements
 from unet_lightning.prediction.names import KINDS
+from unet_lightning.prediction.outlines import Coco, GeoJson, Rois
+from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.prediction.requirements import requirements
 
 log = logging.getLogger(__name__)
@@ -22,7 +26,7 @@ HELP = """Label images of any size.
   unet-lightning predict fold0.ckpt fold1.ckpt 'scans/*.tif' --output labels tta=flips
   unet-lightning predict best.ckpt slide.zarr --output labels --instances postprocess=watershed
   unet-lightning predict outputs/cv/ensemble.json images/ --output labels
-  unet-lightning predict best.ckpt images/ --output labels --table data.pixel_size=0.5
+  unet-lightning predict best.ckpt images/ --output labels --table --outlines roi data.pixel_size=0.5
 
 Several checkpoints are an ensemble, and so is what `unet-lightning ensemble` wrote. Inputs are files, folders,
 patterns: pictures, TIFF stacks, NIfTI volumes, .npy, .mat, Zarr arrays. Outputs mirror their names: NAME.png (or .tif,
@@ -48,6 +52,13 @@ def main(arguments: list[str]) -> int:
     rules.add_argument(
         "--table", action="store_true", help="also write objects.csv and summary.csv: what people measure"
     )
+    rules.add_argument(
+        "--outlines",
+        action="append",
+        default=[],
+        choices=["geojson", "roi", "coco"],
+        help="also write objects as outlines: for QuPath, for ImageJ, as COCO; may be given again",
+    )
     rules.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     options, overrides = parse(rules, arguments)
     checkpoints = [name for name in options.files if name.endswith(".ckpt") or is_ensemble(name)]
@@ -60,7 +71,7 @@ def main(arguments: list[str]) -> int:
     kinds = ["classes", *(kind for kind in KINDS[1:] if getattr(options, kind))]
     broken: dict[Path, str] = {}
     check_output(options.output)
-    collectors = [Measurements(options.output, options.overwrite)] if options.table else []
+    collectors = collectors_of(options, predictor)
     wanted = Wanted(options.output, kinds, options.overwrite, collectors)
     files = find_inputs(inputs, options.output, broken)
     jobs, kept = plan(files, wanted, predictor, broken)
@@ -81,6 +92,18 @@ def main(arguments: list[str]) -> int:
         f"{kept} kept (--overwrite replaces them), {len(broken)} broken"
     )
     return int(bool(broken))
+
+
+def collectors_of(options: Namespace, predictor: Predictor) -> list[Collector]:
+    """What takes the objects, as --table and --outlines say."""
+    given = (options.output, options.overwrite)
+    found: list[Collector] = [Measurements(*given)] if options.table else []
+    for form in dict.fromkeys(options.outlines):
+        if form == "geojson":
+            found.append(GeoJson(*given, dict(zip(predictor.classes, predictor.colors, strict=True))))
+        else:
+            found.append(Rois(*given) if form == "roi" else Coco(*given, predictor.classes))
+    return found
 
 
 def check_output(folder: Path) -> None:

@@ -45,6 +45,10 @@ class Collector(ABC):
     def has(self, name: Path) -> bool:
         """Whether an earlier call has written what belongs to an input."""
 
+    def refuses(self, source: Source) -> str:
+        """Why an input can't be taken and what to do; empty where it can."""
+        return ""
+
     @abstractmethod
     def take(self, page: PageObjects) -> None:
         """The next page of an input."""

@@ -81,6 +81,8 @@ def plan(
         if missing or collectors:
             try:
                 source = open_source(path, predictor.channels, data.get("channels"), axes)
+                if refused := next(filter(None, (one.refuses(source) for one in collectors)), ""):
+                    raise InputError(f"{path}: {refused}")
                 if size := stated_size(data):
                     tags = {key: value for key, value in (source.tags or {}).items() if "resolution" not in key}
                     source = replace(source, pixel_size=size, tags=tags)

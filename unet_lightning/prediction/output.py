@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import tifffile
@@ -15,6 +14,7 @@ from PIL import Image
 
 from unet_lightning.label import Color
 from unet_lightning.prediction.description import description, resolution
+from unet_lightning.prediction.names import part_of
 from unet_lightning.prediction.plane import Source
 from unet_lightning.reading.endings import NIFTI, TIFF, ends_in
 from unet_lightning.reading.nifti import write_volume
@@ -171,11 +171,6 @@ class Output:
         return self.largest <= np.iinfo(np.uint16).max
 
     largest = 0  # number of an object
-
-
-def part_of(path: Path) -> Path:
-    """Where a file lies beside its place until it is whole: a name that is never too long."""
-    return path.with_name(f".{path.name[:60]}-{crc32(os.fsencode(path.name)):08x}.part")
 
 
 class Page:
