@@ -54,12 +54,12 @@ class Measurements(Collector):
         objects, summaries = self.taken.setdefault(page.name, ([], []))
         for k, kind in enumerate(page.kinds):
             values = {name: column[k] for name, column in columns.items()}
-            objects.append({**place, "object": page.first + k, "class": page.names[kind], **_numbers(values)})
+            objects.append({**place, "object": page.first + k, "class": page.names[kind], **numbers_of(values)})
         of_class = np.bincount(page.kinds, minlength=len(page.names))[1:].tolist()
         counts = (
             {f"count_{name}": n for name, n in zip(page.names[1:], of_class, strict=True)} if len(of_class) > 1 else {}
         )
-        summaries.append({**place, "height": shape[0], "width": shape[1], **_numbers(summary), **counts})
+        summaries.append({**place, "height": shape[0], "width": shape[1], **numbers_of(summary), **counts})
 
     def keep(self, name: Path) -> None:
         """Append the rows of a complete picture."""
@@ -92,7 +92,7 @@ class Measurements(Collector):
             yield from map(json.loads, file)
 
 
-def _numbers(values: Mapping[str, float]) -> Row:
+def numbers_of(values: Mapping[str, float]) -> Row:
     """Whole numbers as such, others with ten digits; what is nan is left out."""
     return {
         name: int(value) if float(value).is_integer() else float(f"{value:.10g}")
