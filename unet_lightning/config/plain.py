@@ -25,6 +25,7 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "tune": False,
     "data.pixel_size": None,
     "data.unit": "um",
+    "data.resample": None,
     "data.steps": None,
     "data.foreground_by": "crop",
     "augment.border": "mirror",

@@ -86,10 +86,11 @@ class Loading:
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a pixel is, height and width in `unit`; None where the files say it."""
+    """How large a pixel is, height and width in `unit`, None where files say it; and what images are resampled to."""
 
     pixel_size: Length | Annotated[list[Length], Len(2, 2)] | None
     unit: Literal["um", "mm"]
+    resample: Length | None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     agreement, stated = Agreement(), stated_size(config["data"])
     for record in track(records, f"{len(records)} images", transient=True):
         sample = dataset.read(record)
-        logits = predictor.logits(sample.data)
+        logits = predictor.logits(sample.data, sample.scale)
         scored, predicted, objects = score_image(
             record, sample, logits, dataset.classes, predictor.postprocess, config["tolerance"]
         )

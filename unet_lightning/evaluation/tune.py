@@ -34,7 +34,7 @@ def tune(predictor: Predictor) -> list[Scored]:
     pairs: list[Pair] = []
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)
-        pairs.append((predictor.predict(sample.data), sample))
+        pairs.append((predictor.predict(sample.data, sample.scale), sample))
     return scored_candidates(predictor.models[0].identity["config"], pairs)
 
 

@@ -81,7 +81,7 @@ def score(
     """
     wanted = {kind: output.blank(kind, page) for kind in (*output.paths, *(("foreground",) if measured else ()))}
     classes = wanted["classes"] if "classes" in wanted else output.blank("classes", page)
-    for (top, left, bottom, right), logits in predictor.pieces(image):
+    for (top, left, bottom, right), logits in predictor.pieces(image, predictor.scale_of(output.source.pixel_size)):
         classes[top:bottom, left:right] = logits.argmax(0).numpy()
         if wanted.keys() & {"probabilities", "foreground"}:
             probabilities = logits.softmax(0).numpy()

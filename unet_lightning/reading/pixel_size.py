@@ -56,6 +56,16 @@ def stated_size(node: Mapping[str, Any]) -> PixelSize | None:
     return PixelSize(float(height), float(width), node.get("unit") or "um")
 
 
+def scale_to(size: PixelSize, target: float, unit: str) -> tuple[float, float]:
+    """What height and width in pixels are multiplied by so that pixels have the side `target`, in a unit.
+
+    >>> scale_to(PixelSize(0.25, 0.5, "um"), 0.5, "um")
+    (0.5, 1.0)
+    """
+    height, width = size.in_unit(unit).sides
+    return height / target, width / target
+
+
 def pixel_size(path: Path) -> PixelSize | None:
     """What the header of an image says, None where it says nothing; a folder (Zarr) and a damaged file say nothing."""
     if not path.is_file():
