@@ -19,7 +19,7 @@ def bland_altman(
     apart = [other - one for one, other in pairs]
     x_ticks = even_ticks(min(across), max(across))
     y_ticks = even_ticks(min(0.0, *apart, *filter(isfinite, lines)), max(0.0, *apart, *filter(isfinite, lines)))
-    width, height, left, top, right, bottom = 500, 300, 64, 30, 96, 44
+    width, height, left, top, right, bottom = 500, 312, 64, 44, 96, 44
 
     def place(x: float, y: float) -> tuple[float, float]:
         share = (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0]), (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
@@ -42,4 +42,4 @@ def bland_altman(
         circle = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{MARK}" fill-opacity="0.6" stroke="{FAINT}">'
         elements.append(f"{circle}<title>{name}{pairs[k][0]:g} labelled, {pairs[k][1]:g} predicted</title></circle>")
     elements.append(text((left + width - right) / 2, height - 8, "mean of label and prediction"))
-    return svg(width, height, *elements, text(left, top - 1, "prediction − label", "start", "#777"))
+    return svg(width, height, *elements, text(left, top - 10, "prediction − label", "start", "#777"))
