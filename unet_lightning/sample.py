@@ -20,7 +20,8 @@ class Sample:
     mask: (H, W) uint8 class ids. valid: (H, W) bool, false where the label is to be ignored.
     instances: (H, W) int32, 0 is background, 1, 2, … the objects; None where a set has classes only.
     nodata: (H, W) bool, true where the image holds no data but the mean of the rest, and nothing is valid; None where
-    all of it is data.
+    all of it is data. scale: by which a predictor resamples height and width, where the pixels of training had another
+    size; None where it doesn't.
     """
 
     image: NDArray[Any]
@@ -28,6 +29,7 @@ class Sample:
     valid: NDArray[np.bool_]
     instances: NDArray[np.int32] | None = None
     nodata: NDArray[np.bool_] | None = None
+    scale: tuple[float, float] | None = None
 
     @property
     def data(self) -> NDArray[Any]:

@@ -73,9 +73,9 @@ def test_every_kind_of_picture(tmp_path, checkpoint, name):
     classes = open_source(tmp_path / "out" / f"x{suffix}", 1)
     stored = np.asarray(Image.open(classes.path)) if suffix == ".png" else tifffile.imread(classes.path)
     assert np.array_equal(stored, logits.argmax(0).numpy())
-    probabilities = np.load(tmp_path / "out" / "x.probabilities.npy")
-    assert probabilities.dtype == np.float16
-    np.testing.assert_allclose(probabilities, logits.softmax(0).numpy(), atol=1e-3)
+    probabilities = tifffile.imread(tmp_path / "out" / "x.probabilities.tif")
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities, logits.softmax(0).numpy(), atol=1e-6)
     objects = tifffile.imread(tmp_path / "out" / "x.instances.tif")
     assert objects.dtype == np.uint16
     assert np.array_equal(objects, model.postprocess(stored))
@@ -96,7 +96,7 @@ def test_a_stack_of_pages_becomes_a_stack_of_masks_with_its_resolution_and_place
     model = load(checkpoint)
     assert np.array_equal(found, np.stack([model.predict(page[..., None]) for page in stack]))
     assert tifffile.imread(tmp_path / "out" / "s.instances.tif").shape == (3, 75, 90)
-    assert np.load(tmp_path / "out" / "s.probabilities.npy").shape == (3, 2, 75, 90)
+    assert tifffile.imread(tmp_path / "out" / "s.probabilities.tif", series=0).shape == (6, 75, 90)
     with tifffile.TiffFile(tmp_path / "out" / "s.tif") as file:
         page = file.pages[1]
         assert page.tags["XResolution"].value == (300, 1)
@@ -157,11 +157,9 @@ def test_a_page_larger_than_memory_is_read_in_parts_with_the_same_result(tmp_pat
     monkeypatch.setattr("unet_lightning.prediction.plane.SHARE", 1e-12)
     assert open_source(tmp_path / "x.tif", 1).lazy
     assert run(checkpoint, tmp_path / "x.tif", "--output", tmp_path / "parts", *options) == 0
-    for name in ("x.tif", "x.instances.tif", "x.overlay.tif"):
+    for name in ("x.tif", "x.instances.tif", "x.overlay.tif", "x.probabilities.tif"):
         one, two = (tifffile.imread(tmp_path / folder / name) for folder in ("whole", "parts"))
         assert np.array_equal(one, two), name
-    one, two = (np.load(tmp_path / folder / "x.probabilities.npy") for folder in ("whole", "parts"))
-    assert np.array_equal(one, two)
     assert not list((tmp_path / "parts").glob(".*"))
 
 

@@ -15,7 +15,17 @@ from unet_lightning.config.instantiate import locate
 from unet_lightning.config.overrides import STEERING
 from unet_lightning.config.plain import plain_config
 from unet_lightning.config.ranges import logger_findings, trainer_findings
-from unet_lightning.config.schema import Averaging, Config, Loading, Machine, Reading, Sampling, Scoring, fields_of
+from unet_lightning.config.schema import (
+    Averaging,
+    Config,
+    Loading,
+    Machine,
+    Reading,
+    Sampling,
+    Scale,
+    Scoring,
+    fields_of,
+)
 from unet_lightning.error import InputError, shown
 from unet_lightning.record import assign_splits
 from unet_lightning.tiling.grid import GRIDS
@@ -24,6 +34,7 @@ SPLITTING = tuple(p.name for p in inspect.signature(assign_splits).parameters.va
 OPTIONS: dict[Callable[..., Any], tuple[str, ...]] = {  # what takes the keys of data that belong to no data set
     Sampling: fields_of(Sampling),
     Loading: fields_of(Loading),
+    Scale: fields_of(Scale),
     assign_splits: SPLITTING,
 }
 KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)

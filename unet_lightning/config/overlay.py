@@ -24,13 +24,14 @@ TRAINED = (
 MACHINE = ("trainer.accelerator", "trainer.precision")
 PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
-    "predict": (*PREDICTION, "data.channels", "data.axes"),
+    "predict": (*PREDICTION, "data.channels", "data.axes", "data.pixel_size", "data.unit"),
     "export": ("tile", "tiling", "tta", "postprocess", "average"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
     "tune": ("tile", "tiling", "tta", *MACHINE, "data", "seed"),
     "ensemble": ("tile", "tiling", "tta", *MACHINE, "average", "data", "tolerance", "resamples"),
 }
-UNUSED = {*fields_of(Sampling), *fields_of(Loading)} - {"ridge"}  # keys of data
+UNUSED = {*fields_of(Sampling), *fields_of(Loading)} - {"ridge"} | {"resample"}  # keys of data
+UNSTATED = {"pixel_size": None, "unit": "um"}  # training's aren't those of other images
 
 
 def compose_over_checkpoint(
@@ -43,6 +44,7 @@ def compose_over_checkpoint(
     """
     files = ["predict.yaml", "evaluate.yaml"] if "data" in USED[verb] else ["predict.yaml"]
     added = {key: value for name in files for key, value in containers(OmegaConf.load(CONF / name)).items()}
+    plain = {**plain, "data": {**plain["data"], **UNSTATED}} if verb == "predict" else plain
     config = OmegaConf.create({"tiling": NEUTRAL["tiling"], **plain, **added})
     typed = quote_paths(overrides)
     check_overrides(typed, keys=list(added))
@@ -74,7 +76,7 @@ def check_used(overrides: Sequence[str], verb: str) -> None:
 def _pipeline(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
     """What belongs to the pipeline and not to one data set stays as it was."""
     names = OmegaConf.load(CONF / "train.yaml").data if key == "data" else ()
-    return {name: plain[key][name] for name in names if name in plain[key]}
+    return {name: plain[key][name] for name in names if name in plain[key] and name not in UNSTATED}
 
 
 def _set(config: DictConfig, override: Override, value: Any, added: bool) -> None:

@@ -4,13 +4,14 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, Len
+from annotated_types import Ge, Gt, Le, Len
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 Positive = Annotated[int, Ge(1), Le(2**20)]
 Side = Annotated[int, Ge(1), Le(2**14)]  # pixels of what is held in memory many times
 Width = Annotated[int, Ge(0), Le(2**10)]  # pixels; work and memory grow with its square
+Length = Annotated[float, Gt(0), Le(10**9)]  # of a pixel, in um or mm
 Processes = Annotated[int, Ge(0), Le(2**10)]
 
 
@@ -90,6 +91,15 @@ class Loading:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How large a pixel is, height and width in `unit`, None where files say it; and what images are resampled to."""
+
+    pixel_size: Length | Annotated[list[Length], Len(2, 2)] | None
+    unit: Literal["um", "mm"]
+    resample: Length | None
+
+
+@dataclass(frozen=True)
 class Machine:
     """Where a checkpoint predicts, and in which precision."""
 
@@ -99,10 +109,12 @@ class Machine:
 
 @dataclass(frozen=True)
 class Reading:
-    """How `predict` reads an input: into how many channels, and what its axes are."""
+    """How `predict` reads an input: into how many channels, what its axes are, and how large a pixel is."""
 
     channels: Literal[1, 3] | None
     axes: str | None
+    pixel_size: Length | Annotated[list[Length], Len(2, 2)] | None
+    unit: Literal["um", "mm"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from unet_lightning.data.pairs import files, pair
 from unet_lightning.data.unread import unread
 from unet_lightning.error import InputError
 from unet_lightning.label import LabelEncoding
-from unet_lightning.reading import class_masks, coco, geojson, labelme, run_length
+from unet_lightning.reading import class_masks, coco, geojson, labelme, roi, run_length
 from unet_lightning.reading.axes import check_axes
 from unet_lightning.reading.endings import PICTURES
 from unet_lightning.reading.found import Found
@@ -47,9 +47,9 @@ def find(
     with the columns image, mask and/or instances, and optionally id, split, group, kind, its paths relative to it; or a
     COCO file; or a CSV with the columns ImageId, EncodedPixels. Without one, `images/`, `masks/` and `instances/` are
     paired by the path below them without ending, also inside `train/`, `val/` and `test/`; `masks/` may hold a folder
-    for each class, and labelme's JSON or GeoJSON may lie beside the images. `suffix` is what labels have behind the
-    names of their images; with it they may lie among them. `boxes` is what becomes of objects of a COCO file that have
-    a box and no outline. A volume gives a record a slice.
+    for each class, and labelme's JSON, GeoJSON or ImageJ's ROIs may lie beside the images. `suffix` is what labels have
+    behind the names of their images; with it they may lie among them. `boxes` is what becomes of objects of a COCO file
+    that have a box and no outline. A volume gives a record a slice.
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
@@ -82,11 +82,14 @@ def read(
     variable: str | None,
     axes: str | None = None,
 ) -> Sample:
-    """The sample of a record, by the form of its label: a mask a class, labelme's JSON, GeoJSON, numbers or colours."""
+    """The sample of a record, by the form of its label: a mask a class, JSON, GeoJSON, ROIs, numbers or colours."""
     if record.parts:
         return class_masks.read(record, len(classes), channels, encoding.threshold, variable, axes)
-    if (record.mask or record.instances or record.image).suffix.lower() == geojson.ENDING:
+    ending = (record.mask or record.instances or record.image).suffix.lower()
+    if ending == geojson.ENDING:
         return geojson.read(record, classes, channels, axes)
+    if ending == roi.ENDING:
+        return roi.read(record, len(classes), channels, axes)
     if record.mask is not None and record.mask.suffix.lower() == ".json":
         return labelme.read(record, classes, channels, axes)
     return read_files(record, encoding, channels, variable, axes)

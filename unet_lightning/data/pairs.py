@@ -9,7 +9,7 @@ from unet_lightning.data.layout import split_of
 from unet_lightning.data.suffix import common_suffix, override, without_suffix
 from unet_lightning.data.unread import unread
 from unet_lightning.error import InputError, some
-from unet_lightning.reading import geojson, labelme
+from unet_lightning.reading import geojson, labelme, roi
 from unet_lightning.reading.endings import IMAGES, LABELS
 from unet_lightning.reading.found import Found
 from unet_lightning.reading.names import is_hidden, spelled, walk
@@ -51,7 +51,7 @@ def _pair_one(folder: Path, split: str, classes: Sequence[str], suffix: str) -> 
     if places:
         labels = _labels(places, images, classes, suffix)
         return _joined(images, labels, prefix, split, [*seen, *places.values()])
-    outlined = by_name(listed, base, (geojson.ENDING,))
+    outlined = by_name(listed, base, (geojson.ENDING, roi.ENDING))
     if outlined:
         return _joined(images, {"masks": outlined}, prefix, split, seen)
     described = [path for path in listed if path.suffix.lower() == ".json"]

@@ -54,7 +54,8 @@ def configurations(folds: Sequence[Fold], instances: bool, score: CaseScore) -> 
     for chosen in [*combinations(numbers, 1), *combinations(numbers, 2)]:
         values = []
         for image in images(folds, chosen, f"configuration {'+'.join(map(str, chosen))}"):
-            classes, objects = image.predictor.postprocess.apply(image.predictor.ids(image.sample.data))
+            ids = image.predictor.ids(image.sample.data, image.sample.scale)
+            classes, objects = image.predictor.postprocess.apply(ids)
             values.append([score(whole(objects if instances else classes, image.sample, instances))])
         found.append((over_classes(over_cases(values))[0], chosen))
     return found
@@ -88,8 +89,7 @@ def final_scores(folds: Sequence[Fold], chosen: Combination, scored: Scored) -> 
     found: list[list[ImageScores]] = [[] for _ in folds]
     for image in images(folds, chosen, "out of fold"):
         predictor, classes = image.predictor, folds[image.fold].dataset.classes
-        outputs, tolerance = predictor.all_outputs(image.sample.data), predictor.config["tolerance"]
-        found[image.fold].append(
-            score_image(image.record, image.sample, outputs, classes, postprocess, tolerance, predictor.target)[0]
-        )
+        outputs = predictor.all_outputs(image.sample.data, image.sample.scale)
+        how = postprocess, predictor.config["tolerance"], predictor.target
+        found[image.fold].append(score_image(image.record, image.sample, outputs, classes, *how)[0])
     return found

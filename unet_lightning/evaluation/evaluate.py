@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from unet_lightning.error import InputError
+from unet_lightning.evaluation.agreement import Agreement
 from unet_lightning.evaluation.baseline import otsu
 from unet_lightning.evaluation.protocol import protocol, provenance
 from unet_lightning.evaluation.report import Panel, write_evaluation
@@ -23,6 +24,7 @@ from unet_lightning.metric.semantic import class_scores, confusion_matrix
 from unet_lightning.page.number import format_number
 from unet_lightning.page.picture import panel
 from unet_lightning.prediction.predictor import Predictor
+from unet_lightning.reading.pixel_size import pixel_size, stated_size
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
@@ -38,10 +40,14 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     images: list[ImageScores] = []
     judged: list[Judged] = []
     gallery: list[Panel] = []
+    agreement, stated = Agreement(), stated_size(config["data"])
     for record in track(records, f"{len(records)} images", transient=True):
         sample = dataset.read(record)
-        how = predictor.postprocess, config["tolerance"], predictor.target
-        scored, predicted, _ = score_image(record, sample, predictor.all_outputs(sample.data), dataset.classes, *how)
+        outputs, how = predictor.all_outputs(sample.data, sample.scale), (predictor.postprocess, config["tolerance"])
+        scored, predicted, objects = score_image(record, sample, outputs, dataset.classes, *how, predictor.target)
+        if sample.instances is not None:
+            foreground = predictor.target.scores(outputs).softmax(0)[1:].sum(0).numpy()
+            agreement.add(record.id, sample, objects, foreground, stated or pixel_size(record.image))
         images.append(scored)
         judged.append(_judged(record, scored, sample, dataset))
         _keep_worst(gallery, judged[-1].dice, scored, sample, predicted, predictor)
@@ -49,7 +55,9 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     results["verdict"] = verdict(judged, predictor.models[0].identity["config"], results.get("counts"))
     results["protocol"] = protocol(predictor, dataset, records)
     results["provenance"] = provenance(predictor, command, overrides)
-    write_evaluation(folder, results, gallery)
+    if agreement.images:
+        results["agreement"] = agreement.differences()
+    write_evaluation(folder, results, gallery, agreement)
     return results
 
 

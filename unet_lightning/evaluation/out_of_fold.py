@@ -61,7 +61,7 @@ def open_folds(configurations: Sequence[Sequence[Path]], typed: Typed) -> list[F
     folds = []
     for checkpoints in zip(*configurations, strict=True):
         predictor = load_fold(checkpoints, typed)
-        dataset = find_dataset(predictor.config)
+        dataset = find_dataset(predictor.config, resample=False)
         if dataset.findings:
             raise InputError("\n".join(dataset.findings))
         for model in predictor.models:

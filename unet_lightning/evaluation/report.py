@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unet_lightning.evaluation.agreement import Agreement, agreement_table
 from unet_lightning.evaluation.score import PARTITION, THRESHOLDS
 from unet_lightning.metric.names import COUNT_NAMES, COUNTS_NOTE, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES
@@ -31,11 +32,17 @@ class Panel:
     caption: str
 
 
-def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Panel]) -> None:
-    """Write evaluation.json, images.csv, report.md with pictures and report.html."""
+def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Panel], agreement: Agreement) -> None:
+    """Write evaluation.json, report.md with pictures, report.html, and images.csv; objects.csv and summary.csv too."""
     for old in (folder / "pictures").glob("worst*.png"):
         old.unlink()
     write_table(folder / "images.csv", results["per_image"])
+    for name, rows in (("objects.csv", agreement.objects), ("summary.csv", agreement.images)):
+        if agreement.images:
+            write_table(folder / name, rows)
+    charts = agreement.charts()
+    for k, chart in enumerate(charts, 1):
+        write_atomic(folder / "pictures" / f"agreement{k}.svg", chart)
     parts = tables(results)
     title = f"{results['images']} images of the {results['protocol']['split']} split"
     made_with = describe_values({**results["protocol"], **results["provenance"]})
@@ -48,6 +55,7 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
         "",
         *(part.markdown() for part in parts),
     ]
+    lines += [f"![Bland-Altman plot](pictures/agreement{k}.svg)\n" for k in range(1, len(charts) + 1)]
     lines += ["## Lowest foreground Dice", "", "Input, label, prediction, error", ""]
     for k, one in enumerate(gallery, 1):
         write_atomic(folder / "pictures" / f"worst{k}.png", encode_png(one.picture))
@@ -63,6 +71,7 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
         verdict=results["verdict"],
         cards=cards(results),
         tables=parts,
+        charts=charts,
         matrix=matrix(np.array(results["confusion"]), results["protocol"]["classes"]),
         histogram=histogram([row["dice"] for row in results["per_image"]], "Foreground Dice of each image"),
         gallery=[embed_picture(one.picture, one.caption) for one in gallery],
@@ -138,4 +147,5 @@ def _object_tables(results: Mapping[str, Any]) -> list[Table]:
     return [
         Table("Objects", ["score", "averaging", "value", "95 % interval"], rows),
         Table("Objects, counted", ["", "number"], counts, COUNTS_NOTE),
+        *([agreement_table(results["agreement"])] if results.get("agreement") else []),
     ]

@@ -28,7 +28,7 @@ def find_as_divided(predictor: Predictor) -> DataSet:
     config, identity = predictor.config, predictor.models[0].identity
     same = all(config[key] == identity["config"][key] for key in ("data", "seed"))
     before = split_of_run(predictor.models[0]) if same else None
-    dataset = find_dataset(config, before, needed=(config["split"],))
+    dataset = find_dataset(config, before, needed=(config["split"],), resample=False)
     if before is None and not dataset.findings and split_hash(dataset.records) != identity["split_hash"]:
         log.warning("the split is not the one of training: make sure that none of these images was trained on")
     return dataset

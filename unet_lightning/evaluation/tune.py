@@ -35,7 +35,7 @@ def tune(predictor: Predictor) -> list[Scored]:
     pairs: list[Pair] = []
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)
-        pairs.append((predictor.ids(sample.data), sample))
+        pairs.append((predictor.ids(sample.data, sample.scale), sample))
     return scored_candidates(predictor.models[0].identity["config"], pairs)
 
 

@@ -9,20 +9,25 @@ from typing import Any
 from unet_lightning.config.check import SHARED, SPLITTING
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError, printable, some
+from unet_lightning.pipeline.common_size import with_common_size
 from unet_lightning.record import SPLITS, DataSet, Folds, Record, assign_splits, keep_splits
 
 log = logging.getLogger(__name__)
 
 
 def find_dataset(
-    plain: Mapping[str, Any], before: Mapping[str, str] | None = None, needed: Sequence[str] = SPLITS
+    plain: Mapping[str, Any],
+    before: Mapping[str, str] | None = None,
+    needed: Sequence[str] = SPLITS,
+    resample: bool = True,
 ) -> DataSet:
     """The records of a plain config with their splits; nothing is read yet, and what is wrong is among its findings.
 
     before: the split of each id in a run, which stays what it was; those of them that are `needed` must have images.
+    resample: whether samples lie on pixels of `data.resample`, or on their own and say the scale.
     """
     source = {key: value for key, value in plain["data"].items() if key not in SHARED}
-    found: DataSet = instantiate(source)
+    found: DataSet = with_common_size(instantiate(source), plain["data"], resample)
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
     findings, notes = [printable(line) for line in found.findings], tuple(map(printable, found.notes))

@@ -1,6 +1,5 @@
 """Connected components of images of any size: labelled band by band and joined between bands by a union-find."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -56,9 +55,3 @@ class BandLabeller:
         if self.holes:
             self.classes[roots[self.classes == 0]] = 0
         return roots
-
-
-def row_bands(shape: tuple[int, ...], rows: int | None) -> Iterator[slice]:
-    """Slices of at most `rows` rows; all rows at once for None."""
-    step = rows or max(1, shape[0])
-    return (slice(top, min(top + step, shape[0])) for top in range(0, shape[0], step))

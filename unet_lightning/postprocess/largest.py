@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from unet_lightning.postprocess.labelling import row_bands
 from unet_lightning.postprocess.objects import Objects, Pieces, Width
+from unet_lightning.tiling.bands import row_bands
 
 Class = Annotated[int, Ge(1), Le(255)]
 

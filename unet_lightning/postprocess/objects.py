@@ -8,7 +8,8 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
-from unet_lightning.postprocess.labelling import BandLabeller, row_bands
+from unet_lightning.postprocess.labelling import BandLabeller
+from unet_lightning.tiling.bands import row_bands
 
 Pixels = Annotated[int, Ge(0)]
 Width = Annotated[int, Ge(0), Le(2**10)]  # work and memory grow with its square

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.label import RIM
-from unet_lightning.postprocess.labelling import row_bands
 from unet_lightning.postprocess.objects import Objects, Pieces, Pixels, Width
+from unet_lightning.tiling.bands import row_bands
 
 
 class Rims(Objects):

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from annotated_types import Gt
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects, label  # type: ignore[attr-defined]
+from scipy.ndimage import label  # type: ignore[attr-defined]
 
-from unet_lightning.postprocess.labelling import row_bands
 from unet_lightning.postprocess.objects import Objects, Pieces, Pixels, Width
+from unet_lightning.tiling.bands import boxes
 
 
 class Watershed(Objects):
@@ -34,7 +34,8 @@ class Watershed(Objects):
         """Divide every component at its necks; the first part keeps the number."""
         areas, kinds = pieces
         all_areas, all_kinds = list(areas), list(kinds)
-        for number, here in enumerate(boxes(objects, len(areas), rows), 1):
+        for number, (top, left, bottom, right) in enumerate(boxes(objects, len(areas), rows)[1:], 1):
+            here = np.s_[top:bottom, left:right]
             block = np.asarray(objects[here])
             parts = cut(block == number, self.neck)
             sizes = np.bincount(parts.ravel())[1:]
@@ -75,20 +76,3 @@ def distances(piece: NDArray[np.bool_]) -> NDArray[np.float32]:
     found = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     exact: NDArray[np.float32] = np.sqrt(np.rint(found * found))
     return exact
-
-
-def boxes(objects: Any, number: int, rows: int | None) -> list[tuple[slice, slice]]:
-    """The bounding boxes (rows, columns) of objects 1, 2, … number - 1."""
-    found = np.tile([objects.shape[0], 0, objects.shape[1], 0], (number, 1))
-    for here in row_bands(objects.shape, rows):
-        for piece, box in enumerate(find_objects(np.asarray(objects[here])), 1):
-            if box is not None:
-                (y, x), low = box, here.start
-                old = found[piece]
-                found[piece] = [
-                    min(old[0], low + y.start),
-                    max(old[1], low + y.stop),
-                    min(old[2], x.start),
-                    max(old[3], x.stop),
-                ]
-    return [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in found[1:]]

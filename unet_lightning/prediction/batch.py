@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from unet_lightning.label import Color
 from unet_lightning.normalize.percentile import percentiles
 from unet_lightning.page.picture import displayable, labels_over, outlines_over
+from unet_lightning.prediction.collector import PageObjects
 from unet_lightning.prediction.job import Job, reason
 from unet_lightning.prediction.output import Output
 from unet_lightning.prediction.predictor import Predictor
@@ -34,27 +35,30 @@ def run(predictor: Predictor, jobs: Sequence[Job], broken: dict[Path, str]) -> N
                     raise image
                 if job.source.path in broken:
                     continue
-                classes, arrays = score(predictor, image, output, page)
-                image = image if "overlay" in arrays else None  # a large one makes room for the objects
-                divide(predictor, classes, arrays, output, page)
+                classes, arrays = score(predictor, image, output, page, job.measured)
+                image = image if "overlay" in arrays or job.measured else None  # a large one makes room for the objects
+                divide(predictor, classes, arrays, job, output, page, image)
                 if "overlay" in arrays:
                     draw(image, classes, arrays.get("instances"), arrays["overlay"], predictor.colors)
             except Exception as error:  # readers raise all kinds; the other inputs are done all the same
                 broken.setdefault(job.source.path, reason(error))
                 written.result()
-                _clear(output)
+                _clear(job, output)
                 continue
             written.result()
             written = writer.submit(_save, job, output, arrays, page, broken)
             del image, classes, arrays  # only the writer needs these while the next page is scored
             progress.advance(task, job.pixels / 10**6)
         written.result()
+    for collector in {id(one): one for job in jobs for one in job.collectors}.values():
+        collector.close()
 
 
 def _pages(jobs: Sequence[Job], predictor: Predictor) -> Iterator[tuple[Job, Output, int, Any]]:
     """Every page of every job, decoded; in its place the error that came up."""
     for job in jobs:
-        output = Output(job.paths, job.source, predictor.colors)
+        classes = dict(zip(predictor.classes, predictor.colors, strict=True))
+        output = Output(job.paths, job.source, classes, job.place)
         for page in range(job.source.shape[0]):
             yield job, output, page, _read(job, output, page)  # kept by no name here, so that the memory is soon free
 
@@ -68,25 +72,38 @@ def _read(job: Job, output: Output, page: int) -> Any:
         return error
 
 
-def score(predictor: Predictor, image: Any, output: Output, page: int) -> tuple[Any, dict[str, Any]]:
+def score(
+    predictor: Predictor, image: Any, output: Output, page: int, measured: bool = False
+) -> tuple[Any, dict[str, Any]]:
     """Ids of a page (H, W) for the post-processing, and its output arrays by kind, of which these and probabilities are
     filled.
+
+    measured: whether the array `foreground` is wanted too, the probability of not being background.
     """
-    wanted = {kind: output.blank(kind, page) for kind in output.paths}
+    wanted = {kind: output.blank(kind, page) for kind in (*output.paths, *(("foreground",) if measured else ()))}
     classes = wanted["classes"] if "classes" in wanted else output.blank("classes", page)
-    for (top, left, bottom, right), logits in predictor.pieces(image):
-        classes[top:bottom, left:right] = predictor.target.ids(logits).numpy()
+    for (top, left, bottom, right), outputs in predictor.pieces(image, predictor.scale_of(output.source.pixel_size)):
+        classes[top:bottom, left:right] = predictor.target.ids(outputs).numpy()
+        if wanted.keys() & {"probabilities", "foreground"}:
+            probabilities = predictor.target.scores(outputs).softmax(0).numpy()
         if "probabilities" in wanted:
-            wanted["probabilities"][:, top:bottom, left:right] = predictor.target.scores(logits).softmax(0).numpy()
+            wanted["probabilities"][:, top:bottom, left:right] = probabilities
+        if "foreground" in wanted:
+            wanted["foreground"][top:bottom, left:right] = probabilities[1:].sum(0)
     return classes, wanted
 
 
-def divide(predictor: Predictor, classes: Any, wanted: dict[str, Any], output: Output, page: int) -> None:
-    """Fill the objects of a page, where they are wanted, and change its ids (H, W) into class ids."""
+def divide(
+    predictor: Predictor, classes: Any, wanted: dict[str, Any], job: Job, output: Output, page: int, image: Any = None
+) -> None:
+    """Fill the objects of a page, where they are wanted, and change its ids (H, W) into class ids.
+
+    image: the page, where the collectors of the job measure.
+    """
     postprocess = predictor.postprocess
     rows = max(1, (BAND if output.source.lazy else BAND // 16) // classes.shape[1])
     bands = [slice(top, top + rows) for top in range(0, classes.shape[0], rows)]
-    if "instances" not in wanted and not postprocess.masks:
+    if "instances" not in wanted and not job.collectors and not postprocess.masks:
         for here in bands if postprocess.says_more else ():
             classes[here] = postprocess.class_ids(classes[here])
         return
@@ -96,6 +113,11 @@ def divide(predictor: Predictor, classes: Any, wanted: dict[str, Any], output: O
         masks = postprocess.masks
         classes[here] = postprocess.class_mask(objects[here], kinds) if masks else postprocess.class_ids(classes[here])
     before = output.largest if output.source.volume else 0  # numbers go on from slice to slice
+    if job.collectors:
+        given = (objects, before + 1, kinds[1:], predictor.classes, image, wanted.get("foreground"))
+        found = PageObjects(job.name, output.source, page, *given)
+        for collector in job.collectors:
+            collector.take(found)
     if before:
         objects[objects > 0] += before
     output.largest = max(output.largest, before + len(kinds) - 1)
@@ -117,17 +139,21 @@ def _save(job: Job, output: Output, arrays: dict[str, Any], page: int, broken: d
     if job.source.path in broken:
         return
     try:
-        for kind, array in arrays.items():
-            output.save(kind, page, array)
+        for kind in output.paths:
+            output.save(kind, page, arrays[kind])
         if page == job.source.shape[0] - 1:
             output.finish()
+            for collector in job.collectors:
+                collector.keep(job.name)
     except Exception as error:  # a full disk, or tags no writer takes
         why = getattr(error, "strerror", None) or repr(error)
         broken[job.source.path] = f"{job.source.path}: {why}; make room or choose another --output"
-        _clear(output)
+        _clear(job, output)
 
 
-def _clear(output: Output) -> None:
+def _clear(job: Job, output: Output) -> None:
     """Take away what isn't whole, where it can be reached."""
+    for collector in job.collectors:
+        collector.drop(job.name)
     with suppress(OSError):
         output.discard()

@@ -61,7 +61,10 @@ def load(
 def _check_alike(models: Sequence[TrainedModel]) -> None:
     first = models[0]
     for other in models[1:]:
+        given, there = ([m.identity["config"]["data"].get(k) for k in ("resample", "unit")] for m in (first, other))
+        alike = given == there or given[0] is there[0] is None
         for what, one, two in (
+            *(() if alike else (("data.resample", given, there),)),
             ("classes", first.classes, other.classes),
             ("channels", first.channels, other.channels),
             ("target", *(type(one.target).__name__.lower() for one in (first, other))),

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 from unet_lightning.error import InputError
 from unet_lightning.reading.endings import NIFTI, TIFF, ends_in
@@ -16,9 +17,9 @@ ENDINGS = {  # by that of the input, those of the kinds
     ".npy": (".npy", ".npy", ".npy", ".png"),
     ".mat": (".npy", ".npy", ".npy", ".png"),
     ".zarr": (".zarr", ".zarr", ".zarr", ".zarr"),
-    **{ending: (ending, ".npy", ending, ending) for ending in TIFF},
+    **{ending: (ending,) * 4 for ending in TIFF},
 }
-PICTURE = (".png", ".npy", ".tif", ".png")
+PICTURE = (".png", ".tif", ".tif", ".png")
 
 
 class OutputNameError(Exception):
@@ -50,6 +51,19 @@ def targets(folder: Path, name: Path, kinds: Sequence[str]) -> dict[str, Path]:
             raise InputError(f"{path} leads out of {folder}; take the link away, or give another --output")
         found[kind] = path
     return found
+
+
+def outline_file(folder: Path, name: Path, ending: str) -> Path:
+    """The file of outlines for an input of this relative name; InputError where it would lie outside `folder`."""
+    path = folder / name.with_name(f"{_divided(name)[0]}{ending}")
+    if path.is_symlink() or not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{path} leads out of {folder}; take the link away, or give another --output")
+    return path
+
+
+def part_of(path: Path) -> Path:
+    """Where a file lies beside its place until it is whole: a name that is never too long."""
+    return path.with_name(f".{path.name[:60]}-{crc32(os.fsencode(path.name)):08x}.part")
 
 
 def _divided(name: Path) -> tuple[str, str]:

@@ -3,10 +3,9 @@
 import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import tifffile
@@ -14,30 +13,40 @@ from numpy.lib.format import open_memmap
 from PIL import Image
 
 from unet_lightning.label import Color
+from unet_lightning.prediction.description import description, resolution
+from unet_lightning.prediction.names import part_of
 from unet_lightning.prediction.plane import Source
 from unet_lightning.reading.endings import NIFTI, TIFF, ends_in
 from unet_lightning.reading.nifti import write_volume
 
-DTYPES = {"classes": "uint8", "probabilities": "float16", "instances": "uint32", "overlay": "uint8"}
+DTYPES = {
+    "classes": "uint8",
+    "probabilities": "float16",
+    "instances": "uint32",
+    "overlay": "uint8",
+    "foreground": "float32",
+}
 TILE = 512
 
 
 class Output:
     """The files of one input, written page by page into parts beside them; `finish` gives them their names.
 
-    paths: kind to file. colors: RGB of every class.
+    paths: kind to file. classes: name and RGB of every class. place: of the class ids, beside which what is worked with
+    lies.
     """
 
-    def __init__(self, paths: dict[str, Path], source: Source, colors: Sequence[Color]) -> None:
-        self.paths, self.source, self.colors = paths, source, colors
+    def __init__(self, paths: dict[str, Path], source: Source, classes: Mapping[str, Color], place: Path) -> None:
+        self.paths, self.source, self.names, self.colors = paths, source, tuple(classes), tuple(classes.values())
+        self.described: set[str] = set()
         self.parts = {kind: part_of(path) for kind, path in paths.items()}
-        self.work = next(iter(self.parts.values())).with_suffix(".work")
+        self.work = part_of(place).with_suffix(".work")
         self.files: dict[str, Any] = {}
 
     def begin(self) -> None:
         """Remove what an earlier run left incomplete, and create the folders."""
         self.discard()
-        for part in self.parts.values():
+        for part in (*self.parts.values(), self.work):
             part.parent.mkdir(parents=True, exist_ok=True)
 
     def blank(self, kind: str, page: int) -> Any:
@@ -47,7 +56,7 @@ class Output:
         """
         shape = self._shape(kind)
         if not self.source.lazy:
-            return np.zeros(shape, DTYPES[kind])
+            return np.zeros(shape, self._dtype(kind))
         if self._is_zarr(kind):
             if kind not in self.files:
                 self.files[kind] = self._create(self.parts[kind], kind, self._pages())
@@ -72,7 +81,8 @@ class Output:
                 target[:, top : top + TILE] = array[:, top : top + TILE]
         elif self.paths[kind].suffix.lower() in TIFF:
             if kind not in self.files:
-                self.files[kind] = tifffile.TiffWriter(part, bigtiff=math.prod(self.source.shape[:3]) * 4 > 2**31)
+                nbytes = 4 * self.source.shape[0] * math.prod(self._shape(kind))
+                self.files[kind] = tifffile.TiffWriter(part, bigtiff=nbytes > 2**31)
             self._append(self.files[kind], kind, array)
         else:
             picture = Image.fromarray(array)
@@ -118,7 +128,7 @@ class Output:
         chunks = tuple(min(TILE, side) if axis in (rows, rows + 1) else side for axis, side in enumerate(shape))
         whole = (*pages, *shape)
         return zarr.create_array(
-            path, shape=whole, chunks=(1,) * len(pages) + chunks, dtype=DTYPES[kind], overwrite=True
+            path, shape=whole, chunks=(1,) * len(pages) + chunks, dtype=self._dtype(kind), overwrite=True
         )
 
     def _pages(self) -> tuple[int, ...]:
@@ -128,31 +138,39 @@ class Output:
         return kind in self.paths and self.paths[kind].suffix == ".zarr"
 
     def _append(self, file: tifffile.TiffWriter, kind: str, array: Any) -> None:
-        options: dict[str, Any] = {"compression": "zlib", "metadata": None, **(self.source.tags or {})}
-        dtype = np.dtype(DTYPES[kind])
+        """Write a page, of probabilities a page for each class; the first one describes all."""
+        dtype = np.dtype(self._dtype(kind))
         if kind == "instances" and not self.source.stack and self._is_small():
             dtype = np.dtype(np.uint16)
+        options: dict[str, Any] = {"compression": "zlib", "metadata": None, **(self.source.tags or {})}
+        if self.source.words == "imagej" or "resolution" not in options:
+            options |= resolution(self.source)
+        options["photometric"] = "rgb" if kind == "overlay" else "minisblack"
         if kind == "classes":
             table = np.zeros((3, 256), np.uint16)
             table[:, : len(self.colors)] = np.array(self.colors, np.uint16).T * 257
             options |= {"photometric": "palette", "colormap": table}
-        else:
-            options["photometric"] = "rgb" if kind == "overlay" else "minisblack"
-        if isinstance(array, np.ndarray):
-            file.write(array.astype(dtype, copy=False), **options)
-        else:
-            file.write(_tiles(array, dtype), shape=array.shape, dtype=dtype, tile=(TILE, TILE), **options)
+        names = self.names if kind == "probabilities" else ()
+        if kind not in self.described:
+            self.described.add(kind)
+            options["description"] = description(self.source, str(dtype), 3 if kind == "overlay" else 1, names)
+        for plane in (Page(array, (k,)) for k in range(len(names))) if names else (array,):
+            if self.source.lazy:
+                file.write(_tiles(plane, dtype), shape=plane.shape, dtype=dtype, tile=(TILE, TILE), **options)
+            else:
+                file.write(np.asarray(plane[:], dtype), **options)
+            options.pop("description", None)
+
+    def _dtype(self, kind: str) -> str:
+        """Probabilities are float32 in a TIFF, as few programs read its half floats."""
+        in_tiff = kind in self.paths and self.paths[kind].suffix.lower() in TIFF
+        return "float32" if kind == "probabilities" and in_tiff else DTYPES[kind]
 
     def _is_small(self) -> bool:
         """Whether 16 bits suffice for the numbers of objects."""
         return self.largest <= np.iinfo(np.uint16).max
 
     largest = 0  # number of an object
-
-
-def part_of(path: Path) -> Path:
-    """Where a file lies beside its place until it is whole: a name that is never too long."""
-    return path.with_name(f".{path.name[:60]}-{crc32(os.fsencode(path.name)):08x}.part")
 
 
 class Page:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import KEPT
+from unet_lightning.reading.pixel_size import PixelSize
 
 Convert = Callable[[NDArray[Any]], NDArray[Any]]
 CHANNEL_AXES = "CS"
@@ -33,7 +34,9 @@ class Source:
     """One input. shape: (pages, H, W, C). page: number to picture, an array or, of a lazy source, read by slices.
 
     stack: whether the input has pages. volume: whether their labels are written together at the end.
-    tags: what `tifffile` is to write again into a TIFF of the same picture.
+    tags: what `tifffile` is to write again into a TIFF of the same picture. pixel_size: where it is known. axes: the
+    names and sizes of the axes that make its pages, the last one varies fastest; empty where they have no names. words:
+    imagej or ome, where it is described so.
     """
 
     path: Path
@@ -44,6 +47,14 @@ class Source:
     stack: bool = False
     volume: bool = False
     tags: dict[str, Any] | None = None
+    pixel_size: PixelSize | None = None
+    axes: tuple[tuple[str, int], ...] = ()
+    words: str = ""
+
+    def place(self, page: int) -> dict[str, int]:
+        """The place of a page along each named axis, from 0, such as {"t": 3, "z": 0}; empty without names."""
+        numbers = np.unravel_index(page, [size for _, size in self.axes]) if self.axes else ()
+        return {name: int(number) for (name, _), number in zip(self.axes, numbers, strict=True)}
 
     @property
     def nbytes(self) -> int:

@@ -20,14 +20,17 @@ from unet_lightning.prediction.checkpoint import TrainedModel
 from unet_lightning.prediction.ensemble import Ensemble
 from unet_lightning.prediction.fold import fold_batch_norm
 from unet_lightning.prediction.value_range import RangeCheck, SeenValues
+from unet_lightning.reading.pixel_size import PixelSize, scale_to
 from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling.grid import GRIDS, Grid, Tile
 from unet_lightning.tiling.predict import Pieces, TileScorer, mean, predict_tiles
+from unet_lightning.tiling.resample import nearest, new_shape, resampled
 from unet_lightning.tiling.window import sides_of, window
 
 log = logging.getLogger(__name__)
 TINY = torch.finfo(torch.float32).tiny
 MOST_TILES = 16  # at once on a GPU
+Factors = tuple[float, float]  # of the height and the width
 
 
 class Predictor:
@@ -72,15 +75,19 @@ class Predictor:
         """The folder of the run, or that of the ensemble.json."""
         return self.ensemble.path.parent if self.ensemble else self.models[0].path.parent.parent
 
-    def pieces(self, image: Any) -> Pieces:
+    def pieces(self, image: Any, scale: Factors | None = None) -> Pieces:
         """What the network says of an image (H, W, C), in pieces that cover it: ((top, left, bottom, right), (L, h, w)
         float32 logits), each; `target` turns them into those of classes and into ids.
 
-        image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. Of several
+        image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. scale: what
+        height and width are multiplied by for the network; the logits return on the grid of the image. Of several
         views, and of an ensemble unless logits are averaged, they are the logarithm of mean probabilities. Where a
         GPU's memory doesn't suffice the pieces come again, smaller.
         InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
+        if scale is not None and new_shape(image.shape, scale) != image.shape[:2]:
+            yield self._on_another_grid(image, scale)
+            return
         if len(image.shape) != 3 or image.shape[2] != self.channels:
             changed = {self.channels, image.shape[-1]} == {1, 3}
             remedy = (
@@ -119,27 +126,53 @@ class Predictor:
         floats = (self.outputs * self.apart + 1) * grid.sides[0] * shape[1]
         return 0 if grid.weights is None else 2 * 4 * floats
 
-    def logits(self, image: NDArray[Any]) -> Tensor:
-        """(H, W, C) to logits of the classes (K, H, W) float32."""
-        return self.target.scores(self.all_outputs(image))
+    def logits(self, image: NDArray[Any], scale: Factors | None = None) -> Tensor:
+        """(H, W, C) to logits of the classes (K, H, W) float32. scale: as of `pieces`."""
+        return self.target.scores(self.all_outputs(image, scale))
 
-    def all_outputs(self, image: NDArray[Any]) -> Tensor:
-        """(H, W, C) to what the network says, (L, H, W) float32."""
+    def all_outputs(self, image: NDArray[Any], scale: Factors | None = None) -> Tensor:
+        """(H, W, C) to what the network says, (L, H, W) float32. scale: as of `pieces`."""
         outputs = torch.empty(self.outputs, *image.shape[:2])
-        for (top, left, bottom, right), piece in self.pieces(image):
+        for (top, left, bottom, right), piece in self.pieces(image, scale):
             outputs[:, top:bottom, left:right] = piece
         return outputs
 
-    def predict(self, image: NDArray[Any]) -> NDArray[np.uint8]:
-        """(H, W, C) to (H, W) class ids, before any post-processing."""
-        return self.postprocess.class_ids(self.ids(image))
+    def predict(self, image: NDArray[Any], scale: Factors | None = None) -> NDArray[np.uint8]:
+        """(H, W, C) to (H, W) class ids, before any post-processing. scale: as of `pieces`."""
+        return self.postprocess.class_ids(self.ids(image, scale))
 
-    def ids(self, image: NDArray[Any]) -> NDArray[np.uint8]:
+    def ids(self, image: NDArray[Any], scale: Factors | None = None) -> NDArray[np.uint8]:
         """(H, W, C) to ids (H, W) uint8 for the post-processing: class ids, or what the target adds to them."""
         ids = np.empty(image.shape[:2], np.uint8)
-        for (top, left, bottom, right), piece in self.pieces(image):
+        for (top, left, bottom, right), piece in self.pieces(image, scale):
             ids[top:bottom, left:right] = self.target.ids(piece).numpy()
         return ids
+
+    def scale_of(self, size: PixelSize | None) -> Factors | None:
+        """By what images with pixels of that size are resampled, None where training didn't resample.
+
+        InputError where it did and the size isn't known.
+        """
+        data = self.models[0].identity["config"]["data"]
+        target, unit = data.get("resample"), data.get("unit") or "um"
+        if target is None:
+            return None
+        if size is None:
+            said = f"no pixel size is known; training resampled to {target:g} {unit}"
+            raise InputError(f"{said}; set data.pixel_size=…")
+        return scale_to(size, target, unit)
+
+    def _on_another_grid(self, image: Any, scale: Factors) -> tuple[tuple[int, int, int, int], Tensor]:
+        """The whole image resampled, predicted, and the outputs brought back to its grid."""
+        if not isinstance(image, np.ndarray):
+            raise InputError("too large for the memory to be resampled; store it with the pixel size of training")
+        shape = (image.shape[0], image.shape[1])
+        small: NDArray[Any] = resampled(np.ma.getdata(image), new_shape(shape, scale))
+        if isinstance(image, np.ma.MaskedArray):
+            without = nearest(np.asarray(np.ma.getmaskarray(image).any(2)), (small.shape[0], small.shape[1]))
+            small = np.ma.masked_array(small, np.broadcast_to(without[..., None], small.shape))
+        outputs = self.all_outputs(small).permute(1, 2, 0).numpy()
+        return (0, 0, *shape), torch.from_numpy(resampled(outputs, shape)).permute(2, 0, 1)
 
     def _grid(self, shape: tuple[int, int]) -> Grid:
         return GRIDS[self.config["tiling"]](shape, [model.network.geometry for model in self.models], self.tile)

@@ -1,5 +1,6 @@
 """Inputs of prediction, through the readers of training: pictures, arrays, volumes, TIFF stacks and Zarr arrays."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from unet_lightning.reading.format import format_of
 from unet_lightning.reading.guard import check_file, reading
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.nifti import volume_shape
+from unet_lightning.reading.pixel_size import pixel_size
 from unet_lightning.reading.upright import TURNED
 
 
@@ -32,7 +34,7 @@ def open_source(path: Path, channels: int, wanted: int | None = None, axes: str 
     if kind == "tiff":
         return open_tiff_source(path, wanted, axes)
     if kind == "nifti":
-        return _open_volume(path, wanted)
+        return replace(_open_volume(path, wanted), pixel_size=pixel_size(path))
     return _open_array(path, wanted, axes) if kind in ARRAYS else _open_picture(path, wanted)
 
 

@@ -15,10 +15,12 @@ from unet_lightning.reading.axes import channels_last, stated_axes
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.nodata import filled
+from unet_lightning.reading.pixel_size import tiff_size
 from unet_lightning.reading.tiff import open_tiff
 from unet_lightning.reading.tiff_page import converted, orientation
 from unet_lightning.reading.upright import TURNED, upright
 
+STACKED = "TZRVAHLEP"  # axes with a name that make pages, as tifffile calls them
 TIFF_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)  # of GeoTIFF: scale, tie points, transformation, keys
 
 
@@ -30,12 +32,17 @@ def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Sour
     with open_tiff(path) as file, reading(path):
         series, key = file.series[0], file.series[0].keyframe
         shape, dtype, names, tags, turn = series.shape, series.dtype, series.axes, _tags(key), orientation(key)
+        size, words = tiff_size(file), "ome" if file.is_ome else "imagej" if file.is_imagej else ""
     names = stated_axes(path, shape, stated) or names
     if not {"Y", "X"} <= set(names) or {*CHANNEL_AXES} <= set(names) or _unnamed(names, shape):
         channels_last(path, np.broadcast_to(np.uint8(0), shape), names)  # says what is wrong
     axes = "".join(name if name in f"YX{CHANNEL_AXES}" else chr(ord("a") + k) for k, name in enumerate(names))
     sizes = dict(zip(axes, shape, strict=True))
-    stack = [size for name, size in sizes.items() if name.islower()]
+    stack = [number for name, number in sizes.items() if name.islower()]
+    named = tuple(
+        (name.lower(), number) for name, number in zip(names, shape, strict=True) if name in STACKED and number > 1
+    )
+    named = named if math.prod(number for _, number in named) == math.prod(stack) else ()
     channels = converted(np.zeros((1, 1, math.prod(sizes.get(name, 1) for name in CHANNEL_AXES)), dtype), key).shape[2]
     height, width = (sizes["X"], sizes["Y"]) if turn >= TURNED else (sizes["Y"], sizes["X"])
     pages, lazy = math.prod(stack), not fits_memory(height * width * channels * dtype.itemsize)
@@ -52,7 +59,9 @@ def open_tiff_source(path: Path, wanted: int | None, stated: str | None) -> Sour
         plane = Plane(path, array, axes, place, lambda block: as_channels(converted(block, key), wanted))
         return plane if lazy else filled(path, upright(plane[:, :], turn))
 
-    return Source(path, (pages, height, width, channels), dtype.itemsize, page, lazy, pages > 1, tags=tags)
+    return Source(
+        path, (pages, height, width, channels), dtype.itemsize, page, lazy, pages > 1, False, tags, size, named, words
+    )
 
 
 @lru_cache(maxsize=2)  # pages are read in turn, and a file of many takes long to open

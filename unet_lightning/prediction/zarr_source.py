@@ -1,6 +1,7 @@
 """Zarr arrays and OME-Zarr groups as inputs."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from unet_lightning.reading.axes import remedy, stated_axes
 from unet_lightning.reading.failure import broken
 from unet_lightning.reading.guard import reading
 from unet_lightning.reading.image import as_channels
+from unet_lightning.reading.pixel_size import PixelSize, in_micrometres
 
 NAME_AXES = "store it with names of its axes (Zarr's dimension_names), such as y, x, c"
 
@@ -38,20 +40,21 @@ def _open(path: Path, channels: int, wanted: int | None, stated: str | None) -> 
         array: Any = zarr.open(path, mode="r")
     except Exception as error:  # zarr and its codecs raise many kinds
         raise broken(path, f"not a Zarr array ({(str(error).splitlines() or [type(error).__name__])[0]})") from None
-    axes = ""
+    axes, size = "", None
     if isinstance(array, zarr.Group):
         attributes: Any = dict(array.attrs)
         scales = attributes.get("ome", attributes).get("multiscales")
         if not scales:
             raise InputError(f"{path}: a Zarr group of {sorted(array)}; expected an array: give one of them")
-        named = (axis["name"] if isinstance(axis, dict) else axis for axis in scales[0].get("axes", ()))
-        axes = "".join(map(str, named))
+        letters = (axis["name"] if isinstance(axis, dict) else axis for axis in scales[0].get("axes", ()))
+        axes, size = "".join(map(str, letters)), _ome_zarr_size(scales[0])
         place = scales[0]["datasets"][0]["path"]
         if place not in array:
             raise broken(path, f"its metadata name an array {place!r} that isn't there")
         array = array[place]
     if array.ndim == 3 and not axes and not _dimension_names(array):
         axes = stated_axes(path, array.shape, stated) or ""
+    known = bool(axes or _dimension_names(array))
     axes = _zarr_axes(path, array, axes, channels)
     stack = [size for name, size in zip(axes, array.shape, strict=True) if name not in f"YX{CHANNEL_AXES}"]
     if 0 in array.shape:
@@ -67,7 +70,23 @@ def _open(path: Path, channels: int, wanted: int | None, stated: str | None) -> 
         return Plane(path, array, axes, place, partial(as_channels, channels=wanted))
 
     pages = math.prod(stack)
-    return Source(path, (pages, *page(0).shape), array.dtype.itemsize, page, True, pages > 1)
+    pairs = zip(axes, array.shape, strict=True)
+    named = tuple((name, side) for name, side in pairs if name not in f"YX{CHANNEL_AXES}" and side > 1)
+    source = Source(path, (pages, *page(0).shape), array.dtype.itemsize, page, True, pages > 1, pixel_size=size)
+    return replace(source, axes=named) if known else source
+
+
+def _ome_zarr_size(scales: Any) -> PixelSize | None:
+    """The pixel size of the finest picture of OME-Zarr's multiscales; None where it isn't stated in a known unit."""
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes", ())]
+    changes = scales["datasets"][0].get("coordinateTransformations", ())
+    scale = next((one["scale"] for one in changes if one.get("type") == "scale"), None)
+    if not isinstance(scale, list) or len(scale) != len(axes):
+        return None
+    by_name = {str(axis.get("name")).lower(): (side, axis.get("unit")) for axis, side in zip(axes, scale, strict=True)}
+    sides, units = zip(*(by_name.get(name, (None, None)) for name in "yx"), strict=True)
+    found = in_micrometres(sides, units)
+    return None if found is None else PixelSize(*found, "um")
 
 
 def _dimension_names(array: Any) -> str:

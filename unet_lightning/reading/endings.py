@@ -6,7 +6,7 @@ TIFF = (".tif", ".tiff")
 NIFTI = (".nii", ".nii.gz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", *TIFF)
 IMAGES = (*PICTURES, ".npy", *NIFTI)
-LABELS = (*IMAGES, ".gif", ".mat", ".json", ".geojson")
+LABELS = (*IMAGES, ".gif", ".mat", ".json", ".geojson", ".zip")
 
 
 def ends_in(path: Path, endings: tuple[str, ...]) -> bool:

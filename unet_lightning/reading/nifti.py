@@ -81,9 +81,16 @@ def check_place(image: Path | None, label: Path) -> None:
 
 
 def voxel_size(path: Path) -> tuple[float, float, float]:
-    """Millimetres (z, y, x): from foot to head, from back to front, and from left to right."""
+    """In the header's unit, as a rule mm, (z, y, x): from foot to head, from back to front, and from left to right."""
     x, y, z = map(float, np.linalg.norm(_open(path).affine[:3, :3], axis=0))
     return z, y, x
+
+
+def slice_pixel_size(path: Path) -> tuple[tuple[float, float], str]:
+    """Height and width of a pixel of a slice as it is read, whose rows run from left to right, and their unit."""
+    _, back_front, left_right = voxel_size(path)
+    unit = _load(require("nibabel", "nifti"), path).header.get_xyzt_units()[0]
+    return (left_right, back_front), {"micron": "um", "meter": "m"}.get(unit, "mm")
 
 
 def write_volume(source: Path, target: Path, labels: NDArray[Any]) -> None:

@@ -4,9 +4,9 @@ import csv
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import StringIO
+from io import TextIOWrapper
 from math import isnan
 from pathlib import Path
 from typing import IO, Any
@@ -69,11 +69,17 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
     A text that a spreadsheet would take for a formula gets an apostrophe before it, which `cell_text` takes away.
     """
-    text = StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-    write_atomic(path, text.getvalue())
+    write_rows(path, list(dict.fromkeys(key for row in rows for key in row)), rows)
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """`write_table` of rows that needn't be in memory at once; a cell that a row lacks is empty."""
+    with atomic(path) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        text.detach()
 
 
 def cell_text(value: Any) -> Any:
