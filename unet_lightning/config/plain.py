@@ -25,6 +25,7 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "tune": False,
     "data.steps": None,
     "data.foreground_by": "crop",
+    "data.augment_on": "loader",
     "augment.border": "mirror",
     "augment.intensity": {},
     "schedule.every": 1,
