@@ -89,8 +89,8 @@ def test_blur_is_scipys():
 def test_blur_and_low_resolution_take_half_of_the_channels():
     many = np.random.default_rng(0).normal(size=(400, 6, 6)).astype(np.float32)
     for part in (GaussianBlur(1, (0.9, 1), 0.5), LowResolution(1, (0.5, 0.6), 0.5)):
-        changed = (changed(part, many, np.random.default_rng(1)) != many).any((1, 2)).sum()
-        assert within(changed, 400, 0.5)
+        found = (changed(part, many, np.random.default_rng(1)) != many).any((1, 2)).sum()
+        assert within(found, 400, 0.5)
 
 
 def test_brightness_multiplies_each_channel():
@@ -146,7 +146,7 @@ def test_the_list_of_nnunet_is_in_its_order_with_its_shares_and_independent():
     for seed in range(2000):
         done = []
         for k, part in enumerate(augment.intensity):
-            part.change = lambda image, random, k=k, done=done: done.append(k) or image
+            part.change = lambda image, drawn, k=k, done=done: done.append(k) or image
         augment.on_normalized(IMAGE, np.ones((20, 30), np.uint8), lambda _, seed=seed: np.random.default_rng(seed))
         applied.append([k in done for k in range(7)])
     applied = np.array(applied)

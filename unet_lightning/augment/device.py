@@ -19,8 +19,8 @@ class Unread(NamedTuple):
     """A crop's image, or those of a batch with B first, before it is resampled, normalised and changed.
 
     part: (C, H, W) uint8 or float32, what is read of the image; in a batch filled up to the largest. where: (2, h, w)
-    float32 rows and columns in it. shift, scale: (C,) float32. inside: (h, w) uint8, 0 where the normalised image becomes
-    0 before its values are changed; something: the same after it, for the channels that stay 0 there; or None.
+    float32 rows and columns in it. shift, scale: (C,) float32. inside: (h, w) uint8, 0 where the normalised image
+    becomes 0 before its values are changed; something: the same after it, for the channels that stay 0 there; or None.
     changes: of each crop the changes of values by their number, with what was drawn for them.
     """
 
@@ -40,18 +40,18 @@ def unread(
     zero: Sequence[NDArray[np.uint8] | None],
     changes: Sequence[tuple[int, Any]],
 ) -> Unread:
-    """What the device needs of a crop. image: (H, W, C) or whatever is read by slices. where: rows and columns (2, h, w).
+    """What the device needs of a crop. image: (H, W, C) or whatever is read by slices.
 
-    numbers: shift and scale. zero: `inside` and `something`. changes: those of one crop.
+    where: rows and columns (2, h, w). numbers: shift and scale. zero: `inside` and `something`. changes: of the crop.
     """
     place = locate(where)
-    part = np.ascontiguousarray(window(image, *place.box).transpose(2, 0, 1))
-    part = part if part.dtype == np.uint8 else part.astype(np.float32, copy=False)
-    found = [torch.from_numpy(array) for array in (part, np.stack([place.rows, place.columns]))]
-    found += [torch.tensor(array) for array in numbers]
-    marks = (None if mark is None else torch.from_numpy(np.ascontiguousarray(mark)) for mark in zero)
+    kind = np.uint8 if image.dtype == np.uint8 else np.float32
+    part = np.array(window(image, *place.box).transpose(2, 0, 1), kind, order="C")
+    places = torch.from_numpy(np.stack([place.rows, place.columns]))
+    shift, scale = (torch.tensor(array) for array in numbers)
+    inside, something = (None if mark is None else torch.from_numpy(np.ascontiguousarray(mark)) for mark in zero)
     drawn = [(k, torch.from_numpy(one) if isinstance(one, np.ndarray) else one) for k, one in changes]
-    return Unread(*found, *marks, [drawn])  # type: ignore[arg-type]
+    return Unread(torch.from_numpy(part), places, shift, scale, inside, something, [drawn])
 
 
 def collate(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -59,10 +59,12 @@ def collate(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     images = [item["image"] for item in items]
     height, width = (max(image.part.shape[axis] for image in images) for axis in (1, 2))
     parts = [pad(image.part, (0, width - image.part.shape[2], 0, height - image.part.shape[1])) for image in images]
-    stacked = [None if column[0] is None else torch.stack(column) for column in list(zip(*images, strict=True))[1:-1]]
+    columns = list(zip(*images, strict=True))[1:-1]
+    where, shift, scale, inside, something = (None if column[0] is None else torch.stack(column) for column in columns)
     changes = [drawn for image in images for drawn in image.changes]
     rest = [{key: value for key, value in item.items() if key != "image"} for item in items]
-    return {"image": Unread(torch.stack(parts), *stacked, changes), **default_collate(rest)}  # type: ignore[arg-type]
+    unread = Unread(torch.stack(parts), where, shift, scale, inside, something, changes)  # type: ignore[arg-type]
+    return {"image": unread, **default_collate(rest)}
 
 
 @torch.no_grad()

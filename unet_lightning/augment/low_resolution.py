@@ -22,12 +22,13 @@ class LowResolution(Intensity):
         super().__init__(probability)
         self.scale, self.channel_probability = interval(scale), channel_probability
 
-    def draw(self, shape: Shape, random: np.random.Generator) -> list[tuple[int, int, int]]:
+    def draw(self, shape: Shape, random: np.random.Generator) -> list[tuple[int, ...]]:
         """The channels that are made smaller, with the height and width that they have then."""
-        chosen = np.flatnonzero(random.uniform(size=shape[0]) < self.channel_probability).tolist()
-        scales = [random.uniform(*self.scale) for _ in chosen]
-        height, width = shape[1:]
-        return [(c, *(max(1, round(n * scale)) for n in (height, width))) for c, scale in zip(chosen, scales, strict=True)]
+        found = []
+        for channel in np.flatnonzero(random.uniform(size=shape[0]) < self.channel_probability).tolist():
+            scale = random.uniform(*self.scale)
+            found.append((channel, *(max(1, round(side * scale)) for side in shape[1:])))
+        return found
 
     def change(self, image: Any, drawn: Any) -> Any:
         """(C, h, w) float32; pixel centres stay where they are."""

@@ -135,8 +135,8 @@ def device_findings(plain: Mapping[str, Any]) -> list[str]:
         return []
     used = [f"augment.{key}" for key in ("spatial", "photometric") if plain["augment"].get(key)]
     return [
-        f"data.augment_on=device: {' and '.join(used)} hold transforms of albumentations, which only the loader runs; set "
-        "data.augment_on=loader, or choose an augmentation without them such as augment=elastic"
+        f"data.augment_on=device: {' and '.join(used)} hold transforms of albumentations, which only the loader runs; "
+        "set data.augment_on=loader, or choose an augmentation without them such as augment=elastic"
     ] * bool(used)
 
 

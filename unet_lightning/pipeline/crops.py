@@ -107,8 +107,8 @@ class CropDataset(Dataset[dict[str, Any]]):
             normalized[self.normalize.masked] *= mark
         return torch.from_numpy(np.ascontiguousarray(normalized))
 
-    def _unread(self, source: Any, where: NDArray[Any], numbers: Affine, marks: Sequence[Any], key: SampleKey) -> Unread:
-        """What the device makes the same of, but for rounding. where: rows and columns (h + 2 margin, w + 2 margin, 2)."""
+    def _unread(self, source: Any, where: Any, numbers: Affine, marks: Sequence[Any], key: SampleKey) -> Unread:
+        """What the device makes the same image of. where: rows and columns (h + 2 margin, w + 2 margin, 2)."""
         inside, *something = marks
         zero = (inside if self.augment.border == "zero" else None, something[0] if something else None)
         changes = self.augment.drawn((source.shape[2], *where.shape[:2]), key.generator)
