@@ -1,6 +1,6 @@
 """Speed, as ratios measured in one run: `make bench`, or `make bench QUICK=1` in two minutes. Asserts nothing.
 
-Its parts are sized for twelve minutes; `python -m tests.bench_data` and `python -m tests.bench_scale` are theirs at size.
+Its parts are sized for twelve minutes; at full size: `python -m tests.bench_data`, `python -m tests.bench_scale`.
 """
 
 import argparse

@@ -82,9 +82,9 @@ class Loading:
     """
 
     num_workers: Processes
-    augment_on: Literal["loader", "device"]
     cache_gb: Annotated[float, Ge(0), Le(2**20)]
     cache_dir: str | None
+    augment_on: Literal["loader", "device"] = "loader"
 
 
 @dataclass(frozen=True)
