@@ -1,4 +1,7 @@
-"""Speed, as ratios measured in one run: `make bench`, or `make bench QUICK=1` in two minutes. Asserts nothing."""
+"""Speed, as ratios measured in one run: `make bench`, or `make bench QUICK=1` in two minutes. Asserts nothing.
+
+Its parts are sized for twelve minutes; at full size: `python -m tests.bench_data`, `python -m tests.bench_scale`.
+"""
 
 import argparse
 import itertools
@@ -21,7 +24,7 @@ from tests.bench_gpu import throughput
 from tests.bench_predict import instance_scores, memory, pictures, tiled
 from tests.bench_run import shares
 from tests.bench_start import starting
-from tests.bench_sweep import sweeping
+from tests.bench_sweep import sweeping, used
 from tests.small import config
 from unet_lightning.config.compose import compose
 from unet_lightning.config.instantiate import instantiate
@@ -81,7 +84,7 @@ def paper_batch() -> dict[str, Any]:
 
 def paper_network() -> None:
     """The default step against eager float32, contiguous."""
-    plain, ours = seconds(plain_step(), 3), seconds(run_step(), 3)
+    plain, ours = seconds(plain_step(), 2), seconds(run_step(), 2)
     print(f"paper network, a training step: {ours:.2f} s; eager float32 contiguous {plain:.2f} s: {plain / ours:.2f}x")
 
 
@@ -174,7 +177,7 @@ def _plain() -> Callable[[], object]:
 
 def growing() -> None:
     """How cost grows with the data, in a process whose libraries have started no threads yet: it forks."""
-    subprocess.run([sys.executable, "-m", "tests.bench_scale"], check=True)
+    subprocess.run([sys.executable, "-m", "tests.bench_scale", "--short"], check=True)
 
 
 def main() -> None:
@@ -190,9 +193,9 @@ def main() -> None:
     if quick:
         parts = [partial(border_map, False), augmentation, partial(tiled, 512), instance_scores, partial(checking, 300)]
     for part in parts:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), used()
         part()
-        print(f"  ({time.perf_counter() - start:.0f} s)", flush=True)
+        print(f"  ({time.perf_counter() - start:.0f} s, {used() - before:.0f} processor s)", flush=True)
 
 
 if __name__ == "__main__":

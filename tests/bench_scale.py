@@ -137,10 +137,13 @@ def growth() -> Figures:
     return {**images(), **pixels(), **classes(), **objects()}
 
 
-def growing(write: bool = False) -> None:
-    """Measure and print; write: the figures of docs/scale.md too, which the text beside them must then agree with."""
+def growing(write: bool = False, short: bool = False) -> None:
+    """Measure and print; write: the figures of docs/scale.md too, which the text beside them must then agree with.
+
+    short: without the 100,000 records and the wide arrays, which take minutes.
+    """
     found: dict[str, Any] = {}
-    for part in (growth, many_records, strips):
+    for part in (growth,) if short else (growth, many_records, strips):
         start = time.perf_counter()
         found[part.__name__] = part()
         print(json.dumps(found[part.__name__], indent=1), f"  ({time.perf_counter() - start:.0f} s)", flush=True)
@@ -155,10 +158,11 @@ def main() -> None:
     """On one thread."""
     rules = argparse.ArgumentParser()
     rules.add_argument("--write", action="store_true", help="write the figures of docs/scale.md")
-    write = rules.parse_args().write
+    rules.add_argument("--short", action="store_true", help="without what takes minutes, for `make bench`")
+    asked = rules.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    growing(write)
+    growing(asked.write and not asked.short, asked.short)
 
 
 if __name__ == "__main__":

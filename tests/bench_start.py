@@ -28,10 +28,10 @@ print(f"{imported:.2f}")
 
 
 def seconds(*command: str, cwd: Path | None = None) -> float:
-    """Least processor time of three runs of a command."""
+    """Least processor time of two runs of a command."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     found = []
-    for _ in range(3):
+    for _ in range(2):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, cwd=cwd, env=environment, check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -60,12 +60,12 @@ def starting() -> None:
 
 
 def importing() -> float:
-    """Least processor time of those imports, of six runs; one before them writes the byte code."""
+    """Least processor time of those imports, of three runs; one before them writes the byte code."""
     with tempfile.TemporaryDirectory() as folder:
         written = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
         environment = os.environ | {"OMP_NUM_THREADS": "1"} | written
         command = [sys.executable, "-c", BEFORE_A_STEP]
-        texts = [subprocess.check_output(command, env=environment, cwd=ROOT, text=True) for _ in range(7)]
+        texts = [subprocess.check_output(command, env=environment, cwd=ROOT, text=True) for _ in range(4)]
     return min(float(text) for text in texts[1:])
 
 

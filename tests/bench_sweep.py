@@ -20,7 +20,7 @@ from unet_lightning.sweep.trial import run_trial
 from unet_lightning.training.run import CommandLine
 from unet_lightning.training.task import SegmentationTask
 
-PAIRS = 5
+PAIRS = 2
 SHORT = [*TINY_NETWORK, "trainer.max_steps=1", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
 
 

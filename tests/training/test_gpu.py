@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 import torch
+from lightning.fabric.utilities.apply_func import move_data_to_device
 
 from tests.bench_gpu import networks, speeds, throughput
 from tests.conftest import picture
@@ -27,6 +28,21 @@ def test_a_step_of_every_network_in_every_precision(tmp_path, upsample, fusion, 
     results = train_run(config(*GPU, *options), tmp_path)
     assert results["status"] == "finished"
     assert results["test"]["images"] == 1
+
+
+def test_images_are_read_on_the_gpu_as_on_the_processor_without_waiting_for_it():
+    """Crops of the loader in pinned memory, copied and read while the GPU's waits are errors."""
+    data = build(config(*GPU, "data.augment_on=device", "augment=nnunet")).data
+    unread = next(iter(data.train_dataloader()))
+    expected = data.on_after_batch_transfer(unread, 0)["image"]
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = data.on_after_batch_transfer(move_data_to_device(unread, torch.device("cuda")), 0)["image"]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    apart = (found.cpu() - expected).abs()
+    assert found.is_cuda
+    assert (apart > 1e-3).float().mean() < 0.02  # of nearest pixels, ties may fall to the other side
 
 
 @pytest.mark.parametrize("convolution", ["same", "valid"])

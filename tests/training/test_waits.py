@@ -39,7 +39,11 @@ class Between(L.Callback):
         self.end()
 
 
-OPTIONS = [[], ["optimizer=sgd", "loss=nnunet"], ["upsample=unpool", "loss=ce_dice", "trainer.gradient_clip_val=1"]]
+ON_DEVICE = ["data.augment_on=device", "augment=nnunet"]
+OPTIONS = [
+    *([], ["optimizer=sgd", "loss=nnunet"], ["upsample=unpool", "loss=ce_dice", "trainer.gradient_clip_val=1"]),
+    ON_DEVICE,
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -60,6 +64,18 @@ def test_no_step_but_those_that_are_logged_reads_a_value(tmp_path, monkeypatch, 
         begin()
         assert torch.ones(1).item() == 1
     assert len(watch.seen) == 1  # it would have been noticed
+
+
+def test_images_are_read_on_the_device_without_a_value_that_is_waited_for():
+    data = build(config(*SMALL, *ON_DEVICE)).data
+    unread = next(iter(data.train_dataloader()))
+    assert sum(map(len, unread["image"].changes)) > 3
+    watch = Watch()
+    watch.on = True
+    with watch:
+        batch = data.on_after_batch_transfer(unread, 0)
+    assert batch["image"].shape == (4, 1, 32, 32)
+    assert not watch.seen
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")

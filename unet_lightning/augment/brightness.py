@@ -1,8 +1,10 @@
 """Brightness: all values times a factor."""
 
+from typing import Any
+
 import numpy as np
 
-from unet_lightning.augment.intensity import Image, Intensity
+from unet_lightning.augment.intensity import Intensity, Shape
 from unet_lightning.augment.interval import Factors, around_one, factors
 from unet_lightning.augment.warp import Probability
 
@@ -14,6 +16,10 @@ class Brightness(Intensity):
         super().__init__(probability)
         self.factor = factors("factor", factor)
 
-    def change(self, image: Image, random: np.random.Generator) -> Image:
+    def draw(self, shape: Shape, random: np.random.Generator) -> Any:
+        """(C, 1, 1) factors."""
+        return around_one(*self.factor, shape[0], random)
+
+    def change(self, image: Any, drawn: Any) -> Any:
         """(C, h, w) float32, multiplied."""
-        return image * around_one(*self.factor, len(image), random)
+        return image * drawn

@@ -14,7 +14,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from unet_lightning.augment.intensity import Intensity
-from unet_lightning.augment.warp import Coordinates, Region, lies_inside, locate, sample_at
+from unet_lightning.augment.warp import Coordinates, Place, Region, coordinates, lies_inside, locate, sample_at
 from unet_lightning.tiling.window import inside, window
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else its import looks for a newer version on the internet
@@ -69,6 +69,24 @@ class Augment:
             image, found = crop_rim(result["image"], context), [crop_rim(label, context) for label in result["masks"]]
         return image, found
 
+    def apart(
+        self, image: Any, labels: Sequence[Any], region: Region, rim: int, random: Randomness
+    ) -> tuple[NDArray[Any], Arrays]:
+        """As a call, with rows and columns (h, w, 2) at which the image is to be read in place of the image.
+
+        For augmentation without transforms of albumentations, whose images the device resamples.
+        """
+        where, _, found = self._warped(image, labels, region, rim, random)
+        return where.transpose(1, 2, 0), found
+
+    def drawn(self, shape: tuple[int, ...], random: Randomness) -> list[tuple[int, Any]]:
+        """The changes of values of a normalised image (C, h, w) by their number, with what was drawn for them."""
+        if not self.intensity:
+            return []
+        own = random("intensity").spawn(len(self.intensity))
+        found = [(k, part.drawn(shape, one)) for k, (part, one) in enumerate(zip(self.intensity, own, strict=True))]
+        return [(k, drawn) for k, drawn in found if drawn is not None]
+
     def photometric(self, image: NDArray[Any], value_range: tuple[float, float], random: Randomness) -> NDArray[Any]:
         """Change grey values or colours of an image (H, W, C); `value_range` is scaled to [0, 1] and back."""
         if self.photometric_transforms is None:
@@ -89,23 +107,28 @@ class Augment:
         """
         if self.border == "zero":
             image = image * inside
-        if self.intensity:
-            for part, own in zip(self.intensity, random("intensity").spawn(len(self.intensity)), strict=True):
-                image = part(image, own)
+        for number, drawn in self.drawn(image.shape, random):
+            image = self.intensity[number].change(image, drawn)
         return image
 
     def _read(
         self, image: Any, labels: Sequence[Any], region: Region, rim: int, random: Randomness
     ) -> tuple[NDArray[Any], Arrays]:
-        shape = (image.shape[0], image.shape[1])
         if self.warp is None:
             box = region.grown(rim)
             found = [window(label, *box) for label in labels]
-            return window(image, *box), [*found, inside(*box, shape).astype(np.uint8)]
-        where = self.warp(region, rim, random("warp"))
+            return window(image, *box), [*found, inside(*box, (image.shape[0], image.shape[1])).astype(np.uint8)]
+        _, place, found = self._warped(image, labels, region, rim, random)
+        return sample_at(image, place, cv2.INTER_LINEAR), found
+
+    def _warped(
+        self, image: Any, labels: Sequence[Any], region: Region, rim: int, random: Randomness
+    ) -> tuple[Coordinates, Place, Arrays]:
+        """Coordinates (2, h, w), their place, and what labels are there."""
+        where = self.warp(region, rim, random("warp")) if self.warp else coordinates(region, rim, np.eye(2))
         place = locate(where)
         found = [sample_at(label, place, cv2.INTER_NEAREST) for label in labels]
-        return sample_at(image, place, cv2.INTER_LINEAR), [*found, lies_inside(where, shape)]
+        return where, place, [*found, lies_inside(where, (image.shape[0], image.shape[1]))]
 
 
 def compose(transforms: Mapping[str, Any]) -> Any:

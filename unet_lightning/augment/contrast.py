@@ -1,8 +1,10 @@
 """Contrast: the distance of all values from their mean times a factor."""
 
+from typing import Any
+
 import numpy as np
 
-from unet_lightning.augment.intensity import Image, Intensity
+from unet_lightning.augment.intensity import Intensity, Shape, by_channel
 from unet_lightning.augment.interval import Factors, around_one, factors
 from unet_lightning.augment.warp import Probability
 
@@ -14,8 +16,11 @@ class Contrast(Intensity):
         super().__init__(probability)
         self.factor = factors("factor", factor)
 
-    def change(self, image: Image, random: np.random.Generator) -> Image:
+    def draw(self, shape: Shape, random: np.random.Generator) -> Any:
+        """(C, 1, 1) factors."""
+        return around_one(*self.factor, shape[0], random)
+
+    def change(self, image: Any, drawn: Any) -> Any:
         """(C, h, w) float32, spread."""
-        low, mean, high = (f(image, axis=(1, 2), keepdims=True) for f in (np.min, np.mean, np.max))
-        spread: Image = (image - mean) * around_one(*self.factor, len(image), random) + mean
-        return spread.clip(low, high)
+        low, mean, high = by_channel(image, "min", "mean", "max")
+        return ((image - mean) * drawn + mean).clip(low, high)

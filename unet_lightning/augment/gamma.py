@@ -1,12 +1,14 @@
 """Gamma: values, scaled to [0, 1], to a power."""
 
+from typing import Any
+
 import numpy as np
 
-from unet_lightning.augment.intensity import Image, Intensity
+from unet_lightning.augment.intensity import Intensity, Shape, by_channel
 from unet_lightning.augment.interval import Factors, around_one, factors
 from unet_lightning.augment.warp import Probability
 
-SMALLEST = np.float32(1e-7)  # range or deviation of a channel that is divided by
+SMALLEST = float(np.float32(1e-7))  # range or deviation of a channel that is divided by
 
 
 class Gamma(Intensity):
@@ -18,20 +20,21 @@ class Gamma(Intensity):
 
     def __init__(self, probability: Probability, exponent: Factors, negated: bool) -> None:
         super().__init__(probability)
-        self.exponent, self.sign = factors("exponent", exponent), np.float32(-1 if negated else 1)
+        self.exponent, self.sign = factors("exponent", exponent), -1.0 if negated else 1.0
 
-    def change(self, image: Image, random: np.random.Generator) -> Image:
+    def draw(self, shape: Shape, random: np.random.Generator) -> Any:
+        """(C, 1, 1) powers."""
+        return around_one(*self.exponent, shape[0], random)
+
+    def change(self, image: Any, drawn: Any) -> Any:
         """(C, h, w) float32."""
-        power = around_one(*self.exponent, len(image), random)
         signed = self.sign * image
-        low, high = (f(signed, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
-        unit = (signed - low) / np.maximum(high - low, SMALLEST)
-        return self.sign * _with_moments_of(signed, unit**power)
+        low, high = by_channel(signed, "min", "max")
+        unit = (signed - low) / (high - low).clip(SMALLEST)
+        return self.sign * _with_moments_of(signed, unit**drawn)
 
 
-def _with_moments_of(image: Image, other: Image) -> Image:
+def _with_moments_of(image: Any, other: Any) -> Any:
     """`other`, shifted and scaled to the mean and the standard deviation of each channel of `image`, both (C, h, w)."""
-    mean, other_mean = (part.mean((1, 2), keepdims=True) for part in (image, other))
-    deviation, other_deviation = (part.std((1, 2), keepdims=True) for part in (image, other))
-    scaled: Image = (other - other_mean) / np.maximum(other_deviation, SMALLEST) * deviation + mean
-    return scaled
+    (mean, deviation), (other_mean, other_deviation) = (by_channel(part, "mean", "std") for part in (image, other))
+    return (other - other_mean) / other_deviation.clip(SMALLEST) * deviation + mean

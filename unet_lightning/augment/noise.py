@@ -1,12 +1,12 @@
 """Gaussian noise."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Len
 
-from unet_lightning.augment.intensity import Image, Intensity
+from unet_lightning.augment.intensity import Intensity, Shape
 from unet_lightning.augment.interval import interval
 from unet_lightning.augment.warp import Probability
 
@@ -20,7 +20,11 @@ class GaussianNoise(Intensity):
         super().__init__(probability)
         self.deviation = interval(deviation)
 
-    def change(self, image: Image, random: np.random.Generator) -> Image:
-        """(C, h, w) float32 with noise."""
+    def draw(self, shape: Shape, random: np.random.Generator) -> Any:
+        """(h, w) noise."""
         deviation = np.float32(random.uniform(*self.deviation))
-        return image + deviation * random.standard_normal(image.shape[1:], np.float32)
+        return deviation * random.standard_normal(shape[1:], np.float32)
+
+    def change(self, image: Any, drawn: Any) -> Any:
+        """(C, h, w) float32 with noise."""
+        return image + drawn

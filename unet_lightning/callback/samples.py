@@ -25,7 +25,8 @@ class Samples(L.Callback):
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         loader: Any = trainer.train_dataloader
         for (_, item), draw in zip(enumerate(loader.sampler), range(self.crops), strict=False):
-            crop = loader.dataset[item]
+            batch = data.on_after_batch_transfer(loader.collate_fn([loader.dataset[item]]), 0)
+            crop = {key: values[0] for key, values in batch.items()}
             rim = data.margin
             image = crop["image"].numpy().transpose(1, 2, 0)
             picture = displayable(image[rim : image.shape[0] - rim, rim : image.shape[1] - rim])

@@ -13,7 +13,7 @@ from unet_lightning.callback.cadence import reads_now
 log = logging.getLogger(__name__)
 REMEDY = (
     "Likely, in this order: too few loader processes (data.num_workers=…, one per core), images that don't fit into "
-    "memory (data.cache_gb=…), costly augmentation (augment=flip)"
+    "memory (data.cache_gb=…), costly augmentation (augment=flip, or on a GPU data.augment_on=device)"
 )
 
 

@@ -81,7 +81,8 @@ def check(plain: Mapping[str, Any]) -> None:
             (compiled in (True, False, "auto"), f"compile={shown(compiled)}: expected true, false or auto"),
             (tune in (True, False, "views"), f"tune={shown(tune)}: expected true, false or views"),
         )
-        found += tile_findings(plain) + target_findings(plain) + [finding for holds, finding in rules if not holds]
+        found += tile_findings(plain) + target_findings(plain) + device_findings(plain)
+        found += [finding for holds, finding in rules if not holds]
         found = [line for line in found if line.removeprefix("model.") not in found or not line.startswith("model.")]
     if found:
         raise InputError("\n".join(first_of_each(found)))
@@ -159,6 +160,17 @@ def tile_findings(plain: Mapping[str, Any]) -> list[str]:
     if tiling not in tuple(GRIDS):  # which a list may be asked of
         found.append(f"tiling={shown(tiling)}: expected {' or '.join(GRIDS)}")
     return found
+
+
+def device_findings(plain: Mapping[str, Any]) -> list[str]:
+    """A sentence where the device is to augment by transforms that only the loader can do."""
+    if plain["data"].get("augment_on") != "device":
+        return []
+    used = [f"augment.{key}" for key in ("spatial", "photometric") if plain["augment"].get(key)]
+    return [
+        f"data.augment_on=device: {' and '.join(used)} hold transforms of albumentations, which only the loader runs; "
+        "set data.augment_on=loader, or choose an augmentation without them such as augment=elastic"
+    ] * bool(used)
 
 
 def first_of_each(found: Iterable[str]) -> list[str]:

@@ -33,6 +33,7 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "data.steps": None,
     "data.min_steps": 1,
     "data.foreground_by": "crop",
+    "data.augment_on": "loader",
     "augment.border": "mirror",
     "augment.intensity": {},
     "schedule.every": 1,

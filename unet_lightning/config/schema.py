@@ -83,11 +83,15 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Loading:
-    """How records are read: by `num_workers` processes, kept in memory up to `cache_gb` GiB, else in `cache_dir`."""
+    """How records are read: by `num_workers` processes, kept in memory up to `cache_gb` GiB, else in `cache_dir`.
+
+    augment_on: whether these processes resample and change the images of crops, or the device that trains.
+    """
 
     num_workers: Processes
     cache_gb: Annotated[float, Ge(0), Le(2**20)]
     cache_dir: str | None
+    augment_on: Literal["loader", "device"] = "loader"
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from unet_lightning.augment.compose import Augment, crop_rim
+from unet_lightning.augment.device import Unread, unread
 from unet_lightning.augment.warp import Region
-from unet_lightning.normalize.base import Normalize, normalize_image
+from unet_lightning.normalize.base import Affine, Normalize, normalize_image
 from unet_lightning.normalize.empty import holds_something
 from unet_lightning.normalize.view import PixelView
 from unet_lightning.pipeline.cache.entry import Entry
@@ -28,12 +30,16 @@ from unet_lightning.weight.base import Weight
 
 @dataclass(frozen=True)
 class Transforms:
-    """The normalisation, the augmentation, the weight of crops and what is learned of their labels."""
+    """The normalisation, the augmentation, the weight of crops, and what is learned of their labels.
+
+    on_device: whether images are left unread for the device.
+    """
 
     normalize: Normalize
     augment: Augment
     weight: Weight
     target: Target
+    on_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class CropDataset(Dataset[dict[str, Any]]):
 
     An item holds image (C, h + 2 margin, w + 2 margin) float32, mask (h, w) int64, the ids that are learned, and weight
     (h, w) float32, 0 where the label is ignored or lies beyond the image. foreground: which crops are placed on an
-    object.
+    object. Images that are left to the device are `Unread`, which `augment.device.read` reads.
     """
 
     def __init__(
@@ -64,7 +70,8 @@ class CropDataset(Dataset[dict[str, Any]]):
     ) -> None:
         self.records, self.store, self.seed = list(records), store, seed
         self.normalize, self.augment, self.weight = transforms.normalize, transforms.augment, transforms.weight
-        self.target, self.classes = transforms.target, len(store.dataset.classes)
+        self.target, self.on_device = transforms.target, transforms.on_device
+        self.classes = len(store.dataset.classes)
         self.reach = max(self.weight.reach, self.target.reach)  # pixels beyond the crop that its labels are read with
         self.sizes, self.foreground = sizes, foreground
 
@@ -80,21 +87,39 @@ class CropDataset(Dataset[dict[str, Any]]):
         rim = max(sizes.margin, self.reach)
         numbers = self.store.affine(record)
         source = PixelView(entry.image, partial(self.normalize.prepare, numbers=numbers))
-        image, labels = self.augment(source, self._labels(record, entry), region, rim - sizes.margin, key.generator)
+        read = self.augment.apart if self.on_device else self.augment
+        image, labels = read(source, self._labels(record, entry), region, rim - sizes.margin, key.generator)
         something = [labels.pop(-2)] if self.normalize.masked else []
         mask, weight = self._target([crop_rim(label, rim - self.reach) for label in labels], key)
-        image, inside = (crop_rim(part, rim - sizes.margin) for part in (image, labels[-1]))  # (h + 2 margin, …)
-        image = self.augment.photometric(image, (entry.value_range[0], entry.value_range[1]), key.generator)
-        normalized = normalize_image(image, *numbers).numpy()  # (C, h + 2 margin, w + 2 margin)
-        normalized = self.augment.on_normalized(normalized, inside, key.generator)
-        for label in something:
-            normalized[self.normalize.masked] *= crop_rim(label, rim - sizes.margin)
+        marks = [labels[-1], *something]  # of what lies inside the image, and where it holds anything
+        image, *marks = (crop_rim(part, rim - sizes.margin) for part in (image, *marks))  # (h + 2 margin, …)
+        if self.on_device:
+            finished: Any = self._unread(source, image, numbers, marks, key)
+        else:
+            image = self.augment.photometric(image, (entry.value_range[0], entry.value_range[1]), key.generator)
+            finished = self._normalized(image, numbers, marks, key)
         return {
-            "image": torch.from_numpy(np.ascontiguousarray(normalized)),
+            "image": finished,
             "mask": torch.from_numpy(mask.astype(np.int64)),
             "weight": torch.from_numpy(weight),
             "id": record.id,
         }
+
+    def _normalized(self, image: NDArray[Any], numbers: Affine, marks: Sequence[Any], key: SampleKey) -> Tensor:
+        """The normalised image of a crop (C, h + 2 margin, w + 2 margin), its values changed."""
+        inside, *something = marks
+        normalized = normalize_image(image, *numbers).numpy()
+        normalized = self.augment.on_normalized(normalized, inside, key.generator)
+        for mark in something:
+            normalized[self.normalize.masked] *= mark
+        return torch.from_numpy(np.ascontiguousarray(normalized))
+
+    def _unread(self, source: Any, where: Any, numbers: Affine, marks: Sequence[Any], key: SampleKey) -> Unread:
+        """What the device makes the same image of. where: rows and columns (h + 2 margin, w + 2 margin, 2)."""
+        inside, *something = marks
+        zero = (inside if self.augment.border == "zero" else None, something[0] if something else None)
+        changes = self.augment.drawn((source.shape[2], *where.shape[:2]), key.generator)
+        return unread(source, where.transpose(2, 0, 1), numbers, zero, changes)
 
     def _labels(self, record: Record, entry: Entry) -> list[Any]:
         """(H, W) each: classes, what is valid, objects if they are used, where there is anything if it is used."""

@@ -1,12 +1,14 @@
 """The LightningDataModule: splits, one pass over all records, loaders."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
+from unet_lightning.augment.device import Unread, collate, read
 from unet_lightning.config.schema import Loading, Sampling
 from unet_lightning.error import InputError, shown
 from unet_lightning.model.geometry import Geometry
@@ -36,7 +38,8 @@ class DataModule(L.LightningDataModule):
         self, dataset: DataSet, transforms: Transforms, sampling: Sampling, loading: Loading, seed: int
     ) -> None:
         super().__init__()
-        self.dataset, self.transforms, self.sampling, self.seed = dataset, transforms, sampling, seed
+        self.dataset, self.sampling, self.seed = dataset, sampling, seed
+        self.transforms = replace(transforms, on_device=loading.augment_on == "device")
         self.crop, self.margin = sides_of(sampling.crop), 0
         self.options: dict[str, Any] = {
             "num_workers": loading.num_workers,
@@ -89,11 +92,19 @@ class DataModule(L.LightningDataModule):
         foreground = Foreground(options.foreground, batch)
         dataset = CropDataset(records, self.store, self.transforms, sizes, foreground, self.seed)
         size = options.batch_size // process.count
-        self.train_loader = ResumableLoader(dataset, sampler=sampler, batch_size=size, **self.options)
+        join = collate if self.transforms.on_device else None
+        self.train_loader = ResumableLoader(dataset, sampler=sampler, batch_size=size, collate_fn=join, **self.options)
         if self.resume_position:
             self.train_loader.load_state_dict(self.resume_position)
             self.resume_position = {}
         return self.train_loader
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """A batch on the device; images that the loader has left unread are read there."""
+        if not isinstance(batch, dict) or not isinstance(batch["image"], Unread):
+            return batch
+        image = read(batch["image"], self.transforms.augment.intensity, self.transforms.normalize.masked)
+        return batch | {"image": image}
 
     def val_dataloader(self) -> Loader:
         """Whole validation images, one at a time."""

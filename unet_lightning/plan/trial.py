@@ -75,7 +75,7 @@ def load_batch(
     batches = iter(data.train_dataloader())
     batch = next(batches)
     began = perf_counter()
-    batch = next(batches, batch)
+    batch = data.on_after_batch_transfer(next(batches, batch), 0)
     return batch, (perf_counter() - began) / max(1, workers)
 
 
