@@ -44,12 +44,21 @@ class Curve(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep the scores of a validation during training."""
-        if trainer.state.fn is not TrainerFn.FITTING or trainer.sanity_checking:
-            return
-        scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
-        seconds = round(processor_seconds() - self.began, 1)
-        self.points.append({"seconds": seconds, "step": trainer.global_step, "scores": scores})
-        write_json(Path(trainer.default_root_dir, CURVE), {"points": self.points})
+        if trainer.state.fn is TrainerFn.FITTING and not trainer.sanity_checking:
+            scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+            self.points.append({"seconds": self._seconds(), "step": trainer.global_step, "scores": scores})
+            self._write(trainer)
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Keep how long all of it took; what follows is the report."""
+        self._write(trainer)
+
+    def _seconds(self) -> float:
+        return round(processor_seconds() - self.began, 1)
+
+    def _write(self, trainer: L.Trainer) -> None:
+        content = {"seconds": self._seconds(), "points": self.points}
+        write_json(Path(trainer.default_root_dir, CURVE), content)
 
 
 def train(overrides: Sequence[str]) -> None:
@@ -63,9 +72,9 @@ def train(overrides: Sequence[str]) -> None:
     cli.main()
 
 
-def read_curve(folder: Path) -> list[dict[str, Any]]:
-    """The validations of the run in a folder: `seconds`, `step` and `scores` of each."""
-    return list(json.loads((folder / CURVE).read_text(encoding="utf-8"))["points"])
+def read_curve(folder: Path) -> dict[str, Any]:
+    """Of the run in a folder: its `seconds`, and its `points`: `seconds`, `step` and `scores` of each validation."""
+    return dict(json.loads((folder / CURVE).read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
