@@ -26,7 +26,7 @@ PAPER = {"0.9203", "0.7756"}  # numbers of the 2015 paper
 STUDIES = sorted(path.parent for path in (ROOT / "experiments").glob("*/quick.yaml"))
 PRESETS = sorted((ROOT / "experiments").glob("*/*.yaml"))
 PRESETS = [path for path in PRESETS if path.parent.name != "data"]
-RESULTS = sorted((ROOT / "experiments").glob("*/results/*.json"))
+RESULTS = sorted(path for folder in STUDIES for path in folder.glob("results/*.json"))
 RESULTS = [path for path in RESULTS if not path.stem.endswith("_example")]
 
 

@@ -121,7 +121,7 @@ def train(
         for few, their in zip(images.split(at_once), labels.split(at_once), strict=True):
             loss = loss_of(model(few.to(device)), their.to(device)) * len(few) / BATCH
             loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss)
+            total += loss.item()
         optimizer.step()
         yield total
 

@@ -77,7 +77,7 @@ def _score(name: str, sample: Sample, labels: Labels, dataset: DataSet) -> Image
 def validation_scores(
     dataset: DataSet, samples: Sequence[Sample], predicted: Sequence[NDArray[Any]]
 ) -> dict[str, float]:
-    """What a run logs at a validation and the race compares: the pooled foreground Dice, and PQ where objects are known.
+    """What a run logs at a validation and the race compares: foreground Dice, pooled, and PQ of objects.
 
     predicted: class ids (H, W) of each sample; objects are their connected components.
     """

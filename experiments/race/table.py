@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.race.contestants import CONTESTANTS
-from experiments.race.scoring import RESAMPLES, SCORES
+from experiments.race.scoring import RESAMPLES
 from experiments.race.sets import SETS
 from unet_lightning.evaluation.paired import paired
 from unet_lightning.metric.names import SCORE_NAMES
