@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.processor_time import read_curve
-from experiments.race.monai_run import PREDICTED, read_predicted
+from experiments.race.predicted import PREDICTED, read_predicted
 from experiments.race.scoring import Labels, components
 from experiments.race.sets import RaceSet
 from unet_lightning.error import InputError

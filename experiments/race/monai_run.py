@@ -13,12 +13,11 @@ import torch
 
 from experiments.processor_time import CURVE, processor_seconds
 from experiments.race import monai_recipe
+from experiments.race.predicted import write_predicted
 from experiments.race.scoring import validation_scores
 from experiments.race.sets import SETS
 from unet_lightning.runtime.files import write_json
 from unet_lightning.sample import Sample
-
-PREDICTED = "test.npz"
 
 
 def main(name: str, folder: Path) -> None:
@@ -47,7 +46,7 @@ def main(name: str, folder: Path) -> None:
     ]
     folder.mkdir(parents=True, exist_ok=True)
     ids = [record.id for record in dataset.split("test")]
-    np.savez_compressed(folder / PREDICTED, ids=ids, **{f"image{k}": one for k, one in enumerate(predicted)})
+    write_predicted(folder, dict(zip(ids, predicted, strict=True)))
     write_json(folder / CURVE, {"seconds": round(taken, 1), "points": curve})
 
 
@@ -55,12 +54,6 @@ def item(sample: Sample, void: int) -> dict[str, Any]:
     """A sample as MONAI's dictionary transforms take it. void: the class of ignored pixels; 0 makes them background."""
     label = np.where(sample.valid, sample.mask, void).astype(np.uint8)
     return {"image": sample.image.transpose(2, 0, 1).astype(np.float32), "label": label[None]}
-
-
-def read_predicted(folder: Path) -> dict[str, Any]:
-    """The predicted classes (H, W) of each test image by its id."""
-    with np.load(folder / PREDICTED) as found:
-        return {str(name): found[f"image{k}"] for k, name in enumerate(found["ids"])}
 
 
 if __name__ == "__main__":
