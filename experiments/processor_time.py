@@ -73,7 +73,7 @@ def train(overrides: Sequence[str]) -> None:
 
 
 def read_curve(folder: Path) -> dict[str, Any]:
-    """Of the run in a folder: its `seconds`, and its `points`: `seconds`, `step` and `scores` of each validation."""
+    """Of the run in a folder: `seconds` of all of it; `points`, each with `seconds`, `step` and `scores`."""
     return dict(json.loads((folder / CURVE).read_text(encoding="utf-8")))
 
 

@@ -33,9 +33,12 @@ NAMES = {
     "split": "split cells",
     "seconds": "seconds a trial",
     "parameters": "parameters",
+    "steps": "steps",
+    "class_iou": "mean IoU of classes",
+    "otsu": "Dice of Otsu's threshold",
 }
 COUNTS = ("joined", "split", "false_negatives", "false_positives")
-COSTS = ("seconds", "parameters")
+COSTS = ("seconds", "parameters", "steps")
 ABSENT = "*Not run yet: `{command}`, then `python -m experiments.collect {study} {preset}` and `make studies`.*"
 Trials = list[dict[str, Any]]
 
@@ -78,6 +81,8 @@ def content(study: Study, kind: str, what: dict[str, Any]) -> str:
     preset = what.pop("preset")
     results = study.results(preset)
     if results is None:
+        if not (study.folder / f"{preset}.yaml").is_file():
+            return f"*Not run yet: `python -m experiments.{study.folder.name} {preset}`, then `make studies`.*"
         command = f"python train.py -m -cd experiments/{study.folder.name} -cn {preset}"
         return ABSENT.format(command=command, study=study.folder.name, preset=preset)
     return KINDS[kind](study, results, **what)
@@ -216,9 +221,10 @@ def point(x: float, column: Sequence[float]) -> tuple[float, float, float, float
 
 
 def gains(trials: Trials, others: Trials, score: str) -> list[float]:
-    """Of every seed, how much more these trials have than those."""
-    pairs = zip(sorted(trials, key=seed_of), sorted(others, key=seed_of), strict=True)
-    return [first - second for pair in pairs for first, second in [values(list(pair), score)]]
+    """Of every seed that both have, how much more these trials have than those."""
+    first, second = ({seed_of(trial): trial for trial in group} for group in (trials, others))
+    pairs = [values([first[seed], second[seed]], score) for seed in sorted(first.keys() & second.keys())]
+    return [one - other for one, other in pairs]
 
 
 def laid_out(rows: Sequence[str], scores: Sequence[str], cells: Mapping[tuple[str, ...], Sequence[str]]) -> str:

@@ -18,7 +18,8 @@ PACKAGE = ROOT / "unet_lightning"
 TOP = {"cli", "error", "record", "sample", "label"}
 GROUND = {"tiling"}  # a folder that every room may use
 LEAVES = {  # keys whose parts know nothing but arrays, tensors and the modules of the top level
-    *("augment", "fusion", "loss", "model", "normalize", "postprocess", "schedule", "tta", "upsample", "weight"),
+    *("augment", "fusion", "loss", "model", "normalize", "postprocess"),
+    *("schedule", "target", "tta", "upsample", "weight"),
 }
 KEYS = LEAVES | {"callback", "data", "plan", "search"}
 ROOMS = {

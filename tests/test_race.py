@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.processor_time import read_curve
 from experiments.race import __main__ as race
-from experiments.race import nvidia_isbi, nvidia_protocol, scoring, sets, table
+from experiments.race import contestants, nvidia_isbi, nvidia_protocol, scoring, sets, table
 from experiments.race.contestants import CONTESTANTS
+from experiments.race.predicted import write_predicted
 from unet_lightning.error import InputError
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
@@ -138,14 +138,39 @@ def test_a_set_that_is_not_there_is_skipped_with_a_line_that_says_so(tmp_path, m
         sets.chosen(["moon"])
 
 
-def test_a_contestant_has_the_time_of_the_set(tmp_path):
-    command = CONTESTANTS["auto"].command(replace(sets.SETS["nuclei"], seconds=90))
-    assert command[2:] == [
-        *("experiments.processor_time", "data=nuclei", "plan=auto", "plan.minutes=1.5000", "run=race/nuclei/auto")
-    ]
-    assert CONTESTANTS["monai"].command(sets.SETS["nuclei"])[2:4] == ["experiments.race.monai_run", "nuclei"]
-    (tmp_path / "curve.json").write_text('{"seconds": 9.5, "points": []}')
-    assert read_curve(tmp_path) == {"seconds": 9.5, "points": []}
+def test_a_contestant_has_the_time_of_the_set_and_trains_once(tmp_path, monkeypatch):
+    nuclei = replace(sets.SETS["nuclei"], seconds=90)
+    wanted = ["data=nuclei", "plan=auto", "plan.minutes=1.5000"]
+    monkeypatch.chdir(tmp_path)
+    started = []
+
+    def train(run, overrides):
+        started.append((run, overrides))
+        folder = tmp_path / "outputs" / run
+        folder.mkdir(parents=True)
+        (folder / "results.json").write_text('{"status": "finished"}')
+        (folder / "curve.json").write_text('{"seconds": 9.5, "points": []}')
+
+    monkeypatch.setattr(contestants.timed, "train", train)
+    for _ in range(2):
+        assert CONTESTANTS["auto"].train(nuclei) == {"seconds": 9.5, "points": []}
+    assert started == [("race/nuclei/auto", wanted)]
+
+
+def test_a_rival_hands_over_what_it_predicted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nuclei, classes = sets.SETS["nuclei"], (OBJECTS > 0).astype(np.uint8)
+
+    def train(race_set, folder):
+        folder.mkdir(parents=True)
+        write_predicted(folder, {"01/t3": classes})
+        (folder / "curve.json").write_text("{}")
+
+    monkeypatch.setattr(contestants, "train_rival", train)
+    CONTESTANTS["monai"].train(nuclei)
+    found, objects = CONTESTANTS["monai"].labels(nuclei, dataset())["01/t3"]
+    assert (found == classes).all()
+    assert (objects == OBJECTS).all()
 
 
 def test_the_folds_overlap_as_published():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError
 
+RIM = 128  # is added to the class id of a predicted pixel that lies on the rim of an object (target=boundary)
 Color = tuple[int, int, int]  # red, green, blue
 ORANGE, SKY_BLUE, GREEN, YELLOW = (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)
 BLUE, VERMILION, PURPLE = (0, 114, 178), (213, 94, 0), (204, 121, 167)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments import timed
 from experiments.processor_time import read_curve
 from experiments.race.predicted import PREDICTED, read_predicted
 from experiments.race.scoring import Labels, components
@@ -16,9 +17,8 @@ from experiments.race.sets import RaceSet
 from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
 from unet_lightning.record import DataSet
-from unet_lightning.runtime.files import BEST
+from unet_lightning.runtime.files import BEST, RESULTS, read_results
 
-RUNS = Path("outputs")  # where a run of the product goes, below which the race has its own folder
 BORDER = ("augment=paper", "weight=border", "data.ridge=2", "data.crop=256")
 DEADLINE = "trainer.callbacks.deadline.minutes={minutes:.4f}"
 
@@ -34,29 +34,36 @@ class Contestant:
     overrides: tuple[str, ...] | None
     sets: tuple[str, ...] = ()
 
+    def run(self, race_set: RaceSet) -> str:
+        """The name of its run on a set."""
+        return f"race/{race_set.name}/{self.name}"
+
     def folder(self, race_set: RaceSet) -> Path:
         """Where its run on a set is kept."""
-        return RUNS / "race" / race_set.name / self.name
+        return Path("outputs", self.run(race_set))
 
-    def command(self, race_set: RaceSet) -> list[str]:
-        """The command that trains it on a set; a run of the product that was interrupted goes on."""
-        if self.overrides is None:
-            words = ["experiments.race.monai_run", race_set.name, str(self.folder(race_set))]
-        else:
-            own = [line.format(minutes=race_set.seconds / 60) for line in self.overrides]
-            run = f"run={self.folder(race_set).relative_to(RUNS)}"
-            words = ["experiments.processor_time", *race_set.data_overrides(), *own, run]
-        return [sys.executable, "-m", *words]
+    def own_overrides(self, race_set: RaceSet) -> list[str]:
+        """Those of the product, with the set's."""
+        lines = [line.format(minutes=race_set.seconds / 60) for line in self.overrides or ()]
+        return [*race_set.data_overrides(), *lines]
 
     def train(self, race_set: RaceSet) -> dict[str, Any]:
-        """Train on a set unless that is done; seconds and validations. InputError where its process fails."""
+        """Train on a set unless that is done; one that was interrupted begins anew, as its clock does. Returns seconds
+        and validations. InputError where the rival's process fails, SystemExit where that of a run does.
+        """
         folder = self.folder(race_set)
-        if self.overrides is not None or not (folder / PREDICTED).is_file():
-            command = self.command(race_set)
-            done = subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"})
-            if done.returncode:
-                raise InputError(f"{self.name} on {race_set.name} failed; see above, and try it: {' '.join(command)}")
+        if not self.finished(folder):
+            if self.overrides is None:
+                train_rival(race_set, folder)
+            else:
+                timed.train(self.run(race_set), self.own_overrides(race_set))
         return read_curve(folder)
+
+    def finished(self, folder: Path) -> bool:
+        """Whether a folder holds its finished run."""
+        if self.overrides is None:
+            return (folder / PREDICTED).is_file()
+        return (folder / RESULTS).is_file() and read_results(folder)["status"] == "finished"
 
     def labels(self, race_set: RaceSet, dataset: DataSet) -> dict[str, Labels]:
         """Predicted classes and objects of every test image by its id."""
@@ -69,6 +76,14 @@ class Contestant:
             classes = predictor.logits(dataset.read(record).data).argmax(0).numpy().astype(np.uint8)
             found[record.id] = predictor.postprocess.apply(classes)
         return found
+
+
+def train_rival(race_set: RaceSet, folder: Path) -> None:
+    """Train the recipe of MONAI in a process of its own, on one thread."""
+    command = [sys.executable, "-m", "experiments.race.monai_run", race_set.name, str(folder)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if subprocess.run(command, check=False, env=environment).returncode:
+        raise InputError(f"MONAI on {race_set.name} failed; see above, and try it by itself: {' '.join(command)}")
 
 
 CONTESTANTS = {

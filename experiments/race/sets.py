@@ -1,4 +1,4 @@
-"""The sets that are raced on: where each lies below UNET_LIGHTNING_DATA, how it is divided, how long a race is."""
+"""The sets of a race: where each lies below UNET_LIGHTNING_DATA, how it is divided, and how long a race takes."""
 
 import os
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ class Fixed(Plan):
 
     asked: ClassVar = []
 
-    def decide(self, plain):
+    def decide(self, plain, typed):
         self.asked.append(plain["data"]["fold"])
         return Decision(CHOICES, ("## A note\n",))
 

@@ -14,17 +14,20 @@ from unet_lightning.config.compose import compose
 from unet_lightning.config.plain import read_config
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.build import build_data_module
-from unet_lightning.plan import auto
+from unet_lightning.plan import auto, beside
+from unet_lightning.plan.apply import typed_values
 from unet_lightning.plan.auto_rules import (
     Budget,
     augment_rule,
     crop_rule,
     objects_rule,
+    patience_rule,
     steps_of,
     touching_rule,
     validations_of,
     width_rule,
 )
+from unet_lightning.plan.beside import nnunet_choices
 from unet_lightning.plan.measured import Measured, mean_heights, touching, vertical_tilt
 from unet_lightning.plan.page import override_text
 from unet_lightning.plan.trial import Timing, time_widths
@@ -125,7 +128,7 @@ def test_the_choices_are_a_config_that_is_accepted(monkeypatch):
     monkeypatch.setattr(auto, "WIDTHS", (4, 8))
     monkeypatch.setattr(auto, "time_widths", lambda *_: [Timing(4, 0.01, 0.01), Timing(8, 0.05, 0.02)])
     plain = resolve_plain(compose([*SET, "plan.minutes=3"]))
-    decision = auto.Auto(3).decide(plain)
+    decision = auto.Auto(3, None).decide(plain, {})
     chosen = values(decision.choices)
     assert chosen["model.base_channels"] == 8
     assert 0 < chosen["trainer.callbacks.deadline.minutes"] <= 3
@@ -134,11 +137,38 @@ def test_the_choices_are_a_config_that_is_accepted(monkeypatch):
     assert "| 8 | 0.050 | 0.020 |" in decision.notes[0]
 
 
+def test_what_was_typed_is_timed_and_not_what_the_rule_would_choose(monkeypatch):
+    asked = {}
+
+    def timed(plain, data, sampling, widths, enough):
+        asked.update(sampling, widths=widths)
+        return [Timing(widths[0], 0.01, 0.01)]
+
+    monkeypatch.setattr(auto, "time_widths", timed)
+    lines = ["data.crop=[16,24]", "model.base_channels=6"]
+    plain = resolve_plain(compose([*SET, "plan.minutes=3", *lines]))
+    auto.Auto(3, 4).decide(plain, typed_values(lines))
+    assert asked == {"crop": [16, 24], "batch_size": 16, "widths": (6,)}
+
+
+def test_a_patience_that_was_typed_goes_to_the_deadline():
+    assert values(patience_rule(4)) == {"trainer.callbacks.deadline.patience": 4}
+    assert patience_rule(None) == []
+
+
+def test_beside_the_plan_stands_what_nnunet_would_have_chosen(monkeypatch):
+    plain = resolve_plain(compose(SET))
+    data = build_data_module(plain)
+    assert "| model=nnunet |" in nnunet_choices(plain, data)
+    monkeypatch.setattr(beside, "ASKED", 7)
+    assert "would read all 8 images" in nnunet_choices(plain, data)
+
+
 def test_processes_of_srun_would_plan_each_for_itself(monkeypatch):
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
     monkeypatch.setenv("SLURM_PROCID", "1")
     with pytest.raises(InputError, match="start them by torchrun"):
-        auto.Auto(3).decide({})
+        auto.Auto(3, None).decide({}, {})
 
 
 def test_a_run_keeps_to_the_plan_and_ends_in_time(tmp_path):

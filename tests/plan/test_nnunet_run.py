@@ -79,7 +79,7 @@ def test_the_patch_of_a_volume_lies_as_its_slices_do(real_data, tmp_path):
             (tmp_path / kind / path.name).symlink_to(path)
     plain = compose(["plan=nnunet", "data=folder", f"data.root={tmp_path}", "data.classes=[background,front,back]"])
     plain = resolve_plain(plain)
-    chosen = {one.key: one.value for one in NnUNet("plain", None, None).decide(plain).choices}
+    chosen = {one.key: one.value for one in NnUNet("plain", None, None).decide(plain, {}).choices}
     dataset, records = planned_records(plain)
     height, width = dataset.read(records[0]).image.shape[:2]
     assert chosen["data.crop"] == chosen["tile"] == [40, 56]

@@ -99,9 +99,9 @@ def planned(folder):
     made = []
 
     class Counted(NnUNet):
-        def decide(self, plain):
+        def decide(self, plain, typed):
             made.append(1)
-            return super().decide(plain)
+            return super().decide(plain, typed)
 
     with patch("unet_lightning.plan.apply.instantiate", lambda _: Counted("plain", None, None)):
         overrides = planned_overrides(config(*CELLS, "data.number=10", "plan=nnunet"), ["plan=nnunet"], folder)

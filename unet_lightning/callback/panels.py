@@ -39,9 +39,9 @@ class Panels(L.Callback):
         for index in sorted(set(np.linspace(0, len(images) - 1, self.images).astype(int).tolist())):
             sample = images[index]
             with trainer.precision_plugin.forward_context():
-                logits = task.predict(sample["image"].to(pl_module.device))
+                outputs = task.predict(sample["image"].to(pl_module.device))
             native = data.store[images.records[index]]
-            predicted = task.inference.postprocess.final_classes(logits.argmax(0).cpu().numpy())
+            predicted = task.inference.classes(outputs)
             picture = panel(native.image, native.mask, predicted, native.valid, data.dataset.colors)
             tag = f"validation/{index} {sample['id']}: input, label, prediction, error"
             trainer.logger.experiment.add_image(tag, picture, trainer.global_step, dataformats="HWC")

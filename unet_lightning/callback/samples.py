@@ -9,6 +9,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from unet_lightning.page.picture import displayable, heat, labels_over
 
+BEYOND = ((255, 255, 255),) * 256  # the colour of what is learned beside classes
+
 
 class Samples(L.Callback):
     """Logs `crops` crops of the first epoch at the start of training: image, labels over it, weight map."""
@@ -27,7 +29,7 @@ class Samples(L.Callback):
             rim = data.margin
             image = crop["image"].numpy().transpose(1, 2, 0)
             picture = displayable(image[rim : image.shape[0] - rim, rim : image.shape[1] - rim])
-            labelled = labels_over(picture, crop["mask"].numpy(), data.dataset.colors)
+            labelled = labels_over(picture, crop["mask"].numpy(), [*data.dataset.colors, *BEYOND])
             shown = np.hstack([picture, labelled, heat(crop["weight"].numpy())])
             largest = float(crop["weight"].max())
             tag = f"training/{draw} {crop['id']}: crop, labels, weight (brightest = {largest:.3g})"

@@ -8,7 +8,7 @@ from unet_lightning.config.check import resolve_plain
 from unet_lightning.config.compose import compose
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
-from unet_lightning.plan.apply import beneath, check_plan
+from unet_lightning.plan.apply import beneath, check_plan, typed_values
 from unet_lightning.plan.base import Plan
 from unet_lightning.plan.nnunet import NnUNet
 from unet_lightning.plan.page import page
@@ -45,6 +45,6 @@ def main(arguments: list[str]) -> int:
         intensities = [asdict(channel) for channel in planned.intensities]
         print(json.dumps(asdict(planned.rules) | assumed | {"intensities": intensities}, indent=1))
     else:
-        decision = plan.decide(plain)
+        decision = plan.decide(plain, typed_values(overrides))
         print(page(decision, beneath(decision.choices, overrides)))
     return 0

@@ -62,7 +62,7 @@ def check(plain: Mapping[str, Any]) -> None:
             (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
             (compiled in (True, False, "auto"), f"compile={shown(compiled)}: expected true, false or auto"),
         )
-        found += tile_findings(plain) + [finding for holds, finding in rules if not holds]
+        found += tile_findings(plain) + target_findings(plain) + [finding for holds, finding in rules if not holds]
         found = [line for line in found if line.removeprefix("model.") not in found or not line.startswith("model.")]
     if found:
         raise InputError("\n".join(first_of_each(found)))
@@ -73,7 +73,7 @@ def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None
 
     overrides: those typed; of the keys of trainer and data these alone are checked, as training may have used others.
     """
-    found = tile_findings(plain)
+    found = tile_findings(plain) + target_findings(plain)
     for key in ("postprocess", "tta"):
         found += findings(plain[key], key) if is_part(plain[key]) else [f"{key}={shown(plain[key])}: expected a part"]
     typed = {override.partition("=")[0].lstrip("+") for override in overrides}
@@ -87,6 +87,19 @@ def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None
         found += data_findings(plain, [assign_splits])
     if found:
         raise InputError("\n".join(first_of_each(found)))
+
+
+def target_findings(plain: Mapping[str, Any]) -> list[str]:
+    """A sentence where a network learned rims and the post-processing knows none, or the other way round."""
+    learned, known = (
+        is_part(plain.get(key)) and str(plain[key]["_target_"]).endswith(name)
+        for key, name in (("target", ".Boundary"), ("postprocess", ".Rims"))
+    )
+    if learned == known:
+        return []
+    needed = "target=boundary needs postprocess=rims" if learned else "postprocess=rims needs target=boundary"
+    remedy = "" if learned else "; choose another one, such as postprocess=components, or train with target=boundary"
+    return [f"{needed}{remedy}"]
 
 
 def missing_findings(plain: Mapping[str, Any]) -> list[str]:

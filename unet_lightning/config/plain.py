@@ -21,6 +21,7 @@ NOT_HASHED = (  # keys that don't influence the results: a run may be resumed wi
 
 NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done before counts as no key
     "plan._target_": "unet_lightning.plan.none.NoPlan",
+    "target._target_": "unet_lightning.target.classes.Classes",
     "tiling": "overlap",
     "tune": False,
     "data.steps": None,
@@ -32,6 +33,7 @@ NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done bef
     "trainer.callbacks.deadline._target_": "unet_lightning.callback.deadline.Deadline",
     "trainer.callbacks.deadline.minutes": None,
     "trainer.callbacks.deadline.reserve": 5.0,
+    "trainer.callbacks.deadline.patience": None,
 }
 WRITTEN = {"data", "model", "trainer", "resume"}  # keys that no config of a run lacks
 

@@ -39,6 +39,7 @@ class Config:
     normalize: Any = MISSING
     weight: Any = MISSING
     augment: Any = MISSING
+    target: Any = MISSING
     model: Any = MISSING
     upsample: Any = MISSING
     fusion: Any = MISSING

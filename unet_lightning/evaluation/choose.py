@@ -54,7 +54,7 @@ def configurations(folds: Sequence[Fold], instances: bool, score: CaseScore) -> 
     for chosen in [*combinations(numbers, 1), *combinations(numbers, 2)]:
         values = []
         for image in images(folds, chosen, f"configuration {'+'.join(map(str, chosen))}"):
-            classes, objects = image.predictor.postprocess.apply(image.predictor.predict(image.sample.data))
+            classes, objects = image.predictor.postprocess.apply(image.predictor.ids(image.sample.data))
             values.append([score(whole(objects if instances else classes, image.sample, instances))])
         found.append((over_classes(over_cases(values))[0], chosen))
     return found
@@ -72,7 +72,7 @@ def postprocessings(
     rule = [] if instances or not dataset.background else steps(len(dataset.classes))
     tried = Tried([*nodes, *rule], instances)
     values = [
-        [score(found) for found in tried.each(image.predictor.predict(image.sample.data), image.sample)]
+        [score(found) for found in tried.each(image.predictor.ids(image.sample.data), image.sample)]
         for image in images(folds, chosen, "candidates")
     ]
     means = over_cases(values)
@@ -88,6 +88,8 @@ def final_scores(folds: Sequence[Fold], chosen: Combination, scored: Scored) -> 
     found: list[list[ImageScores]] = [[] for _ in folds]
     for image in images(folds, chosen, "out of fold"):
         predictor, classes = image.predictor, folds[image.fold].dataset.classes
-        logits, tolerance = predictor.logits(image.sample.data), predictor.config["tolerance"]
-        found[image.fold].append(score_image(image.record, image.sample, logits, classes, postprocess, tolerance)[0])
+        outputs, tolerance = predictor.all_outputs(image.sample.data), predictor.config["tolerance"]
+        found[image.fold].append(
+            score_image(image.record, image.sample, outputs, classes, postprocess, tolerance, predictor.target)[0]
+        )
     return found

@@ -40,9 +40,8 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     gallery: list[Panel] = []
     for record in track(records, f"{len(records)} images", transient=True):
         sample = dataset.read(record)
-        scored, predicted, _ = score_image(
-            record, sample, predictor.logits(sample.data), dataset.classes, predictor.postprocess, config["tolerance"]
-        )
+        how = predictor.postprocess, config["tolerance"], predictor.target
+        scored, predicted, _ = score_image(record, sample, predictor.all_outputs(sample.data), dataset.classes, *how)
         images.append(scored)
         judged.append(_judged(record, scored, sample, dataset))
         _keep_worst(gallery, judged[-1].dice, scored, sample, predicted, predictor)

@@ -19,10 +19,13 @@ from unet_lightning.metric.semantic import summary as semantic_summary
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.record import Record
 from unet_lightning.sample import Sample
+from unet_lightning.target.base import Target
+from unet_lightning.target.classes import Classes
 
 BOUNDARY = ("boundary_f1", "hausdorff95")
 OBJECTS = {**instance.SCORES, "adapted_rand_error": partition.adapted_rand_error}
 PARTITION: dict[str, Callable[[Overlaps], float]] = {"v_rand": partition.v_rand, "v_info": partition.v_info}
+CLASSES = Classes()
 THRESHOLDS = tuple(
     round(0.1 * k, 1) for k in range(1, 10)
 )  # thresholds on the foreground probability at which V_rand and V_info are computed
@@ -47,13 +50,19 @@ class ImageScores:
 
 
 def score_image(
-    record: Record, sample: Sample, logits: Tensor, classes: Sequence[str], postprocess: Objects, tolerance: float
+    record: Record,
+    sample: Sample,
+    outputs: Tensor,
+    classes: Sequence[str],
+    postprocess: Objects,
+    tolerance: float,
+    target: Target = CLASSES,
 ) -> tuple[ImageScores, NDArray[np.uint8], NDArray[np.int32]]:
-    """Scores, predicted classes (H, W) and predicted objects (H, W) of one image from its logits (K, H, W).
+    """Scores, predicted classes (H, W) and predicted objects (H, W) of one image from its outputs (L, H, W).
 
-    tolerance: of the boundary F1, in pixels.
+    tolerance: of the boundary F1, in pixels. target: what the outputs say of classes.
     """
-    predicted, objects = postprocess.apply(logits.argmax(0).numpy())
+    predicted, objects = postprocess.apply(target.ids(outputs).numpy())
     mask, valid = torch.from_numpy(sample.mask.astype(np.int64)), torch.from_numpy(sample.valid)
     confusion = confusion_matrix(torch.from_numpy(predicted.astype(np.int64)), mask, valid, len(classes))
     class_values = {
@@ -67,7 +76,7 @@ def score_image(
         scored.objects.update({name: function(found) for name, function in OBJECTS.items()})
         scored.counts.update(instance.errors(found))
         if len(classes) == 2:
-            scored.by_threshold.update(_by_threshold(sample, logits.softmax(0)[1].numpy(), postprocess))
+            scored.by_threshold.update(_by_threshold(sample, target.scores(outputs).softmax(0)[1].numpy(), postprocess))
     return scored, predicted, objects
 
 

@@ -23,6 +23,7 @@ from unet_lightning.sample import Sample
 log = logging.getLogger(__name__)
 PERCENTILES = (0, 1, 2, 5)  # of the areas of labelled objects: candidates for min_size
 NECKS = (0.5, 1.0, 2.0, 4.0)  # pixels: candidates for the neck of the watershed
+REACHES = (2, 4, 8)  # pixels: candidates for the reach of rims
 ENOUGH = 0.001  # by which a simpler candidate may be worse
 Pair = tuple[NDArray[np.uint8], Sample]
 Scored = tuple[float, dict[str, Any]]
@@ -34,14 +35,14 @@ def tune(predictor: Predictor) -> list[Scored]:
     pairs: list[Pair] = []
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)
-        pairs.append((predictor.predict(sample.data), sample))
+        pairs.append((predictor.ids(sample.data), sample))
     return scored_candidates(predictor.models[0].identity["config"], pairs)
 
 
 def scored_candidates(plain: Mapping[str, Any], pairs: list[Pair]) -> list[Scored]:
     """Score and config node of every candidate, the simplest first.
 
-    plain: the config of the run. pairs: predicted class ids (H, W) and the sample of each image.
+    plain: the config of the run. pairs: predicted ids (H, W) and the sample of each image.
     """
     instances = all(sample.instances is not None for _, sample in pairs)
     areas = np.concatenate([object_areas(sample) for _, sample in pairs])
@@ -69,11 +70,13 @@ def candidates(plain: Mapping[str, Any], areas: NDArray[np.int64], instances: bo
     """
     sizes = sorted({int(np.percentile(areas, q)) if q and len(areas) else 0 for q in PERCENTILES})
     ridges = sorted({0, int(plain["data"]["ridge"])}) if instances else [0]
-    kinds: list[tuple[str, dict[str, Any]]] = [("components", {})]
-    kinds += [("watershed", {"neck": neck}) for neck in NECKS] if instances else []
+    if str(plain["postprocess"]["_target_"]).endswith(".Rims"):
+        kinds: list[tuple[str, dict[str, Any]]] = [("rims", {"reach": reach}) for reach in REACHES]
+    else:
+        kinds = [("components", {})] + [("watershed", {"neck": neck}) for neck in NECKS if instances]
     nodes = {
         name: dict(plain_config(compose_over_checkpoint(plain, [f"postprocess={name}"]))["postprocess"])
-        for name in ("components", "watershed")
+        for name, _ in kinds
     }
     for (name, more), min_size, fill_holes, keep_largest, ridge in product(
         kinds, sizes, (False, True), (False,) if instances else (False, True), ridges

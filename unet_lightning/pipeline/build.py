@@ -17,7 +17,7 @@ def build_data_module(plain: Mapping[str, Any], before: Mapping[str, str] | None
     before: the split of each id in a run that goes on.
     """
     dataset = find_dataset(plain, before)
-    transforms = Transforms(**{key: instantiate(plain[key]) for key in ("normalize", "augment", "weight")})
+    transforms = Transforms(**{key: instantiate(plain[key]) for key in ("normalize", "augment", "weight", "target")})
     sampling = Sampling(**{name: plain["data"][name] for name in OPTIONS[Sampling]})
     loading = Loading(**{name: plain["data"][name] for name in OPTIONS[Loading]})
     return DataModule(dataset, transforms, sampling, loading, plain["seed"])

@@ -22,16 +22,18 @@ from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.pipeline.ridge import cut_ridge
 from unet_lightning.pipeline.sampler import Draw
 from unet_lightning.record import Record
+from unet_lightning.target.base import Target
 from unet_lightning.weight.base import Weight
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """The normalisation, the augmentation and the weight of crops."""
+    """The normalisation, the augmentation, the weight of crops and what is learned of their labels."""
 
     normalize: Normalize
     augment: Augment
     weight: Weight
+    target: Target
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ class CropSizes:
 class CropDataset(Dataset[dict[str, Any]]):
     """Augmented training crops; seed, epoch and number alone decide each, whichever process computes it.
 
-    An item holds image (C, h + 2 margin, w + 2 margin) float32, mask (h, w) int64 and weight (h, w) float32, 0 where
-    the label is ignored or lies beyond the image. foreground: which crops are placed on an object.
+    An item holds image (C, h + 2 margin, w + 2 margin) float32, mask (h, w) int64, the ids that are learned, and weight
+    (h, w) float32, 0 where the label is ignored or lies beyond the image. foreground: which crops are placed on an
+    object.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class CropDataset(Dataset[dict[str, Any]]):
     ) -> None:
         self.records, self.store, self.seed = list(records), store, seed
         self.normalize, self.augment, self.weight = transforms.normalize, transforms.augment, transforms.weight
+        self.target, self.classes = transforms.target, len(store.dataset.classes)
+        self.reach = max(self.weight.reach, self.target.reach)  # pixels beyond the crop that its labels are read with
         self.sizes, self.foreground = sizes, foreground
 
     def __len__(self) -> int:
@@ -72,12 +77,12 @@ class CropDataset(Dataset[dict[str, Any]]):
         record, sizes = self.records[position], self.sizes
         entry, key = self.store.entry(record), SampleKey(self.seed, epoch, number)
         region = Region(*self._place(entry, key), *sizes.sides).grown(sizes.margin)
-        rim = max(sizes.margin, self.weight.reach)
+        rim = max(sizes.margin, self.reach)
         numbers = self.store.affine(record)
         source = PixelView(entry.image, partial(self.normalize.prepare, numbers=numbers))
         image, labels = self.augment(source, self._labels(record, entry), region, rim - sizes.margin, key.generator)
         something = [labels.pop(-2)] if self.normalize.masked else []
-        mask, weight = self._target([crop_rim(label, rim - self.weight.reach) for label in labels], key)
+        mask, weight = self._target([crop_rim(label, rim - self.reach) for label in labels], key)
         image, inside = (crop_rim(part, rim - sizes.margin) for part in (image, labels[-1]))  # (h + 2 margin, …)
         image = self.augment.photometric(image, (entry.value_range[0], entry.value_range[1]), key.generator)
         normalized = normalize_image(image, *numbers).numpy()  # (C, h + 2 margin, w + 2 margin)
@@ -94,7 +99,7 @@ class CropDataset(Dataset[dict[str, Any]]):
     def _labels(self, record: Record, entry: Entry) -> list[Any]:
         """(H, W) each: classes, what is valid, objects if they are used, where there is anything if it is used."""
         labels: list[Any] = [entry.mask, entry.valid.view(np.uint8)]
-        if entry.instances is not None or self.weight.needs_objects:
+        if entry.instances is not None or self.weight.needs_objects or self.target.needs_objects:
             labels.append(self.store.objects(record))
         shows: Any = PixelView(entry.image, lambda part: holds_something(part).view(np.uint8))
         return [*labels, shows] if self.normalize.masked else labels
@@ -115,12 +120,12 @@ class CropDataset(Dataset[dict[str, Any]]):
         return centred[0], centred[1]
 
     def _target(self, labels: Sequence[NDArray[Any]], key: SampleKey) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Mask and weight (h, w) from the augmented labels, which reach `weight.reach` pixels beyond the crop."""
+        """Mask and weight (h, w) from the augmented labels, which reach `reach` pixels beyond the crop."""
         mask, valid, *instances, within = labels
         objects = instances[0] * within if instances else None  # without the mirrored copies beyond the image
         if objects is not None:
             mask = cut_ridge(mask, objects, self.sizes.ridge)
             objects = np.where(mask > 0, objects, 0)  # the ridge is background for the weight too
-        reach = self.weight.reach
         weight = self.weight(mask, objects, key.generator("weight")) * (valid * within)
-        return crop_rim(mask, reach), np.ascontiguousarray(crop_rim(weight, reach), np.float32)
+        learned = self.target.encode(mask, objects, self.classes)
+        return crop_rim(learned, self.reach), np.ascontiguousarray(crop_rim(weight, self.reach), np.float32)

@@ -44,7 +44,7 @@ def planned_overrides(plain: Mapping[str, Any], typed: Collection[str], folder: 
 
 def _plan(plain: Mapping[str, Any], typed: Collection[str], folder: Path) -> list[str]:
     """Make the plan and write it into the folder; its overrides."""
-    decision = _decide(plain)
+    decision = _decide(plain, typed_values(typed))
     chosen = beneath(decision.choices, typed)
     if rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,15 +76,28 @@ def check_plan(plain: Mapping[str, Any]) -> None:
         raise InputError("\n".join(first_of_each(found)))
 
 
-def _decide(plain: Mapping[str, Any]) -> Decision:
-    """A plan is made once for all trials of a sweep on one data set, all folds of it included."""
+def _decide(plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Decision:
+    """A plan is made once for all trials of a sweep on one data set, all folds of it included, unless they differ in
+    the size of the network.
+    """
     data = plain["data"]
     folds = {} if data["fold"] is None else {"fold": 0}
     config = {**plain, "data": data | folds}
-    key = json.dumps({name: config[name] for name in ("plan", "data", "seed")}, sort_keys=True)
+    sized = {name: value for name, value in typed.items() if name in ("model", "model.base_channels")}
+    key = json.dumps([{name: config[name] for name in ("plan", "data", "seed")}, sized], sort_keys=True, default=str)
     if key not in _made:
-        _made[key] = instantiate(plain["plan"]).decide(config)
+        _made[key] = instantiate(plain["plan"]).decide(config, typed)
     return _made[key]
+
+
+def typed_values(typed: Iterable[str]) -> dict[str, Any]:
+    """The values of overrides by their keys, without those of another package.
+
+    >>> typed_values(["data.crop=64", "+callback@trainer.callbacks.samples=samples", "loss=dice"])
+    {'data.crop': 64, 'loss': 'dice'}
+    """
+    overrides = [override for line in typed if (override := read(line)) and override.package is None]
+    return {override.key_or_group: override.value() for override in overrides}
 
 
 def beneath(choices: Sequence[Choice], typed: Iterable[str]) -> list[Choice]:
@@ -95,8 +108,7 @@ def beneath(choices: Sequence[Choice], typed: Iterable[str]) -> list[Choice]:
     >>> beneath([Choice("model", "nnunet", ""), Choice("model.stem", True, ""), Choice("seed", 1, "")], ["model=unet"])
     [Choice(key='seed', value=1, why='')]
     """
-    overrides = [override for line in typed if (override := read(line)) and override.package is None]
-    values = {override.key_or_group: override.value() for override in overrides}
+    values = typed_values(typed)
     planned = {choice.key: choice.value for choice in choices}
     other = {key for key in set(groups()) - {"data"} if key in values and values[key] != planned.get(key)}
     return [one for one in choices if one.key not in values and one.key.split(".")[0] not in other]

@@ -19,11 +19,14 @@ from unet_lightning.plan.auto_rules import (
     augment_rule,
     crop_rule,
     objects_rule,
+    patience_rule,
+    sampled,
     steps_of,
     touching_rule,
     width_rule,
 )
 from unet_lightning.plan.base import Choice, Decision, Plan
+from unet_lightning.plan.beside import nnunet_choices
 from unet_lightning.plan.measured import Measured, measure_labels
 from unet_lightning.plan.trial import Timing, time_widths
 from unet_lightning.runtime.launch import external_launch
@@ -35,13 +38,16 @@ AIM = 0.97  # share of the time that is planned
 class Auto(Plan):
     """Chooses crop, batch, width, length, augmentation, weight, ridge, and what the checkpoint is chosen by.
 
-    minutes: of the whole run, the plan included.
+    minutes: of the whole run, the plan included. patience: validations in a row without a better score after which the
+    run ends earlier; None is never.
     """
 
-    def __init__(self, minutes: Annotated[float, Ge(1), Le(60 * 24 * 7)]) -> None:
-        self.minutes = minutes
+    def __init__(
+        self, minutes: Annotated[float, Ge(1), Le(60 * 24 * 7)], patience: Annotated[int, Ge(1)] | None
+    ) -> None:
+        self.minutes, self.patience = minutes, patience
 
-    def decide(self, plain: Mapping[str, Any]) -> Decision:
+    def decide(self, plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Decision:
         """Read the data set once, time a few steps of networks of several widths, and choose."""
         if external_launch() and "TORCHELASTIC_RUN_ID" not in os.environ:
             raise InputError(
@@ -51,6 +57,9 @@ class Auto(Plan):
         data = build_data_module(plain)
         found = measure_labels(data.store, data.dataset.split("train"))
         crop = crop_rule(found)
+        sampling = sampled(crop) | {key: plain["data"][key] for key in sampled(crop) if f"data.{key}" in typed}
+        widths = WIDTHS if "model.base_channels" not in typed else (plain["model"]["base_channels"],)
+        beside = nnunet_choices(plain, data)
         end = REPORT + self._tuning(plain, data)
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
 
@@ -59,8 +68,7 @@ class Auto(Plan):
             scores = (2 * images["val"] + images["test"]) * timing.image
             return Budget(AIM * (60 * self.minutes - spent) - end - scores, images["val"])
 
-        sampling = {one.key.removeprefix("data."): one.value for one in crop}
-        timings = time_widths(plain, data, sampling, WIDTHS, lambda one: steps_of(one, budget(one)) >= STEPS)
+        timings = time_widths(plain, data, sampling, widths, lambda one: steps_of(one, budget(one)) >= STEPS)
         length = width_rule(timings, budget(timings[-1]))
         left = max(1.0, 60 * self.minutes - (perf_counter() - began)) / 60
         choices = [
@@ -71,8 +79,9 @@ class Auto(Plan):
             *objects_rule(found),
             Choice("trainer.callbacks.deadline.minutes", round(left, 2), f"what is left of {self.minutes:g} minutes"),
             Choice("trainer.callbacks.deadline.reserve", round(end, 1), "seconds for the choice and the report"),
+            *patience_rule(self.patience),
         ]
-        return Decision(tuple(choices), (measurements(data, found, timings),))
+        return Decision(tuple(choices), (measurements(data, found, timings), beside))
 
     def _tuning(self, plain: Mapping[str, Any], data: DataModule) -> float:
         """Seconds that the choice of the post-processing takes, from one image whose label stands for a prediction."""

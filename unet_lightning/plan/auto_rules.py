@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor
+from typing import Any
 
 from unet_lightning.plan.base import Choice
 from unet_lightning.plan.measured import Measured
@@ -103,6 +104,19 @@ def touching_rule(found: Measured) -> list[Choice]:
         Choice("weight.sigma", sigma, f"a tenth of the median object ({found.median:.0f} pixels), 1.5 to 5 pixels"),
         Choice("data.ridge", 2 if sigma >= 4 else 1, "pixels of background between touching objects; 2 for large ones"),
     ]
+
+
+def sampled(crop: Sequence[Choice]) -> dict[str, Any]:
+    """The values of `crop_rule` by the names they have in `data`."""
+    return {one.key.removeprefix("data."): one.value for one in crop}
+
+
+def patience_rule(patience: int | None) -> list[Choice]:
+    """Where a patience was typed: the run ends when it gains nothing any more."""
+    if patience is None:
+        return []
+    why = f"after {patience} validations without a better score as many are left, and the run ends earlier"
+    return [Choice("trainer.callbacks.deadline.patience", patience, why)]
 
 
 def objects_rule(found: Measured) -> list[Choice]:

@@ -27,5 +27,8 @@ class Plan(ABC):
     """Chooses values for a data set. What a user typed wins over a plan, and a plan over conf/."""
 
     @abstractmethod
-    def decide(self, plain: Mapping[str, Any]) -> Decision:
-        """The choices for the data set of a plain config, whose test images are never read; InputError as it raises."""
+    def decide(self, plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Decision:
+        """The choices for the data set of a plain config, whose test images are never read; InputError as it raises.
+
+        typed: the values that were typed, by their keys; a rule whose choice depends on them takes them as given.
+        """

@@ -75,8 +75,8 @@ class NnUNet(Plan):
     ) -> None:
         self.encoder, self.memory_gb, self.channels = ENCODERS[encoder], memory_gb, channels
 
-    def decide(self, plain: Mapping[str, Any]) -> Decision:
-        """Every value of a run of nnU-Net's 2-D configuration."""
+    def decide(self, plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Decision:
+        """Every value of a run of nnU-Net's 2-D configuration; none depends on what was typed."""
         found = self.measure(plain)
         if found.volumes and found.rules.transpose[0] != 0:
             raise InputError(

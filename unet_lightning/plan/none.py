@@ -9,6 +9,6 @@ from unet_lightning.plan.base import Decision, Plan
 class NoPlan(Plan):
     """Chooses nothing."""
 
-    def decide(self, plain: Mapping[str, Any]) -> Decision:
+    def decide(self, plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Decision:
         """No choices, and nothing is read."""
         return Decision()

@@ -41,7 +41,7 @@ def time_widths(
     """Time networks from narrow to wide, until one isn't fast enough.
 
     plain: the config, of whose network `base_channels` is replaced; one that was typed and has none is timed as it is.
-    sampling: crop and batch size.
+    sampling: crop, a side or [height, width], and batch_size.
     """
     found: list[Timing] = []
     batch, loading = None, 0.0
@@ -67,7 +67,8 @@ def load_batch(
 ) -> tuple[dict[str, Tensor], float]:
     """A batch of crops, and the seconds that one takes where `workers` processes load them."""
     data.sampling = replace(data.sampling, **sampling)
-    data.crop = (sampling["crop"], sampling["crop"])
+    crop = sampling["crop"]
+    data.crop = (crop[0], crop[1]) if isinstance(crop, list) else (crop, crop)
     data.fit_geometry(network.geometry)
     data.options |= {"num_workers": 0, "persistent_workers": False}
     batches = iter(data.train_dataloader())

@@ -109,6 +109,36 @@ def _first(labels: Any, y: int, x: int, dy: int, dx: int, most: int) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def grow_into(labels: Any, rim: Any, kinds: Any, reach: int) -> Any:
+    """Objects (H, W), 0 is background, grown by at most `reach` pixels into the rims of their class.
+
+    rim: (H, W) the class of a pixel on a rim, 0 elsewhere. kinds: (N + 1,) the class of each object. In each of `reach`
+    passes a pixel of a rim goes to an object that one of its neighbours has belonged to before the pass: one beside,
+    above or below it before one at a corner, the smaller number before the larger.
+    """
+    height, width = labels.shape
+    found = labels.copy()
+    for _ in range(reach):
+        before = found.copy()
+        for y in range(height):
+            for x in range(width):
+                if before[y, x] != 0 or rim[y, x] == 0:
+                    continue
+                best = 0
+                for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
+                    if dy * dx != 0 and found[y, x] != 0:
+                        break  # a neighbour beside it was found
+                    v, u = y + dy, x + dx
+                    if v < 0 or u < 0 or v >= height or u >= width:
+                        continue
+                    label = before[v, u]
+                    if label != 0 and kinds[label] == rim[y, x] and (best == 0 or label < best):
+                        best = label
+                        found[y, x] = best
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
 def h_maxima(heights: Any, order: Any, drop: Any) -> Any:
     """The number of h-maxima of `heights` (H, W), and a mask (H, W) of the pixels each reaches by falling by `drop`.
 

@@ -23,7 +23,11 @@ class Objects(ABC):
     training cut from each of two touching objects; background pixels between two objects that are so close are given
     back to the nearer one. masks: whether class masks are computed from the objects, so that they also lack what was
     left out and contain what was filled.
+
+    says_more: whether its ids say more than classes.
     """
+
+    says_more = False
 
     def __init__(self, min_size: Pixels, fill_holes: bool, keep_largest: bool, ridge: Width, masks: bool) -> None:
         self.min_size, self.fill_holes, self.keep_largest = min_size, fill_holes, keep_largest
@@ -37,11 +41,15 @@ class Objects(ABC):
         """The class ids that are scored, computed from the objects if `masks`, and the objects, both (H, W)."""
         objects = np.zeros(classes.shape, np.int32)
         kinds = self.write(classes, objects)
-        return self.class_mask(objects, kinds) if self.masks else classes.astype(np.uint8), objects
+        return self.class_mask(objects, kinds) if self.masks else self.class_ids(classes), objects
 
     def final_classes(self, classes: NDArray[Any]) -> NDArray[np.uint8]:
         """The class ids that are scored and drawn, (H, W); objects are only computed if `masks`."""
-        return self.apply(classes)[0] if self.masks else classes.astype(np.uint8)
+        return self.apply(classes)[0] if self.masks else self.class_ids(classes)
+
+    def class_ids(self, ids: NDArray[Any]) -> NDArray[np.uint8]:
+        """Predicted ids (H, W) to class ids; the same, unless they say more than a class."""
+        return np.asarray(ids, np.uint8)
 
     def write(self, classes: Any, objects: Any, rows: int | None = None) -> NDArray[np.uint8]:
         """Write the objects of `classes` into `objects`; returns the class of every object by its number, (N + 1,).

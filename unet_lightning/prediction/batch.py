@@ -69,26 +69,32 @@ def _read(job: Job, output: Output, page: int) -> Any:
 
 
 def score(predictor: Predictor, image: Any, output: Output, page: int) -> tuple[Any, dict[str, Any]]:
-    """Class ids of a page, (H, W), and its output arrays by kind, of which class ids and probabilities are filled."""
+    """Ids of a page (H, W) for the post-processing, and its output arrays by kind, of which these and probabilities are
+    filled.
+    """
     wanted = {kind: output.blank(kind, page) for kind in output.paths}
     classes = wanted["classes"] if "classes" in wanted else output.blank("classes", page)
     for (top, left, bottom, right), logits in predictor.pieces(image):
-        classes[top:bottom, left:right] = logits.argmax(0).numpy()
+        classes[top:bottom, left:right] = predictor.target.ids(logits).numpy()
         if "probabilities" in wanted:
-            wanted["probabilities"][:, top:bottom, left:right] = logits.softmax(0).numpy()
+            wanted["probabilities"][:, top:bottom, left:right] = predictor.target.scores(logits).softmax(0).numpy()
     return classes, wanted
 
 
 def divide(predictor: Predictor, classes: Any, wanted: dict[str, Any], output: Output, page: int) -> None:
-    """Fill the objects of a page, where they are wanted, and change its class ids (H, W) as post-processing does."""
-    if "instances" not in wanted and not predictor.postprocess.masks:
-        return
+    """Fill the objects of a page, where they are wanted, and change its ids (H, W) into class ids."""
+    postprocess = predictor.postprocess
     rows = max(1, (BAND if output.source.lazy else BAND // 16) // classes.shape[1])
+    bands = [slice(top, top + rows) for top in range(0, classes.shape[0], rows)]
+    if "instances" not in wanted and not postprocess.masks:
+        for here in bands if postprocess.says_more else ():
+            classes[here] = postprocess.class_ids(classes[here])
+        return
     objects = wanted["instances"] if "instances" in wanted else output.blank("instances", page)
-    kinds = predictor.postprocess.write(classes, objects, rows)
-    if predictor.postprocess.masks:
-        for top in range(0, classes.shape[0], rows):
-            classes[top : top + rows] = predictor.postprocess.class_mask(objects[top : top + rows], kinds)
+    kinds = postprocess.write(classes, objects, rows)
+    for here in bands if postprocess.masks or postprocess.says_more else ():
+        masks = postprocess.masks
+        classes[here] = postprocess.class_mask(objects[here], kinds) if masks else postprocess.class_ids(classes[here])
     before = output.largest if output.source.volume else 0  # numbers go on from slice to slice
     if before:
         objects[objects > 0] += before

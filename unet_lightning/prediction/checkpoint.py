@@ -19,6 +19,8 @@ from unet_lightning.prediction.identity import check_identity
 from unet_lightning.prediction.trust import check_targets
 from unet_lightning.reading.guard import check_file
 from unet_lightning.runtime.seal import check_whole
+from unet_lightning.target.base import Target
+from unet_lightning.target.classes import Classes
 
 CHECKPOINT_KEY = "unet_lightning"  # what a checkpoint says of itself
 FORMAT = 2  # of what lies under that key; 1 had none written
@@ -39,6 +41,11 @@ class TrainedModel:
     def channels(self) -> int:
         """Of an image."""
         return int(self.identity["statistics"]["channels"])
+
+    @property
+    def target(self) -> Target:
+        """What its outputs say of classes."""
+        return target_of(self.identity["config"])
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -112,9 +119,10 @@ def load_model(path: str | Path, trust: Sequence[str] = ()) -> TrainedModel:
     identity = content[CHECKPOINT_KEY]
     config = identity["config"]
     state = _tensors(path, content.get("state_dict"))
-    for key in ("model", "normalize"):
+    parts = [key for key in ("model", "normalize", "target") if key in config]  # older ones have no target
+    for key in parts:
         check_targets(config[key], key, str(path), trust)
-    for key in ("model", "normalize"):
+    for key in parts:
         found = findings(config[key], key)
         if found:
             raise InputError(f"{path}: {'; '.join(found[:3])}; train it again")
@@ -126,6 +134,11 @@ def load_model(path: str | Path, trust: Sequence[str] = ()) -> TrainedModel:
     except Exception as error:  # of values that only the part itself can tell
         raise InputError(f"{path}: its normalize can't be built ({_cause(error)}); train it again") from None
     return TrainedModel(Path(path), network.requires_grad_(False).eval(), normalize, identity)
+
+
+def target_of(config: Mapping[str, Any]) -> Target:
+    """What the network of a config learned; one from before there was a choice learned the classes."""
+    return instantiate(config["target"]) if "target" in config else Classes()
 
 
 def _tensors(path: str | Path, state: Any) -> dict[str, Tensor]:
@@ -158,7 +171,8 @@ def _is_dense(tensor: Any) -> bool:
 
 def _network(path: str | Path, identity: Mapping[str, Any]) -> Any:
     """The network of a checkpoint's config without memory for its weights, however large the config says it is."""
-    shape = {"in_channels": identity["statistics"]["channels"], "classes": len(identity["classes"])}
+    outputs = target_of(identity["config"]).outputs(len(identity["classes"]))
+    shape = {"in_channels": identity["statistics"]["channels"], "classes": outputs}
     try:
         with torch.device("meta"):
             network = instantiate(identity["config"]["model"], **shape)

@@ -24,6 +24,10 @@ def export(predictor: Predictor, folder: Path) -> float:
 
     InputError, and no new folder, where the network can't be written or the folder can't be made.
     """
+    if predictor.postprocess.says_more:
+        raise InputError(
+            "the program beside an exported network can't put rims and interiors together; train with target=classes"
+        )
     network = network_of(predictor).to(memory_format=torch.contiguous_format)
     text = example(predictor)
     new = not folder.exists()

@@ -60,6 +60,7 @@ class Config(Schema):
 
     model: Plain
     normalize: Plain
+    target: Plain | None = None  # older checkpoints learned the classes and don't say so
     postprocess: Plain
     tta: Plain
     data: Data

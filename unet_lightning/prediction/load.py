@@ -64,6 +64,7 @@ def _check_alike(models: Sequence[TrainedModel]) -> None:
         for what, one, two in (
             ("classes", first.classes, other.classes),
             ("channels", first.channels, other.channels),
+            ("target", *(type(one.target).__name__.lower() for one in (first, other))),
         ):
             if one != two:
                 raise InputError(f"{other.path} has {what} {two}, {first.path} has {one}; an ensemble shares them")

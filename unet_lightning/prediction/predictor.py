@@ -52,7 +52,8 @@ class Predictor:
         self.of_probabilities = len(self.models) > 1 and config["average"] == "probabilities"
         self.apart = 1 if self.of_probabilities else len(self.folds)  # configurations that tiles keep apart
         self.averages_probabilities = self.of_probabilities or self.apart > 1
-        self.classes, self.channels = models[0].classes, models[0].channels
+        self.classes, self.channels, self.target = models[0].classes, models[0].channels, models[0].target
+        self.outputs = self.target.outputs(len(self.classes))
         self.colors = tuple((r, g, b) for r, g, b in models[0].identity["colors"])
         self.postprocess: Objects = instantiate(config["postprocess"])
         self.tta = instantiate(config["tta"])
@@ -72,7 +73,8 @@ class Predictor:
         return self.ensemble.path.parent if self.ensemble else self.models[0].path.parent.parent
 
     def pieces(self, image: Any) -> Pieces:
-        """Logits of an image (H, W, C) in pieces that cover it, each ((top, left, bottom, right), (K, h, w) float32).
+        """What the network says of an image (H, W, C), in pieces that cover it: ((top, left, bottom, right), (L, h, w)
+        float32 logits), each; `target` turns them into those of classes and into ids.
 
         image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. Of several
         views, and of an ensemble unless logits are averaged, they are the logarithm of mean probabilities. Where a
@@ -114,21 +116,29 @@ class Predictor:
     def strip_bytes(self, shape: tuple[int, int]) -> int:
         """Bytes that the sums of overlapping tiles need in an image (H, W), their mean included; 0 of exact tiles."""
         grid = self._grid(shape)
-        floats = (len(self.classes) * self.apart + 1) * grid.sides[0] * shape[1]
+        floats = (self.outputs * self.apart + 1) * grid.sides[0] * shape[1]
         return 0 if grid.weights is None else 2 * 4 * floats
 
     def logits(self, image: NDArray[Any]) -> Tensor:
-        """(H, W, C) to (K, H, W) float32."""
-        logits = torch.empty(len(self.classes), *image.shape[:2])
+        """(H, W, C) to logits of the classes (K, H, W) float32."""
+        return self.target.scores(self.all_outputs(image))
+
+    def all_outputs(self, image: NDArray[Any]) -> Tensor:
+        """(H, W, C) to what the network says, (L, H, W) float32."""
+        outputs = torch.empty(self.outputs, *image.shape[:2])
         for (top, left, bottom, right), piece in self.pieces(image):
-            logits[:, top:bottom, left:right] = piece
-        return logits
+            outputs[:, top:bottom, left:right] = piece
+        return outputs
 
     def predict(self, image: NDArray[Any]) -> NDArray[np.uint8]:
-        """(H, W, C) to (H, W) class ids."""
+        """(H, W, C) to (H, W) class ids, before any post-processing."""
+        return self.postprocess.class_ids(self.ids(image))
+
+    def ids(self, image: NDArray[Any]) -> NDArray[np.uint8]:
+        """(H, W, C) to ids (H, W) uint8 for the post-processing: class ids, or what the target adds to them."""
         ids = np.empty(image.shape[:2], np.uint8)
         for (top, left, bottom, right), piece in self.pieces(image):
-            ids[top:bottom, left:right] = piece.argmax(0).numpy()
+            ids[top:bottom, left:right] = self.target.ids(piece).numpy()
         return ids
 
     def _grid(self, shape: tuple[int, int]) -> Grid:

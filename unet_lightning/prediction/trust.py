@@ -10,11 +10,13 @@ from unet_lightning.model.unet import UNet
 from unet_lightning.normalize.base import Normalize
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.record import DataSet
+from unet_lightning.target.base import Target
 from unet_lightning.tta.flip_rotate import FlipRotate
 
 KINDS: dict[str, type] = {  # what the part of a key must be, or its function must return
     "model": UNet,
     "normalize": Normalize,
+    "target": Target,
     "postprocess": Objects,
     "tta": FlipRotate,
     "data": DataSet,

@@ -54,7 +54,8 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     if known:
         known.check(data.dataset.records, data.store.contents, config["data"].get("changed", "refuse"))
     check_limits(config, data)
-    network = instantiate(config["model"], in_channels=data.statistics.channels, classes=len(data.dataset.classes))
+    outputs = data.transforms.target.outputs(len(data.dataset.classes))
+    network = instantiate(config["model"], in_channels=data.statistics.channels, classes=outputs)
     check_network(config, network)
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
@@ -99,7 +100,7 @@ def build_task(config: Mapping[str, Any], network: UNet, identity: dict[str, Any
     """The network with its loss, its optimizer, and the way it predicts."""
     loss, optimizer, schedule = (instantiate(config[key]) for key in ("loss", "optimizer", "schedule"))
     objective = Objective(loss, fused(optimizer, identity["precision"]), schedule)
-    parts = (instantiate(config[key]) for key in ("tta", "postprocess"))
+    parts = (instantiate(config[key]) for key in ("tta", "postprocess", "target"))
     inference = Inference(config["tile"], config["tiling"], *parts)
     task = SegmentationTask(network, objective, inference, identity)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -20,7 +20,8 @@ from unet_lightning.training.checkpoint_io import Point
 from unet_lightning.training.events import truncate_events
 
 log = logging.getLogger(__name__)
-LENGTHS = ("trainer.max_epochs", "trainer.max_steps", "trainer.callbacks.deadline.minutes")
+DEADLINE = "trainer.callbacks.deadline."
+LENGTHS = ("trainer.max_epochs", "trainer.max_steps", DEADLINE + "minutes", DEADLINE + "patience")
 DATED = r"\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d"
 UNREADABLE = (
     RuntimeError,
@@ -113,6 +114,9 @@ def resume_hint(folder: Path) -> str:
 
 
 def _raised(old: Any, new: Any) -> bool:
+    """Whether a run becomes longer; -1 and None are no limit."""
+    if new is None:
+        return old is not None
     numbers = isinstance(old, int | float) and isinstance(new, int | float)
     return numbers and (new > old >= 0 or new == -1)
 

@@ -107,8 +107,8 @@ def write_pictures(folder: Path, data: DataModule, task: SegmentationTask, split
     for name, index in chosen.items():
         sample, native = images[index], data.store[images.records[index]]
         with task.trainer.precision_plugin.forward_context():
-            logits = task.predict(sample["image"].to(task.device))
-        predicted = task.inference.postprocess.final_classes(logits.argmax(0).cpu().numpy())
+            outputs = task.predict(sample["image"].to(task.device))
+        predicted = task.inference.classes(outputs)
         picture = panel(native.image, native.mask, predicted, native.valid, data.dataset.colors)
         write_atomic(folder / f"pictures/{name}.png", encode_png(picture))
         caption = f"{sample['id']}, foreground Dice {format_number(float(dice[index]))}"

@@ -21,6 +21,7 @@ from unet_lightning.pipeline.randomness import SampleKey
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY
 from unet_lightning.runtime.distributed import gather_dict, this_process
+from unet_lightning.target.base import Target
 from unet_lightning.tiling.grid import GRIDS, Geometry, Tile
 from unet_lightning.tiling.predict import Views, predict_grid
 
@@ -47,13 +48,19 @@ class Inference:
     """How whole images are predicted.
 
     tile: side, or height and width, of a tile's output in pixels. tiling: the name of a grid. tta: the views of an
-    image that are averaged. postprocess: class ids (H, W) to objects (H, W).
+    image that are averaged. postprocess: ids (H, W) to classes and objects (H, W). target: what the network's outputs
+    say of classes.
     """
 
     tile: Tile
     tiling: str
     tta: Views
     postprocess: Objects
+    target: Target
+
+    def classes(self, outputs: Tensor) -> NDArray[np.uint8]:
+        """Outputs (L, H, W) to the class ids (H, W) that are scored and drawn."""
+        return self.postprocess.final_classes(self.target.ids(outputs).cpu().numpy())
 
 
 class SegmentationTask(L.LightningModule):
@@ -94,7 +101,7 @@ class SegmentationTask(L.LightningModule):
         """Score one whole image, and its loss; nothing where another process has one more image."""
         if sample is None:
             return
-        logits = self._score(sample, objects=self.validates_objects)
+        logits = self.inference.target.scores(self._score(sample, objects=self.validates_objects))
         self._count("val", logits, sample)
         weight = sample["valid"][None].float()
         self.losses[int(sample["index"])] = float(self.loss(logits[None], sample["mask"][None], weight))
@@ -140,7 +147,7 @@ class SegmentationTask(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def predict(self, image: Tensor) -> Tensor:
-        """Logits (K, H, W) float32 of a normalised image (C, H, W), in evaluation mode whatever the mode was.
+        """Outputs (L, H, W) float32 for a normalised image (C, H, W), in evaluation mode whatever the mode was.
 
         With several views the logarithm of their mean probabilities.
         """
@@ -157,18 +164,18 @@ class SegmentationTask(L.LightningModule):
         checkpoint[CHECKPOINT_KEY] = self.identity
 
     def _score(self, sample: dict[str, Any], objects: bool = True) -> Tensor:
-        """The logits (K, H, W) of an image, its classes scored, and its objects where it has them."""
-        index, logits = int(sample["index"]), self.predict(sample["image"])
-        predicted, postprocess = logits.argmax(0), self.inference.postprocess
-        compared = objects and sample["instances"] is not None
-        if compared or postprocess.masks:
-            classes, found = postprocess.apply(predicted.cpu().numpy())
+        """The outputs (L, H, W) for an image, its classes scored, and its objects where it has them."""
+        index, outputs, how = int(sample["index"]), self.predict(sample["image"]), self.inference
+        scores = how.target.scores(outputs)  # (K, H, W)
+        predicted, compared = scores.argmax(0), objects and sample["instances"] is not None
+        if compared or how.postprocess.masks:
+            classes, found = how.postprocess.apply(how.target.ids(outputs).cpu().numpy())
             predicted = torch.from_numpy(classes).to(predicted)
             if compared:
                 self.objects[index] = _compare(found, sample)
-        matrix = confusion_matrix(predicted, sample["mask"], sample["valid"], logits.shape[0])
+        matrix = confusion_matrix(predicted, sample["mask"], sample["valid"], scores.shape[0])
         self.matrices[index] = matrix.cpu()
-        return logits
+        return outputs
 
     def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
         """Add to `histograms[stage]` (K, 2, BINS): pixels of other classes, and of class k, by the probability of k."""

@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.evaluation.tune import Pair, scored_candidates, simplest
 from unet_lightning.prediction.load import tuned_path
@@ -24,8 +22,8 @@ def tune_postprocess(run: Run, checkpoint: str) -> dict[str, Any]:
     pairs: list[Pair] = []
     for index, record in enumerate(images.records[:scored]):
         with task.trainer.precision_plugin.forward_context():
-            logits = task.predict(images[index]["image"].to(task.device))
-        pairs.append((logits.argmax(0).cpu().numpy().astype(np.uint8), data.store[record]))
+            outputs = task.predict(images[index]["image"].to(task.device))
+        pairs.append((task.inference.target.ids(outputs).cpu().numpy(), data.store[record]))
     tried = scored_candidates(task.identity["config"], pairs)
     score, node = simplest(tried)
     task.inference = replace(task.inference, postprocess=instantiate(node))
