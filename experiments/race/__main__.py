@@ -18,7 +18,7 @@ from experiments.race.sets import RaceSet, chosen, describe
 from experiments.race.table import HERE, RESULTS, write_page
 from unet_lightning.error import InputError
 from unet_lightning.record import DataSet
-from unet_lightning.runtime.machine import commit, machine
+from unet_lightning.runtime.machine import machine
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def result(contestant: Contestant, race_set: RaceSet, dataset: DataSet) -> dict[
         "split": describe(dataset),
         "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit(),
+        "commit": contestant.commit(race_set),
         **score_labels(dataset, contestant.labels(race_set, dataset)),
         "validations": points,
     }

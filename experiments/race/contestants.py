@@ -18,6 +18,7 @@ from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
 from unet_lightning.record import DataSet
 from unet_lightning.runtime.files import BEST, RESULTS, read_results
+from unet_lightning.runtime.machine import commit
 
 BORDER = ("augment=paper", "weight=border", "data.ridge=2", "data.crop=256")
 DEADLINE = "trainer.callbacks.deadline.minutes={minutes:.4f}"
@@ -64,6 +65,10 @@ class Contestant:
         if self.overrides is None:
             return (folder / PREDICTED).is_file()
         return (folder / RESULTS).is_file() and read_results(folder)["status"] == "finished"
+
+    def commit(self, race_set: RaceSet) -> str | None:
+        """The commit of the code that trained it, of the rival that of its recipe now."""
+        return commit() if self.overrides is None else read_results(self.folder(race_set)).get("commit")
 
     def labels(self, race_set: RaceSet, dataset: DataSet) -> dict[str, Labels]:
         """Predicted classes and objects of every test image by its id."""
