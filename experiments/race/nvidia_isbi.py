@@ -55,7 +55,7 @@ class Up(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: Sequence[int]) -> None:
         super().__init__()
-        self.convolution = nn.ConvTranspose2d(in_channels, out_channels, 3, tuple(stride))
+        self.convolution = nn.ConvTranspose2d(in_channels, out_channels, 3, (stride[0], stride[1]))
 
     def forward(self, features: Tensor, indices: Tensor | None) -> Tensor:
         """Without the last row and column, which are beyond twice the size."""
@@ -118,7 +118,7 @@ def train(
     for _, (images, labels) in zip(range(steps), batches(sections, np.random.default_rng(0)), strict=False):
         optimizer.zero_grad()
         total = 0.0
-        for few, their in zip(images.split(at_once), labels.split(at_once), strict=True):
+        for few, their in zip(torch.split(images, at_once), torch.split(labels, at_once), strict=True):
             loss = loss_of(model(few.to(device)), their.to(device)) * len(few) / BATCH
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()

@@ -89,8 +89,10 @@ def with_interval(one: Result, name: str) -> str:
 def against(found: Sequence[Result]) -> list[list[str]]:
     """Of the results of a set: how far each lies above the rival, means over images with intervals."""
     rival = next((one for one in found if one["contestant"] == RIVAL), None)
+    if rival is None:
+        return []
     rows = []
-    for one in found if rival else ():
+    for one in found:
         if one is not rival:
             pairs = [difference(rival, one, name) for name in SHOWN]
             rows.append([SETS[one["set"]].title, CONTESTANTS[one["contestant"]].title, *pairs])
@@ -104,16 +106,18 @@ def difference(rival: Result, one: Result, name: str) -> str:
     ids = [row["id"] for row in one["images"]]
     if ids != [row["id"] for row in rival["images"]]:
         raise ValueError(f"{one['set']}: {one['contestant']} and {rival['contestant']} were scored on other images")
-    columns = [np.array([row[name] for row in result["images"]], float) for result in (rival, one)]
-    found = paired(*columns, ids, RESAMPLES)
+    theirs, ours = (np.array([row[name] for row in result["images"]], float) for result in (rival, one))
+    found = paired(theirs, ours, ids, RESAMPLES)
     return f"{found['difference']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
 
 
 def how_soon(found: Sequence[Result]) -> list[list[str]]:
     """Of the results of a set: when each first had the rival's best validation score."""
     rival = next((one for one in found if one["contestant"] == RIVAL), None)
+    if rival is None:
+        return []
     rows = []
-    for one in found if rival else ():
+    for one in found:
         for name in ("dice", "pq") if one is not rival else ():
             if all(point.get(name) is not None for point in one["validations"] + rival["validations"]):
                 best = max(point[name] for point in rival["validations"])
