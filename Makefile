@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 
 CLUSTER_TOOLS ?= ../shared/tools
 
-.PHONY: env lock train test test-cluster test-gpu test-export check fuzz crash bench studies clean clean-cache
+.PHONY: env lock train test test-cluster test-gpu test-export check fuzz crash bench race studies clean clean-cache
 
 env: $(READY)
 
@@ -49,6 +49,10 @@ test-export: env  ## every network as ONNX beside torch: up-sampling, convolutio
 
 bench: env  ## speed, as ratios measured in one run; `make bench QUICK=1` on small sizes
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
+
+race: env  ## against a plain MONAI recipe at equal processor seconds, what isn't kept yet: about two hours; `make race SET=drive` one set
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m experiments.race $(SET)
 
 studies: env  ## tables and figures of experiments/*/README.md, written anew from the results that are kept
 	$(BIN)/python -m experiments.render
