@@ -51,7 +51,6 @@ bench: env  ## speed, as ratios measured in one run; `make bench QUICK=1` on sma
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)
 
 race: env  ## against a plain MONAI recipe at equal processor seconds, what isn't kept yet: about two hours; `make race SET=drive` one set
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/python -m experiments.race $(SET)
 
 studies: env  ## tables and figures of experiments/*/README.md, written anew from the results that are kept

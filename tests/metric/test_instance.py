@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from unet_lightning.metric import overlap
+from unet_lightning.metric import instance, overlap
 from unet_lightning.metric.instance import (
     THRESHOLDS,
     aggregated_jaccard,
@@ -12,6 +12,7 @@ from unet_lightning.metric.instance import (
     panoptic_quality,
     seg,
 )
+from unet_lightning.metric.names import OBJECT_SCORES
 from unet_lightning.metric.overlap import drop_ignored, overlaps, renumber
 
 RANDOM = np.random.default_rng(0)
@@ -204,3 +205,7 @@ def test_renumbering_is_that_of_the_sorted_labels(labels):
     ids, places = np.unique([0, *labels], return_inverse=True)
     number, found = renumber(np.array(labels, np.int64))
     assert (number, found.tolist()) == (len(ids), places[1:].tolist())
+
+
+def test_scores_are_named_as_they_are_elsewhere():
+    assert tuple(instance.SCORES) == OBJECT_SCORES

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from unet_lightning.error import nearest, shown
-from unet_lightning.metric import instance, semantic
+from unet_lightning.metric.names import CLASS_SCORES, OBJECT_SCORES
 
 NEEDED = (  # which the code of this package reads itself
     *("_target_", "callbacks", "accelerator", "devices", "num_nodes", "strategy", "precision"),
@@ -12,11 +12,11 @@ NEEDED = (  # which the code of this package reads itself
 )
 LOGGED = (  # scores of a validation
     "val/loss",
-    *(f"val/objects/{score}" for score in instance.SCORES),
+    *(f"val/objects/{score}" for score in OBJECT_SCORES),
     *(
         f"val/{averaging}/{score}/{name}"
         for averaging in ("pooled", "image_mean")
-        for score in semantic.SCORES
+        for score in CLASS_SCORES
         for name in ("foreground", "mean")
     ),
     *(f"val/{averaging}/pixel_accuracy/mean" for averaging in ("pooled", "image_mean")),

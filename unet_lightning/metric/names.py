@@ -1,5 +1,7 @@
 """Names of scores and counts, as every table, report and chart shows them."""
 
+CLASS_SCORES = ("dice", "iou", "precision", "recall", "accuracy")  # of each class
+OBJECT_SCORES = ("aji", "pq", "seg", "ap50", "ap")  # of objects
 SCORE_NAMES = {
     "dice": "Dice",
     "iou": "IoU",

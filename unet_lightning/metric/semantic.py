@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-SCORES = ("dice", "iou", "precision", "recall", "accuracy")
+from unet_lightning.metric.names import CLASS_SCORES
+
+SCORES = CLASS_SCORES
 IGNORED = -1
 RULE = (
     "Pooled scores come from one confusion matrix of the whole split. The mean over images scores each image alone; "
