@@ -262,13 +262,13 @@ def test_the_recipe_of_monai_learns_to_tell_bright_from_dark():
     random = np.random.default_rng(0)
     items = []
     for _ in range(3):
-        label = np.zeros((1, 32, 32), np.uint8)
-        y, x = random.integers(0, 16, 2)
-        label[:, y : y + 16, x : x + 16] = 1
+        label = np.zeros((1, 48, 48), np.uint8)
+        y, x = random.integers(0, 24, 2)
+        label[:, y : y + 24, x : x + 24] = 1
         items.append({"image": label * 100.0 + random.normal(0, 1, label.shape).astype(np.float32), "label": label})
     ticks = iter(range(1000))
-    task = recipe.Task(channels=1, classes=2, void=False, crop=16, upright=False)
-    recipe.PIXELS, before = 4 * 16**2, recipe.PIXELS
+    task = recipe.Task(channels=1, classes=2, void=False, crop=32, upright=False)
+    recipe.PIXELS, before = 4 * 32**2, recipe.PIXELS
     try:
         network, points = recipe.train(task, items[:2], items[2:], 60, lambda: next(ticks), seed=0)
     finally:
