@@ -26,7 +26,7 @@ ABOVE = 100  # is foreground
 
 @pytest.fixture(autouse=True)
 def _threshold(monkeypatch):
-    def pieces(self, image):
+    def pieces(self, image, scale=None):
         values = torch.from_numpy(np.asarray(image[:, :])[..., 0].astype(np.float32))
         yield (0, 0, *values.shape), torch.stack([torch.zeros_like(values), values - ABOVE - 0.5])
 

@@ -20,7 +20,8 @@ HELP = """Choose the post-processing of a checkpoint on the validation split; th
 Tries components and watershed (rims, of target=boundary) with several values of min_size, fill_holes, keep_largest and
 ridge. If the data set has instances the mean panoptic quality decides, else the pooled foreground Dice of the
 post-processed class masks. The simplest candidate within 0.001 of the best score is written to best.postprocess.json
-beside the checkpoint. From then on predict and evaluate use it unless postprocess= is given."""
+beside the checkpoint, in place of what was chosen before, views included; those of tta=flips are stored with it. From
+then on predict and evaluate use it unless postprocess= is given."""
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +39,8 @@ def main(arguments: list[str]) -> int:
     tried = tune(predictor)
     score, choice = simplest(tried)
     path = tuned_path(options.checkpoint)
-    write_json(path, {"postprocess": choice, "score": score, "split": "val", "tried": len(tried)})
+    found = {"postprocess": choice, "score": score, "split": "val", "tried": len(tried)}
+    write_json(path, found | ({"tta": predictor.config["tta"]} if len(predictor.tta.views) > 1 else {}))
     shown = sorted(tried, key=lambda item: -item[0])[:8]
     rows = [[name_of(node), format_number(value)] for value, node in shown]
     print(Table(f"{len(tried)} tried, the best of them", ["post-processing", "score"], rows).markdown())

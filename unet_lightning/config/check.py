@@ -41,6 +41,9 @@ KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
 VALUES = (  # the other keys are parts
     *("run", "resume", "seed", "init", "init_lr", "freeze", "tile", "tiling", "compile", "ema", "tune", "tags"),
 )
+RESAMPLED = (
+    "tune: with data.resample sizes are chosen in pixels of each picture; set tune=false, and unet-lightning tune after"
+)
 SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 
@@ -80,6 +83,7 @@ def check(plain: Mapping[str, Any]) -> None:
             (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
             (compiled in (True, False, "auto"), f"compile={shown(compiled)}: expected true, false or auto"),
             (tune in (True, False, "views"), f"tune={shown(tune)}: expected true, false or views"),
+            (not tune or plain["data"].get("resample") is None, RESAMPLED),
         )
         found += tile_findings(plain) + target_findings(plain) + device_findings(plain)
         found += [finding for holds, finding in rules if not holds]
@@ -115,6 +119,15 @@ def target_findings(plain: Mapping[str, Any]) -> list[str]:
         is_part(plain.get(key)) and str(plain[key]["_target_"]).endswith(name)
         for key, name in (("target", ".Boundary"), ("postprocess", ".Rims"))
     )
+    if learned and known:
+        width, reach = plain["target"].get("width", 0), plain["postprocess"].get("reach", 0)
+        numbers = isinstance(width, int) and isinstance(
+            reach, int
+        )  # what else they are is said where parts are checked
+        more = (
+            f"postprocess.reach={reach} doesn't reach over rims of target.width={width}; set postprocess.reach={width}"
+        )
+        return [more] if numbers and reach < width else []
     if learned == known:
         return []
     if learned:

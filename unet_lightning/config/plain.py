@@ -21,6 +21,7 @@ NOT_HASHED = (  # keys that don't influence the results: a run may be resumed wi
 
 NEUTRAL: dict[str, Any] = {  # later keys: the value that does what was done before counts as no key
     "plan._target_": "unet_lightning.plan.none.NoPlan",
+    "plan.patience": None,
     "target._target_": "unet_lightning.target.classes.Classes",
     "tiling": "overlap",
     "init": None,

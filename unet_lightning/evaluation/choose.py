@@ -73,7 +73,7 @@ def postprocessings(
     rule = [] if instances or not dataset.background else steps(len(dataset.classes))
     tried = Tried([*nodes, *rule], instances)
     values = [
-        [score(found) for found in tried.each(image.predictor.ids(image.sample.data), image.sample)]
+        [score(found) for found in tried.each(image.predictor.ids(image.sample.data, image.sample.scale), image.sample)]
         for image in images(folds, chosen, "candidates")
     ]
     means = over_cases(values)

@@ -75,7 +75,7 @@ def score_image(
         found = overlaps(reference, drop_ignored(reference, objects, sample.valid))
         scored.objects.update({name: function(found) for name, function in OBJECTS.items()})
         scored.counts.update(instance.errors(found))
-        if len(classes) == 2:
+        if len(classes) == 2 and not postprocess.says_more:  # a probability alone says nothing of rims
             scored.by_threshold.update(_by_threshold(sample, target.scores(outputs).softmax(0)[1].numpy(), postprocess))
     return scored, predicted, objects
 

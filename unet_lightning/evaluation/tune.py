@@ -23,7 +23,7 @@ from unet_lightning.sample import Sample
 log = logging.getLogger(__name__)
 PERCENTILES = (0, 1, 2, 5)  # of the areas of labelled objects: candidates for min_size
 NECKS = (0.5, 1.0, 2.0, 4.0)  # pixels: candidates for the neck of the watershed
-REACHES = (2, 4, 8)  # pixels: candidates for the reach of rims
+REACHES = (1, 2, 4)  # times the width of a rim: candidates for the reach of rims
 ENOUGH = 0.001  # by which a simpler candidate may be worse
 Pair = tuple[NDArray[np.uint8], Sample]
 Scored = tuple[float, dict[str, Any]]
@@ -71,7 +71,9 @@ def candidates(plain: Mapping[str, Any], areas: NDArray[np.int64], instances: bo
     sizes = sorted({int(np.percentile(areas, q)) if q and len(areas) else 0 for q in PERCENTILES})
     ridges = sorted({0, int(plain["data"]["ridge"])}) if instances else [0]
     if str(plain["postprocess"]["_target_"]).endswith(".Rims"):
-        kinds: list[tuple[str, dict[str, Any]]] = [("rims", {"reach": reach}) for reach in REACHES]
+        kinds: list[tuple[str, dict[str, Any]]] = [
+            ("rims", {"reach": factor * plain["target"]["width"]}) for factor in REACHES
+        ]
     else:
         kinds = [("components", {})] + [("watershed", {"neck": neck}) for neck in NECKS if instances]
     nodes = {

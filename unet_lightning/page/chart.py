@@ -11,13 +11,19 @@ from unet_lightning.page.picture import hexadecimal
 RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis
 INK, FAINT, MARK = "#222", "#ccc", "#3b528b"
 COLORS = (*map(hexadecimal, (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)), "#777")
+NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 
 
 def svg(width: float, height: float, *elements: str) -> str:
     """An SVG document of this size in pixels."""
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {FONT} fill="{INK}">{"".join(elements)}</svg>'
+    return f'<svg{NAMESPACE} {size} {FONT} fill="{INK}">{"".join(elements)}</svg>'
+
+
+def inline(drawing: str) -> str:
+    """An SVG document as a part of an HTML page, which needs no name space."""
+    return drawing.replace(NAMESPACE, "", 1)
 
 
 def text(x: float, y: float, content: str, anchor: str = "middle", fill: str = INK, extra: str = "") -> str:

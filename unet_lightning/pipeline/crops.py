@@ -25,7 +25,10 @@ from unet_lightning.pipeline.ridge import cut_ridge
 from unet_lightning.pipeline.sampler import Draw
 from unet_lightning.record import Record
 from unet_lightning.target.base import Target
+from unet_lightning.target.classes import Classes
 from unet_lightning.weight.base import Weight
+
+CLASSES = Classes()
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Transforms:
     normalize: Normalize
     augment: Augment
     weight: Weight
-    target: Target
+    target: Target = CLASSES
     on_device: bool = False
 
 

@@ -27,7 +27,9 @@ def crops_of_each(images: int, sampling: Sampling) -> int:
     >>> crops_of_each(18, Sampling(128, 8, None, 20, 0.5, "crop", 1, 16))
     18
     """
-    return max(sampling.crops_per_image, -(-sampling.min_steps * sampling.batch_size // images))
+    if max(1, images * sampling.crops_per_image // sampling.batch_size) >= sampling.min_steps:
+        return sampling.crops_per_image
+    return -(-sampling.min_steps * sampling.batch_size // images)
 
 
 class EpochSampler(Sampler[Draw]):

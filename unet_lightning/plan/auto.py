@@ -93,7 +93,7 @@ class Auto(Plan):
             *augment_rule(found),
             *touching_rule(found),
             *objects_rule(found),
-            tune_rule(chosen, self.minutes, **images),
+            *([tune_rule(chosen, self.minutes, **images)] if plain["data"].get("resample") is None else []),
             Choice("trainer.callbacks.deadline.minutes", round(left, 2), f"what is left of {self.minutes:g} minutes"),
             Choice("trainer.callbacks.deadline.reserve", round(reserve(chosen), 1), "seconds for choices and report"),
             *patience_rule(self.patience),

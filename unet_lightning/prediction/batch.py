@@ -117,6 +117,8 @@ def divide(
         given = (objects, before + 1, kinds[1:], predictor.classes, image, wanted.get("foreground"))
         found = PageObjects(job.name, output.source, page, *given)
         for collector in job.collectors:
+            if page == 0:
+                collector.drop(job.name)  # what an interrupted call left of it
             collector.take(found)
     if before:
         objects[objects > 0] += before

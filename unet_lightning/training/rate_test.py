@@ -10,6 +10,7 @@ from math import isfinite, log
 from typing import Any
 
 import torch
+from lightning.fabric.utilities import move_data_to_device
 
 from unet_lightning.error import InputError
 from unet_lightning.runtime.device import choose_device
@@ -53,7 +54,7 @@ def range_test(run: Run) -> RateTest:
         rate = LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
         for group, share in zip(optimizer.param_groups, shares, strict=True):
             group["lr"] = rate * share
-        loss = _step(run, optimizer, {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()})
+        loss = _step(run, optimizer, run.data.on_after_batch_transfer(move_data_to_device(batch, device), 0))
         if not isfinite(loss):
             break
         rates.append(rate)
