@@ -9,7 +9,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from tests.small import QUIET, TINY_NETWORK, config, write_untrained
+from tests.small import QUIET, TINY_NETWORK, TRIAL, config, write_untrained
 from unet_lightning.command.predict import main as predict_main
 from unet_lightning.error import InputError
 from unet_lightning.pipeline.find import find_dataset
@@ -116,3 +116,13 @@ def test_predict_takes_sizes_from_files_and_names_the_key_where_there_are_none(t
 def test_training_fixed_the_size(trained):
     with pytest.raises(InputError, match=r"data\.resample=1: evaluate doesn't use data\.resample"):
         load(trained, overrides=["data.resample=1"], verb="evaluate")
+
+
+def test_another_unit_than_that_of_training_is_refused(trained):
+    with pytest.raises(InputError, match="training resampled in um"):
+        load(trained, verb="evaluate", overrides=["data.unit=mm", "data.pixel_size=0.0005"])
+
+
+def test_no_post_processing_is_chosen_on_pixels_of_another_size():
+    with pytest.raises(InputError, match="set tune=false, and unet-lightning tune after"):
+        config(*TRIAL, "data.resample=0.5", "data.pixel_size=0.25", "tune=true")

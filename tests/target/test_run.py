@@ -80,6 +80,7 @@ def test_a_crop_holds_what_is_learned_as_far_as_its_edge():
     ("overrides", "said"),
     [
         (["target=boundary", "postprocess=watershed"], "set postprocess=rims"),
+        (["target=boundary", "target.width=6"], "set postprocess.reach=6"),
         (["postprocess=rims"], "set postprocess=components, or train target=boundary"),
     ],
 )

@@ -57,6 +57,10 @@ def compose_over_checkpoint(
             config[key] = containers(chosen, resolve=False) | _pipeline(plain, key)
         else:
             _set(config, override, value, added=key in USED[verb])
+    before, now = plain["data"], config.data
+    if "data" in USED[verb] and before.get("resample") is not None and now.get("unit") != before.get("unit"):
+        said = f"data.unit={now.get('unit')}: training resampled in {before.get('unit')}"
+        raise InputError(f"{said}; give data.pixel_size in that unit, with data.unit={before.get('unit')}")
     return config
 
 
