@@ -15,6 +15,11 @@ from unet_lightning.config.groups import CONF, groups
 
 ROOT = Path(__file__).parents[1]
 
+FEW = [
+    *("data=synthetic", "data.number=5", "data.height=32", "data.width=32", "data.num_workers=0", "tile=32"),
+    "data.min_steps=1",
+]
+
 
 def run(*arguments, cwd):
     """`python train.py`, a process of its own from its first import on."""
@@ -79,16 +84,7 @@ def test_a_process_that_refuses_ends_with_2_and_a_line(tmp_path):
 
 
 def test_a_sweep_trains_every_trial_in_a_folder_of_its_name(tmp_path):
-    small = [
-        "data=synthetic",
-        "data.number=5",
-        "data.height=32",
-        "data.width=32",
-        "data.num_workers=0",
-        "tile=32",
-        "data.min_steps=1",
-    ]
-    small += ["data.crop=16", "model.depth=1", "trainer.fast_dev_run=true"]
+    small = [*FEW, "data.crop=16", "model.depth=1", "trainer.fast_dev_run=true"]
     done = typed("train", "-m", "fusion=concat,add", *small, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     results = sorted(tmp_path.glob("outputs/sweeps/*/*/results.json"))
@@ -215,16 +211,7 @@ def test_a_refused_run_leaves_no_folder_and_nothing_of_others(tmp_path):
 
 
 def test_output_in_a_file_has_a_line_an_epoch_and_the_table_of_a_profiler(tmp_path):
-    small = [
-        "data=synthetic",
-        "data.number=5",
-        "data.height=32",
-        "data.width=32",
-        "data.num_workers=0",
-        "tile=32",
-        "data.min_steps=1",
-    ]
-    small += ["data.crop=16", "model.depth=1", "model.base_channels=4", "trainer.max_epochs=2"]
+    small = [*FEW, "data.crop=16", "model.depth=1", "model.base_channels=4", "trainer.max_epochs=2"]
     done = run(*small, "+trainer.profiler=simple", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for epoch in (1, 2):

@@ -41,9 +41,7 @@ KEYS = tuple(name for name in fields_of(Config) if name not in STEERING)
 VALUES = (  # the other keys are parts
     *("run", "resume", "seed", "init", "init_lr", "freeze", "tile", "tiling", "compile", "ema", "tune", "tags"),
 )
-RESAMPLED = (
-    "tune: with data.resample sizes are chosen in pixels of each picture; set tune=false, and unet-lightning tune after"
-)
+RESAMPLED = "tune: data.resample trains on pixels of another size; set tune=false, and unet-lightning tune after"
 SHARED = (*(name for names in OPTIONS.values() for name in names), "background", "changed")
 
 
@@ -120,14 +118,10 @@ def target_findings(plain: Mapping[str, Any]) -> list[str]:
         for key, name in (("target", ".Boundary"), ("postprocess", ".Rims"))
     )
     if learned and known:
-        width, reach = plain["target"].get("width", 0), plain["postprocess"].get("reach", 0)
-        numbers = isinstance(width, int) and isinstance(
-            reach, int
-        )  # what else they are is said where parts are checked
-        more = (
-            f"postprocess.reach={reach} doesn't reach over rims of target.width={width}; set postprocess.reach={width}"
-        )
-        return [more] if numbers and reach < width else []
+        width, reach = (plain[key].get(name) for key, name in (("target", "width"), ("postprocess", "reach")))
+        if not (isinstance(width, int) and isinstance(reach, int)) or reach >= width:  # their parts check the types
+            return []
+        return [f"postprocess.reach={reach}: rims are target.width={width} pixels wide; set postprocess.reach={width}"]
     if learned == known:
         return []
     if learned:

@@ -26,7 +26,7 @@ from unet_lightning.tiling.grid import GRIDS, Geometry, Tile
 from unet_lightning.tiling.predict import Views, predict_grid
 
 BINS = 100  # of the probabilities behind a precision-recall curve
-OBJECTS = "val/objects"  # what the names of its scores begin with in TensorBoard
+OBJECTS = "val/objects"  # what the names of its scores begin with in logs
 SHOWN = ("dice", "iou", "accuracy", "precision", "recall", "pixel_accuracy")
 
 
