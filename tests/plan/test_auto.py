@@ -114,6 +114,8 @@ def test_views_are_tried_where_they_take_little_of_the_time():
     timing = Timing(8, 0.1, 0.5)  # 3 (10 + 5) + 4 * 10 predictions more, of half a second
     assert tune_rule(timing, 20, 10, 5).value == "views"  # 42.5 of 1200 s
     assert tune_rule(timing, 10, 10, 5).value is True  # of 600 s
+    assert tune_rule(timing, 10, 10, 5, tuning=119).value is True
+    assert tune_rule(timing, 10, 10, 5, tuning=121).value is False  # more than a fifth
 
 
 def test_a_trial_times_networks_until_one_is_too_slow():

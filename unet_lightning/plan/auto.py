@@ -67,13 +67,16 @@ class Auto(Plan):
         tuning = self._tuning(plain, data)
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
 
+        def ending(timing: Timing) -> Choice:
+            return tune_rule(timing, self.minutes, **images, tuning=tuning)
+
         def reserve(timing: Timing) -> float:
             """Seconds of the choices at the end and of the report, without the predictions they need."""
-            return REPORT + tuning * (2 if tune_rule(timing, self.minutes, **images).value == "views" else 1)
+            return REPORT + tuning * {"views": 2, True: 1, False: 0}[ending(timing).value]
 
         def budget(timing: Timing) -> Budget:
             spent = perf_counter() - began
-            scores = images_scored(tune_rule(timing, self.minutes, **images).value, **images) * timing.image
+            scores = images_scored(ending(timing).value, **images) * timing.image
             return Budget(AIM * (60 * self.minutes - spent) - reserve(timing) - scores, images["val"])
 
         start = perf_counter()
@@ -93,7 +96,7 @@ class Auto(Plan):
             *augment_rule(found),
             *touching_rule(found),
             *objects_rule(found),
-            *([tune_rule(chosen, self.minutes, **images)] if plain["data"].get("resample") is None else []),
+            *([ending(chosen)] if plain["data"].get("resample") is None else []),
             Choice("trainer.callbacks.deadline.minutes", round(left, 2), f"what is left of {self.minutes:g} minutes"),
             Choice("trainer.callbacks.deadline.reserve", round(reserve(chosen), 1), "seconds for choices and report"),
             *patience_rule(self.patience),

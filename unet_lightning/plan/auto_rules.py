@@ -20,6 +20,7 @@ TOUCHING = 0.05  # share of the objects
 SIGMA = (1.5, 5.0)  # pixels
 VALIDATIONS = (10, 40)
 VALIDATING = 0.1  # share of the training time
+TUNING = 0.2  # share of the time that the choice of the post-processing may take
 VIEWING = 0.06  # share of the time that predicting several views of each image may take at the end
 MARGIN = 1.5  # more steps are planned than the trial promises: the deadline leaves out steps, and adds none
 
@@ -108,8 +109,14 @@ def touching_rule(found: Measured) -> list[Choice]:
     ]
 
 
-def tune_rule(timing: Timing, minutes: float, val: int, test: int) -> Choice:
-    """What is chosen on the validation split at the end: the post-processing, and where there is time the views."""
+def tune_rule(timing: Timing, minutes: float, val: int, test: int, tuning: float = 0.0) -> Choice:
+    """What is chosen on the validation split at the end: the post-processing, and where there is time the views.
+
+    tuning: seconds that the choice of the post-processing takes.
+    """
+    if tuning > TUNING * 60 * minutes:
+        why = f"choosing the post-processing would take {tuning:.0f} s of {60 * minutes:g}; unet-lightning tune does"
+        return Choice("tune", False, why)
     more = (images_scored("views", val, test) - images_scored(True, val, test)) * timing.image
     text = f"four views of each image take {more:.0f} s more of {60 * minutes:g}"
     if more <= VIEWING * 60 * minutes:
