@@ -82,7 +82,8 @@ def steps_of(timing: Timing, budget: Budget) -> int:
 def validations_of(timing: Timing, budget: Budget) -> int:
     """How often the validation split is scored: in a tenth of the time, within 10 and 40 times."""
     possible = VALIDATING * budget.training / max(1e-9, budget.images * timing.image)
-    return max(VALIDATIONS[0], min(VALIDATIONS[1], floor(possible)))
+    least = max(1, min(VALIDATIONS[0], floor(0.5 / VALIDATING * possible)))  # in half of the time at most
+    return max(least, min(VALIDATIONS[1], floor(possible)))
 
 
 def augment_rule(found: Measured) -> list[Choice]:
