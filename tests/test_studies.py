@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from scipy import stats
 
 from experiments import collect, figures, render
+from experiments.fine_tuning import __main__ as fine_tuning
 from experiments.plan import __main__ as plan
 from experiments.race import sets
 from tests.small import QUIET, TINY_NETWORK, config
@@ -31,7 +32,7 @@ PRESETS = sorted((ROOT / "experiments").glob("*/*.yaml"))
 PRESETS = [path for path in PRESETS if path.parent.name != "data"]
 RESULTS = sorted((ROOT / "experiments").glob("*/results/*.json"))
 SWEPT = [path for path in RESULTS if (path.parents[1] / f"{path.stem}.yaml").is_file()]
-TIMED = [path for path in RESULTS if path.parents[1].name == "plan"]
+TIMED = {"plan": plan.PRESETS, "fine_tuning": fine_tuning.PRESETS}
 
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda path: path.name)
@@ -69,7 +70,9 @@ def test_a_page_has_no_gap_and_its_links_lead_somewhere(folder):
         assert f"preset: {preset}" in text
 
 
-@pytest.mark.parametrize("path", TIMED, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in RESULTS if path.parents[1].name in TIMED], ids=lambda path: path.stem
+)
 def test_results_of_a_timed_study_are_trials_of_its_preset(path, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for place in ("dsb2018/flat", *(one.place for one in sets.SETS.values())):
@@ -77,7 +80,7 @@ def test_results_of_a_timed_study_are_trials_of_its_preset(path, monkeypatch, tm
     monkeypatch.setenv("UNET_LIGHTNING_DATA", str(tmp_path / "data"))
     found = json.loads(path.read_text(encoding="utf-8"))
     assert all(re.fullmatch(r"[0-9a-f]{7}", commit) for commit in found["commit"].split(", "))
-    planned = {trial.name: trial for trial in plan.PRESETS[path.stem]()}
+    planned = {trial.name: trial for trial in TIMED[path.parents[1].name][path.stem]()}
     names = [trial["name"] for trial in found["trials"]]
     assert len(set(names)) == len(names)
     for trial in found["trials"]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.small import CELLS, QUIET
+from tests.small import CELLS, QUIET, write_untrained
 from tests.training.test_nnunet import STAGES
 from tests.typed import typed
 from unet_lightning.config.check import resolve, resolve_plain
@@ -158,6 +158,18 @@ def test_what_was_typed_is_timed_and_not_what_the_rule_would_choose(monkeypatch)
     plain = resolve_plain(compose([*SET, "plan.minutes=3", *lines]))
     auto.Auto(3, 4).decide(plain, typed_values(lines))
     assert asked == {"crop": [16, 24], "batch_size": 16, "widths": (6,)}
+
+
+def test_weights_that_are_taken_over_keep_the_width_of_their_network(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(auto, "time_widths", lambda *given: asked.append(given[3]) or [Timing(4, 0.01, 0.01)])
+    checkpoint = write_untrained(tmp_path / "a" / "b.ckpt")  # 4 channels
+    for lines, widths in ((["init"], (4,)), (["init", "model.base_channels=6"], (6,))):
+        lines = [f"init={checkpoint}" if line == "init" else line for line in lines]
+        decision = auto.Auto(3, None).decide(resolve_plain(compose([*SET, *lines])), typed_values(lines))
+        assert asked.pop() == widths
+    width = next(one for one in decision.choices if one.key == "model.base_channels")
+    assert width.why.startswith("that of init=…, whose weights fit no other; of this one ")
 
 
 @pytest.mark.parametrize(("step", "asked"), [(0.1, True), (2.0, False)])

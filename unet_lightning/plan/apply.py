@@ -84,7 +84,9 @@ def _decide(plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Decision:
     folds = {} if data["fold"] is None else {"fold": 0}
     config = {**plain, "data": data | folds}
     sized = {name: value for name, value in typed.items() if name in ("model", "model.base_channels")}
-    key = json.dumps([{name: config[name] for name in ("plan", "data", "seed")}, sized], sort_keys=True, default=str)
+    key = json.dumps(
+        [{name: config[name] for name in ("plan", "data", "seed", "init")}, sized], sort_keys=True, default=str
+    )
     if key not in _made:
         _made[key] = instantiate(plain["plan"]).decide(config, typed)
     return _made[key]

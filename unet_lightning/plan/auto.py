@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ from unet_lightning.plan.base import Choice, Decision, Plan
 from unet_lightning.plan.beside import nnunet_choices
 from unet_lightning.plan.measured import Measured, measure_labels
 from unet_lightning.plan.trial import TRIED, Timing, time_widths
+from unet_lightning.prediction.checkpoint import CHECKPOINT_KEY, read_checkpoint
 from unet_lightning.runtime.launch import external_launch
 
 REPORT = 5.0  # seconds for pictures, tables and the ends of processes
@@ -62,7 +64,8 @@ class Auto(Plan):
         found = measure_labels(data.store, data.dataset.split("train"))
         crop = crop_rule(found)
         sampling = sampled(crop) | {key: plain["data"][key] for key in sampled(crop) if f"data.{key}" in typed}
-        widths = WIDTHS if "model.base_channels" not in typed else (plain["model"]["base_channels"],)
+        taken_over = width_of(plain["init"]) if plain["init"] else None
+        widths = (plain["model"]["base_channels"],) if "model.base_channels" in typed else taken_over or WIDTHS
         beside = nnunet_choices(plain, data)
         tuning = self._tuning(plain, data)
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
@@ -87,7 +90,7 @@ class Auto(Plan):
             return steps_of(timing, budget(timing)) >= STEPS and after <= TRIAL * 60 * self.minutes
 
         timings = time_widths(plain, data, sampling, widths, goes_on)
-        length = width_rule(timings, budget(timings[-1]))
+        length = width_rule(timings, budget(timings[-1]), kept=taken_over is not None)
         chosen = next(one for one in timings if one.width == length[0].value)
         left = max(1.0, 60 * self.minutes - (perf_counter() - began)) / 60
         choices = [
@@ -113,6 +116,13 @@ class Auto(Plan):
             scored_candidates(plain, [(sample.mask, sample)])
             seconds.append(perf_counter() - began)
         return seconds[-1] * len(records)
+
+
+def width_of(checkpoint: str) -> tuple[int] | None:
+    """The width of a checkpoint's network; None where that has no such number. InputError where it is no checkpoint."""
+    model = read_checkpoint(Path(checkpoint).expanduser())[CHECKPOINT_KEY]["config"]["model"]
+    width = model.get("base_channels")
+    return None if width is None else (int(width),)
 
 
 def measurements(data: DataModule, found: Measured, timings: Sequence[Timing]) -> str:

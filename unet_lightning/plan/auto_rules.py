@@ -46,20 +46,20 @@ def crop_rule(found: Measured) -> list[Choice]:
     ]
 
 
-def width_rule(timings: Sequence[Timing], budget: Budget) -> list[Choice]:
-    """The widest network that still gets enough steps, and how many these are."""
+def width_rule(timings: Sequence[Timing], budget: Budget, kept: bool = False) -> list[Choice]:
+    """The widest network that still gets enough steps, and how many these are.
+
+    kept: there is one width alone, that of the checkpoint whose weights are taken over.
+    """
     fast = [one for one in timings if steps_of(one, budget) >= STEPS]
     chosen = fast[-1] if fast else timings[0]
     steps = steps_of(chosen, budget)
     validations = validations_of(chosen, budget)
     per_epoch = max(1, round(steps / validations))
+    widest = f"the widest of {', '.join(map(str, WIDTHS))} that {STEPS} steps can be trained of in the time"
+    why = "that of init=…, whose weights fit no other" if kept else widest
     return [
-        Choice(
-            "model.base_channels",
-            chosen.width,
-            f"the widest of {', '.join(map(str, WIDTHS))} that {STEPS} steps can be trained of in the time; of this "
-            f"one {steps} can, {chosen.step:.2f} s each",
-        ),
+        Choice("model.base_channels", chosen.width, f"{why}; of this one {steps} can, {chosen.step:.2f} s each"),
         Choice(
             "data.steps",
             per_epoch,

@@ -1,0 +1,1 @@
+"""What the weights of a model of other pictures are worth."""
