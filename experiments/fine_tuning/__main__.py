@@ -1,5 +1,6 @@
-"""`python -m experiments.fine_tuning few`: 8 frames of DIC-HeLa, from new weights and from those of nuclei, 3 minutes of
-processor time each, three seeds. The model of nuclei is trained first, once, in six minutes.
+"""`python -m experiments.fine_tuning few`: 8 frames of DIC-HeLa, from new weights and from those of nuclei.
+
+Three minutes of processor time each, three seeds. The model of nuclei is trained first, once, in six minutes.
 """
 
 import sys
