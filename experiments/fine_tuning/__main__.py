@@ -20,8 +20,8 @@ PLAN = ("plan=auto", "plan.minutes=3", "data.train_images=8", WIDTH)
 STARTS = {
     "new weights": (),
     "nuclei": (f"init={CHECKPOINT}",),
-    "nuclei, at a tenth of the rate": (f"init={CHECKPOINT}", "init_lr=0.1"),
-    "nuclei, encoder frozen": (f"init={CHECKPOINT}", "freeze=encoder"),
+    "nuclei at a tenth of the rate": (f"init={CHECKPOINT}", "init_lr=0.1"),
+    "nuclei with a frozen encoder": (f"init={CHECKPOINT}", "freeze=encoder"),
 }
 
 
