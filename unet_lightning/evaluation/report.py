@@ -13,7 +13,6 @@ from unet_lightning.evaluation.agreement import Agreement, agreement_table
 from unet_lightning.evaluation.score import PARTITION, THRESHOLDS
 from unet_lightning.metric.names import COUNT_NAMES, COUNTS_NOTE, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES
-from unet_lightning.page.chart import inline
 from unet_lightning.page.escape import code_span, escape_markdown
 from unet_lightning.page.html import describe_values, embed_picture, histogram, html, matrix
 from unet_lightning.page.number import format_interval, format_number
@@ -22,6 +21,7 @@ from unet_lightning.page.table import Table
 from unet_lightning.runtime.files import write_atomic, write_json, write_table
 
 EVALUATION = "evaluation.json"
+DICE_NOTE = "The number of images by their foreground Dice, from 0 (nothing overlaps) to 1 (equal), without unit."
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
         verdict=results["verdict"],
         cards=cards(results),
         tables=parts,
-        charts=[inline(chart) for chart in charts],
+        charts=charts,
         matrix=matrix(np.array(results["confusion"]), results["protocol"]["classes"]),
-        histogram=histogram([row["dice"] for row in results["per_image"]], "Foreground Dice of each image"),
+        histogram=histogram([row["dice"] for row in results["per_image"]], "Foreground Dice of each image", DICE_NOTE),
         gallery=[embed_picture(one.picture, one.caption) for one in gallery],
         gallery_title="Lowest foreground Dice",
         protocol=made_with,
