@@ -1,15 +1,18 @@
 """The temperature: what is found of logits that are too large by a known factor, and what it changes."""
 
+import csv
 import json
 import shutil
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from scipy.optimize import minimize_scalar
 
 from tests.small import SMALL, config
 from unet_lightning.command.evaluate import main as evaluate
+from unet_lightning.command.predict import main as predict
 from unet_lightning.command.tune import main as tune
 from unet_lightning.error import InputError
 from unet_lightning.evaluation import temperature
@@ -17,6 +20,7 @@ from unet_lightning.evaluation.paired import check_protocol
 from unet_lightning.evaluation.protocol import read_evaluation
 from unet_lightning.evaluation.temperature import TemperatureFit
 from unet_lightning.pipeline.build import build_data_module
+from unet_lightning.prediction.export import description
 from unet_lightning.prediction.load import load, tuned_path
 from unet_lightning.target.boundary import Boundary
 from unet_lightning.target.classes import Classes
@@ -130,6 +134,22 @@ def test_a_damaged_temperature_is_named(checkpoint, tmp_path, wrong):
     path = copied(checkpoint, tmp_path / "a", temperature=wrong)
     with pytest.raises(InputError, match=r"best\.postprocess\.json: not what `unet-lightning tune` writes"):
         load(path)
+
+
+def test_files_hold_probabilities_over_the_temperature(checkpoint, image, tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", image[..., 0])
+    shares = load(checkpoint).all_outputs(image).double().div(3).softmax(0).numpy()
+    asked = ["--probabilities", "--instances", "--table", "temperature=3"]
+    assert predict([str(checkpoint), str(tmp_path / "a.tif"), "--output", str(tmp_path / "out"), *asked]) == 0
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "out" / "a.probabilities.tif"), shares, atol=1e-6)
+    objects = tifffile.imread(tmp_path / "out" / "a.instances.tif")
+    with (tmp_path / "out" / "objects.csv").open(newline="") as file:
+        means = [float(row["mean_probability"]) for row in csv.DictReader(file)]
+    assert means == pytest.approx([shares[1][objects == k].mean() for k in range(1, objects.max() + 1)], rel=1e-5)
+
+
+def test_an_export_says_it(checkpoint):
+    assert description(load(checkpoint, overrides=["temperature=1.5"], verb="export"))["temperature"] == 1.5
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "hot", "1001"])

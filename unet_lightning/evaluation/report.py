@@ -116,7 +116,7 @@ def cards(results: Mapping[str, Any]) -> list[dict[str, str]]:
         if name in objects
     ]
     one = results["calibration"]
-    name = f"calibration error, temperature {one['temperature']:g}"
+    name = f"ECE, temperature {one['temperature']:g}"
     return [*found, {"name": name, "value": format_number(one["ece"], 3), "range": format_interval(one["interval"])}]
 
 
