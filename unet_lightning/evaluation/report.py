@@ -115,6 +115,8 @@ def cards(results: Mapping[str, Any]) -> list[dict[str, str]]:
         for name in ("aji", "pq", "seg", "ap50")
         if name in objects
     ]
+    if "calibration" not in results:  # out of fold, by several networks
+        return found
     one = results["calibration"]
     name = f"ECE, temperature {one['temperature']:g}"
     return [*found, {"name": name, "value": format_number(one["ece"], 3), "range": format_interval(one["interval"])}]
