@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from unet_lightning.config.plain import as_yaml
+from unet_lightning.evaluation.object_table import objects_by_class
 from unet_lightning.logger.base import recorders
 from unet_lightning.metric.names import COUNT_NAMES, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES, class_scores
@@ -139,6 +140,8 @@ def markdown(results: dict[str, Any]) -> str:
     lines += markdown_rows([f"{split}, {found['images']} images", *COLUMNS], rows(results))
     lines += ["", f"Pixel accuracy {format_number(found['pooled']['pixel_accuracy']['mean'])}. {RULE}"]
     lines += [objects_line(found["objects"])] if "objects" in found else []
+    if "objects_by_class" in found:
+        lines += ["", *objects_by_class(found["objects_by_class"]).markdown().splitlines()]
     absent = {name: int(number) for name, number in found["image_mean"]["absent"].items() if number}
     lines += [f"Absent from images: {escape_markdown(str(absent or 'no class'))}.", ""]
     lines += ["Input, label, prediction, error", f"({ERROR_LEGEND}):", ""] * bool(results["pictures"])
