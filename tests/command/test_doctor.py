@@ -52,10 +52,13 @@ def test_a_wrong_override_is_refused():
         main(["data.num_worker=1"])
 
 
-def test_it_starts_without_hydra_and_does_not_import_lightning(tmp_path):
-    """Where Hydra is absent it can't be asked for the defaults; where it is there, Lightning isn't waited for."""
-    code = "import sys; sys.modules['hydra'] = None\nfrom unet_lightning.command import doctor"
+@pytest.mark.parametrize("absent", ["torch", "hydra", "psutil", "cv2", "numpy"])
+def test_it_starts_where_a_package_is_absent(absent):
+    code = f"import sys; sys.modules[{absent!r}] = None\nimport unet_lightning.cli, unet_lightning.command.doctor"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_it_does_not_wait_for_lightning():
     code = "import sys; from unet_lightning.command.doctor import main; main([])\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(done.stdout.splitlines()[-1].split())

@@ -39,19 +39,19 @@ def driver(tmp_path, monkeypatch):
 
 def test_a_machine_without_gpu_and_driver_is_no_problem(tmp_path, monkeypatch):
     monkeypatch.setattr(accelerator, "DRIVER", tmp_path / "absent")
-    (found,) = accelerator.gpus(built())
+    (found,) = accelerator.gpus(built(), "auto")
     assert (found.value, found.problem) == ("none; the processor trains", "")
 
 
 def test_a_driver_beside_a_build_without_cuda_is_told(driver):
-    (found,) = accelerator.gpus(built())
+    (found,) = accelerator.gpus(built(), "auto")
     assert "built without CUDA" in found.problem
     assert "pytorch.org" in found.remedy
     assert not found.stops
 
 
 def test_a_driver_that_torch_cannot_use_is_told(driver):
-    (found,) = accelerator.gpus(built(cuda="12.8"))
+    (found,) = accelerator.gpus(built(cuda="12.8"), "auto")
     assert "CUDA 12.8, can't use it" in found.problem
     assert found.remedy.startswith("nvidia-smi")
 
@@ -59,22 +59,25 @@ def test_a_driver_that_torch_cannot_use_is_told(driver):
 @pytest.mark.parametrize("hidden", ["", "-1"])
 def test_hidden_gpus_are_told(driver, monkeypatch, hidden):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-    (found,) = accelerator.gpus(built(cuda="12.8"))
+    (found,) = accelerator.gpus(built(cuda="12.8"), "auto")
     assert (found.problem, found.remedy) == ("CUDA_VISIBLE_DEVICES hides every GPU", "unset CUDA_VISIBLE_DEVICES")
 
 
 def test_a_gpu_is_named_with_its_memory(driver):
-    (found,) = accelerator.gpus(built(cuda="12.8", available=True))
+    (found,) = accelerator.gpus(built(cuda="12.8", available=True), "auto")
     assert (found.name, found.problem) == ("gpu 0", "")
     assert found.value == "Card, compute capability 9.0, 4.0 GiB, 3.0 free"
 
 
 def test_a_gpu_without_kernels_stops(driver):
-    (found,) = accelerator.gpus(built(cuda="12.8", available=True, computes=False))
+    (found,) = accelerator.gpus(built(cuda="12.8", available=True, computes=False), "auto")
     assert found.stops
     assert "no kernel image is available for execution on the device" in found.problem
     assert "more" not in found.problem
     assert "trainer.accelerator=cpu" in found.remedy
+    (found,) = accelerator.gpus(built(cuda="12.8", available=True, computes=False), "cpu")
+    assert found.problem
+    assert not found.stops
 
 
 def test_a_broken_torch_stops_and_nothing_that_needs_it_is_said(monkeypatch):

@@ -1,4 +1,5 @@
 import os
+import shutil
 from types import SimpleNamespace
 
 import psutil
@@ -60,7 +61,7 @@ def test_little_memory_is_told(limits, monkeypatch):
 @pytest.mark.parametrize(("workers", "mebibytes", "wrong"), [(2, 64, True), (0, 64, False), (2, 8192, False)])
 def test_little_shared_memory_is_told_where_loaders_use_it(tmp_path, monkeypatch, workers, mebibytes, wrong):
     monkeypatch.setattr(capacity, "SHARED", tmp_path)
-    monkeypatch.setattr(psutil, "disk_usage", lambda place: SimpleNamespace(total=mebibytes << 20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(total=mebibytes << 20))
     (found,) = capacity.shared_memory(workers)
     assert bool(found.problem) == wrong
     assert ("--shm-size" in found.remedy) == wrong

@@ -1,6 +1,6 @@
+import shutil
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from unet_lightning.runtime import storage
@@ -11,7 +11,7 @@ def free(monkeypatch):
     """A function that sets the free MiB of every disk."""
 
     def set_free(mebibytes):
-        monkeypatch.setattr(psutil, "disk_usage", lambda place: SimpleNamespace(free=mebibytes << 20))
+        monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=mebibytes << 20))
 
     return set_free
 

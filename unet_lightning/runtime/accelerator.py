@@ -24,13 +24,13 @@ def accelerators(wanted: str) -> list[Finding]:
         return [Finding("torch", version, problem, again, stops=True)]
     built = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
     built = f"for ROCm {torch.version.hip}" if torch.version.hip else built
-    return [Finding("torch", f"{torch.__version__}, built {built}"), *gpus(torch), precision(wanted)]
+    return [Finding("torch", f"{torch.__version__}, built {built}"), *gpus(torch, wanted), precision(wanted)]
 
 
-def gpus(torch: Any) -> list[Finding]:
-    """Each GPU, whether it computes, or why torch sees none."""
+def gpus(torch: Any, wanted: str) -> list[Finding]:
+    """Each GPU, whether it computes, or why torch sees none. wanted: trainer.accelerator."""
     if torch.cuda.is_available():
-        return [_gpu(torch, number) for number in range(torch.cuda.device_count())]
+        return [_gpu(torch, number, needed=wanted != "cpu") for number in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         return [Finding("gpu", "Apple's, by Metal")]
     if not DRIVER.exists():
@@ -44,7 +44,7 @@ def gpus(torch: Any) -> list[Finding]:
     return [Finding("gpu", "none that torch sees; the processor trains", problem, remedy)]
 
 
-def _gpu(torch: Any, number: int) -> Finding:
+def _gpu(torch: Any, number: int, needed: bool) -> Finding:
     """A GPU with its memory; whether torch's build holds kernels for it is found out by using one."""
     name, (major, minor) = torch.cuda.get_device_name(number), torch.cuda.get_device_capability(number)
     value = f"{name}, compute capability {major}.{minor}"
@@ -54,7 +54,7 @@ def _gpu(torch: Any, number: int) -> Finding:
     except RuntimeError as error:
         problem = f"it doesn't compute: {shown(str(error).splitlines()[0], 200)}"
         remedy = f"nvidia-smi, which shows whether another program fills it; {ON_CPU} trains without it; or {GUIDE}"
-        return Finding(f"gpu {number}", value, problem, remedy, stops=True)
+        return Finding(f"gpu {number}", value, problem, remedy, stops=needed)
     return Finding(f"gpu {number}", f"{value}, {total / 2**30:.1f} GiB, {free / 2**30:.1f} free")
 
 

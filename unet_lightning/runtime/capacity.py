@@ -2,10 +2,9 @@
 
 import os
 import platform
+import shutil
 from math import ceil
 from pathlib import Path
-
-import psutil
 
 from unet_lightning.runtime.finding import Finding
 
@@ -46,6 +45,8 @@ def usable_cores() -> int:
 
 def memory() -> Finding:
     """Main memory, and what is free of it."""
+    import psutil  # not above, as `doctor` must start where a package is absent
+
     found = psutil.virtual_memory()
     total, free = found.total, found.available
     limit, used = _limit("memory.max"), _limit("memory.current")
@@ -62,7 +63,7 @@ def shared_memory(workers: int) -> list[Finding]:
     """What loaders hand batches over in, where it is a file system of its own; a container has little by default."""
     if not SHARED.is_dir():
         return []
-    size = psutil.disk_usage(str(SHARED)).total
+    size = shutil.disk_usage(SHARED).total
     value = f"{size / 2**30:.2f} GiB in {SHARED}"
     if workers and size < BATCHES:
         problem = "loaders hand batches over in it, and end with a bus error where it is full"

@@ -1,9 +1,8 @@
 """Folders that are written to: whether they can be, and how much room they have."""
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
-
-import psutil
 
 from unet_lightning.runtime.finding import Finding
 
@@ -40,7 +39,7 @@ def cache(folder: Path | None, cache_gb: float) -> Finding:
 def writable(folder: Path) -> tuple[str, int]:
     """Why a folder, or the one in which it would be made, can't be written (empty: it can), and its free bytes."""
     place = next(path for path in (folder, *folder.parents) if path.exists())
-    free = psutil.disk_usage(str(place)).free
+    free = shutil.disk_usage(place).free
     try:
         with TemporaryFile(dir=place):
             return "", free
