@@ -34,7 +34,7 @@ Factors = tuple[float, float]  # of the height and the width
 
 
 class Predictor:
-    """Class scores of images as they are read from files, (H, W, C), of any size.
+    """Class scores of images as they are read from files, (H, W, C), of any size; arrays of one channel may be (H, W).
 
     models: configuration by configuration, as many of each as `folds` says, by default one configuration. Those of a
     configuration are averaged by their probabilities or logits, the configurations by their probabilities, as nnU-Net
@@ -85,6 +85,8 @@ class Predictor:
         GPU's memory doesn't suffice the pieces come again, smaller.
         InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
+        if isinstance(image, np.ndarray) and image.ndim == 2:
+            image = image[..., None]
         if scale is not None and new_shape(image.shape, scale) != image.shape[:2]:
             yield self._on_another_grid(image, scale)
             return

@@ -82,6 +82,15 @@ class SegmentationTask(L.LightningModule):
         self.validates_objects = False  # whether a score of objects chooses the checkpoint
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
+    def setup(self, stage: str) -> None:
+        """Say in checkpoints in which precision is trained; InputError for several devices by Lightning's samplers."""
+        if self.trainer.world_size > 1 and self.trainer._accelerator_connector.use_distributed_sampler:
+            raise InputError(
+                f"{self.trainer.world_size} processes, among which Lightning would divide what is divided already; "
+                "set devices=1, or train from the command line, which knows trainer.devices"
+            )
+        self.identity["precision"] = str(self.trainer.precision)
+
     def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Seed dropout by (seed, epoch, batch, process) alone, so that an interrupted run continues identically."""
         key = SampleKey(self.identity["config"]["seed"], self.current_epoch, batch_idx)
