@@ -27,17 +27,17 @@ class Origin:
     arguments: Mapping[str, Any]
 
 
-def configured(chosen: Mapping[str, str | None], values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def configured(chosen: Mapping[str, str | None], values: Mapping[str, Any]) -> dict[str, Any]:
     """The config of `conf/train.yaml` as plain containers, not yet checked.
 
-    chosen: of some keys the name of their file, None for the default. values: of some keys what differs from the file;
+    chosen: of some keys the name of their file, None for the default. values: of some keys what differs from the file:
     a mapping changes what it names, and a text where a part stands chooses one by its name. InputError for a name
     without a file.
     """
     named = [_option(key, name) for key, name in chosen.items() if name is not None]
     config = containers(compose(named), resolve=False)
     for key, changes in values.items():
-        config[key] = _changed(config[key], changes, key)
+        config[key] = _changed(config[key], changes, key) if isinstance(changes, Mapping) else changes
     try:
         return resolve_plain(OmegaConf.create(config))
     except OmegaConfBaseException as error:  # of a value that no yaml could hold
@@ -69,17 +69,19 @@ def origin_of(part: Any) -> Origin | None:
     return found if isinstance(found, Origin) else None
 
 
-def node_of(part: Any, key: str, builder: str = "") -> dict[str, Any]:
-    """The node by which a checkpoint describes a part of a key: that it was built of, or the class of your own.
+def node_of(part: Any, key: str, own: bool = False) -> dict[str, Any]:
+    """The node by which a checkpoint describes a part of a key: that it was built of, or the class or function itself.
 
-    builder: the function that must have built it, where a checkpoint is to build it again; InputError if it didn't.
+    own: whether it may be one that this package didn't build, which no checkpoint could build again. InputError for
+    such a one where it may not, and for a part of another key.
     """
     origin = origin_of(part)
     if origin is not None and origin.key == key:
         return dict(origin.node)
-    if origin is not None or builder:
+    if origin is not None or not own:
         came = f"a part of {origin.key}" if origin else f"a {type(part).__name__}"
-        raise InputError(f"{key} is {came}; expected one of {key}; give what {builder or f'build_{key}'} returns")
+        builder = f"build_{'network' if key == 'model' else key}"
+        raise InputError(f"{key} is {came}; expected one of {key}; give what {builder} returns")
     named = part if hasattr(part, "__qualname__") else type(part)
     return {"_target_": f"{named.__module__}.{named.__qualname__}"}
 

@@ -79,7 +79,7 @@ def inspect_record(store: Store, record: Record) -> Inspection:
     except InputError as error:
         return Inspection(None, str(error))
     if store.disk is None:
-        return Inspection(entry.summary, entry=entry if store.free else None)
+        return Inspection(entry.summary, entry=entry if store.free or store.dataset.in_memory else None)
     disk = store.disk
     sound = disk.is_sound(record, "entry")
     return Inspection(entry.summary, key=disk.keys.get(record), sound=sound, complaint=disk.complaint)

@@ -1,11 +1,12 @@
 """Data modules made in Python: of a data set by its name, and of arrays."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from unet_lightning.augment.compose import Augment
-from unet_lightning.config.builders import build_augment, build_normalize, build_target, build_weight
 from unet_lightning.config.check import SHARED, data_findings, first_of_each
+from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.part import Origin, configured, marked, node_of
 from unet_lightning.data.arrays import Stack, checked, dataset_of, find, named_splits
 from unet_lightning.error import InputError, counted
@@ -91,8 +92,7 @@ def build_data_from_arrays(
 
 def _plain(name: str | None, values: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
     """The config of a data set and its values."""
-    plain = configured({"data": name}, {"data": values})
-    return plain if seed is None else {**plain, "seed": seed}
+    return configured({"data": name}, {"data": values} if seed is None else {"data": values, "seed": seed})
 
 
 def _transforms(
@@ -103,16 +103,14 @@ def _transforms(
     target: Target | None,
 ) -> Transforms:
     """The parts given, or the defaults; their nodes are put into the config."""
-    parts = Transforms(
-        build_normalize() if normalize is None else normalize,
-        build_augment() if augment is None else augment,
-        build_weight() if weight is None else weight,
-        build_target() if target is None else target,
-    )
-    plain["normalize"] = node_of(parts.normalize, "normalize", "build_normalize")
-    plain["target"] = node_of(parts.target, "target", "build_target")
-    plain["augment"], plain["weight"] = node_of(parts.augment, "augment"), node_of(parts.weight, "weight")
-    return parts
+    given = {"normalize": normalize, "augment": augment, "weight": weight, "target": target}
+    for key, part in given.items():
+        if part is not None:
+            plain[key] = node_of(part, key, own=key in ("augment", "weight"))
+    parts: dict[str, Any] = {  # copies, as weights and normalisations take numbers from the records
+        key: instantiate(plain[key]) if part is None else deepcopy(part) for key, part in given.items()
+    }
+    return Transforms(**parts)
 
 
 def _check(plain: Mapping[str, Any]) -> None:

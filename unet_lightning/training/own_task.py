@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from unet_lightning.config.builders import build_loss, build_optimizer, build_schedule
 from unet_lightning.config.check import check
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.part import configured, node_of, origin_of
@@ -50,33 +49,25 @@ def build_task(
     if origin is None:
         raise InputError("a data module of another make; give what build_data or build_data_from_arrays returns")
     config = {**configured({}, {"data": {"ridge": origin.node["data"]["ridge"]}}), **origin.node}
-    config |= {key: value for key, value in (("tile", tile), ("tiling", tiling)) if value is not None}
-    config["tile"] = list(config["tile"]) if isinstance(config["tile"], tuple) else config["tile"]
-    model = config["model"] = node_of(network, "model", "build_network")
+    sides = list(tile) if isinstance(tile, tuple) else tile
+    config |= {key: value for key, value in (("tile", sides), ("tiling", tiling)) if value is not None}
+    model = config["model"] = node_of(network, "model")
     config |= {key: model[key] for key in ("upsample", "fusion") if key in model}
-    for key, part in (("postprocess", postprocess), ("tta", tta)):
-        config[key] = config[key] if part is None else node_of(part, key, f"build_{key}")
+    given: dict[str, Any] = {"postprocess": postprocess, "tta": tta}
+    config |= {key: node_of(part, key) for key, part in given.items() if part is not None}
     check(config)
     _check_sizes(network, data)
     check_network(config, network)
     check_limits(config, data)
-    objective = Objective(
-        build_loss() if loss is None else loss,
-        build_optimizer() if optimizer is None else optimizer,
-        build_schedule() if schedule is None else schedule,
-    )
-    config |= {key: node_of(getattr(objective, key), key) for key in ("loss", "optimizer", "schedule")}
+    given |= {"loss": loss, "optimizer": optimizer, "schedule": schedule}
+    parts: dict[str, Any] = {key: instantiate(config[key]) if part is None else part for key, part in given.items()}
+    config |= {key: node_of(part, key, own=True) for key, part in given.items() if part is not None}
     config["trainer"] = {key: config["trainer"][key] for key in ("accelerator", "precision")}  # of prediction alone
-    inference = Inference(
-        config["tile"],
-        config["tiling"],
-        instantiate(config["tta"]) if tta is None else tta,
-        instantiate(config["postprocess"]) if postprocess is None else postprocess,
-        data.transforms.target,
-    )
+    objective = Objective(**{key: parts[key] for key in ("loss", "optimizer", "schedule")})
+    how = (config["tile"], config["tiling"], parts["tta"], parts["postprocess"], data.transforms.target)
     identity = identify(config, data, network.geometry.to_dict(), "32-true")
     check_identity(identity)
-    return assemble(network, objective, inference, identity)
+    return assemble(network, objective, Inference(*how), identity)
 
 
 def _check_sizes(network: Network, data: DataModule) -> None:

@@ -144,13 +144,14 @@ class SegmentationTask(L.LightningModule):
         self.histograms["val"] = torch.stack(list(counts.values())).sum(0)
         self._log_scores("val")
         if self.validates_objects:
-            scores = instance.summary(list(gather_dict(self.objects).values()))["image_mean"]
-            self.log_dict({f"{OBJECTS}/{name}": value for name, value in scores.items()})
+            self.objects = gather_dict(self.objects)
+            self._log_objects("val")
             self.objects.clear()
 
     def on_test_epoch_end(self) -> None:
-        """Keep the confusion matrices and objects for the report."""
+        """Log the scores, and keep the confusion matrices and objects for the report."""
         self.objects = gather_dict(self.objects)
+        self._log_objects("test")
         self._log_scores("test")
 
     def configure_optimizers(self) -> Any:
@@ -202,6 +203,12 @@ class SegmentationTask(L.LightningModule):
         counts = torch.bincount(place[:, sample["valid"]].flatten(), minlength=classes * 2 * BINS)
         counts = counts.view(classes, 2, BINS)
         self.histograms[stage] = self.histograms[stage] + counts if stage in self.histograms else counts
+
+    def _log_objects(self, stage: str) -> None:
+        """The means over images of the scores of `objects`."""
+        if self.objects:
+            scores = instance.summary(list(self.objects.values()))["image_mean"]
+            self.log_dict({f"{stage}/objects/{name}": value for name, value in scores.items()})
 
     def _log_scores(self, stage: str) -> None:
         self.confusions[stage] = torch.stack(list(gather_dict(self.matrices).values()))
