@@ -103,10 +103,12 @@ def test_the_page_runs_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images, masks, _ = cells(10)
     names = {"images": images, "masks": masks, "__name__": "page"}
-    run(blocks()[0], names)
-    assert names["mask"].shape == masks[0].shape
-    assert (names["mask"] == masks[0]).mean() > 0.8  # far above what is background
-    for block in blocks()[1:]:
+    small = [block.replace("crop=64", "crop=32") for block in blocks()]
+    run(small[0], names)
+    found, wanted = names["mask"] > 0, masks[0] > 0
+    assert found.shape == wanted.shape
+    assert 2 * (found & wanted).sum() > 0.8 * (found.sum() + wanted.sum())  # Dice
+    for block in small[1:]:
         run(block, names)
     assert names["probabilities"].shape == (2, *masks[0].shape)
     assert names["probabilities"].sum(0) == pytest.approx(np.ones(masks[0].shape), abs=1e-5)
