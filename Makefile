@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 
 CLUSTER_TOOLS ?= ../shared/tools
 
-.PHONY: env lock train test test-cluster test-gpu test-export check fuzz crash bench race studies clean clean-cache
+.PHONY: env lock train test test-cluster test-gpu test-export check fuzz crash bench race studies docs clean clean-cache
 
 env: $(READY)
 
@@ -56,8 +56,11 @@ race: env  ## against a plain MONAI recipe at equal processor seconds, what isn'
 studies: env  ## tables and figures of experiments/*/README.md, written anew from the results that are kept
 	$(BIN)/python -m experiments.render
 
+docs: env  ## the pages of docs/, conf/ and experiments/ as a site that opens from its folder: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet -f docs/mkdocs.yml
+
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf site $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
 
 clean-cache:  ## the decoded images of large sets, in the default data.cache_dir
 	rm -rf "$${XDG_CACHE_HOME:-$${HOME:?}/.cache}/unet-lightning"

@@ -1,9 +1,14 @@
 """The versions that are tested lie within what the package asks for."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -37,3 +42,15 @@ def test_the_lock_holds_the_pins_with_hashes_and_all_that_is_asked_for_but_torch
     asked = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     names = {canonicalize_name(Requirement(line).name) for line in asked}
     assert names - set(locked) == {"torch", "unet-lightning"}
+
+
+@pytest.mark.skipif(not shutil.which("uv"), reason="uv is not installed")
+def test_uv_runs_in_the_environment_that_is_there_and_locks_nothing(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "VIRTUAL_ENV"))}
+    command = ["uv", "run", "--offline", "python", "-c", "import sys; print(sys.prefix)"]
+    done = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()) == tmp_path / ".venv"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".venv", "pyproject.toml"]

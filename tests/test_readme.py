@@ -108,13 +108,13 @@ def test_every_line_of_the_readme_runs(clone, process):
     trainings = [words for words in lines() if words[0] == "python"]
     verbs = {words[1]: words for words in lines() if words[0] == "unet-lightning"}
     assert len(trainings) == 3
-    assert list(verbs) == ["validate", "convert", "predict", "tune", "evaluate", "compare", "export"]
+    assert list(verbs) == ["doctor", "validate", "convert", "predict", "tune", "evaluate", "compare", "export"]
     command(verbs["convert"], clone, process)  # the bundled nuclei at half their size
     few_images(clone.parent / "nuclei", clone.parent / "set")
     for name, words in zip("abc", reversed(trainings), strict=True):
         command([*words, "data=folder", "data.root=/my/set", f"run={name}", *SHORT], clone, process)
         assert json.loads((clone / f"outputs/{name}/results.json").read_text())["status"] == "finished"
-    for verb in ("validate", "predict", "tune", "evaluate", "export"):
+    for verb in ("doctor", "validate", "predict", "tune", "evaluate", "export"):
         assert command(verbs[verb], clone, process)
     other = [word.replace("best.ckpt", "outputs/b/checkpoints/best.ckpt") for word in verbs["evaluate"]]
     assert command(other, clone, process)

@@ -23,6 +23,7 @@ VERBS = {
     "validate": "check a data set without training: description, errors, leakage, contact sheet",
     "plan": "show what a plan would choose for a data set, without training",
     "find-lr": "find a learning rate: a range test with its plot",
+    "doctor": "say whether this machine can train, and what to type where it can't",
     "convert": "write any data set as the plain layout that data=folder reads",
     "sweep-report": "compare the trials of a sweep: means over seeds, effects, cost, the best overrides",
 }

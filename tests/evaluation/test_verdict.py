@@ -60,12 +60,12 @@ def test_failed_images_are_named_with_what_they_share():
     assert said[0] == (
         "4 of 5 images have a foreground Dice below one half: im0 (0.1000), im1 (0.2000), im3 (0.3000) and 1 more."
     )
-    assert said[1] == "3 of them are of the kind bright, of which 0 don't fail."
+    assert said[1] == "3 of them are of the kind bright: all that there are."
     assert said[2] == "To try first: look at the failed images and their labels, and label more like them."
     few = verdict(images([0.1, 0.9, 0.9], foreground=[0.001, 0.3, 0.01]))
     assert "1 of them have less than 2 % foreground" not in " ".join(few)  # as many others have, and don't fail
     few = verdict(images([0.1, 0.2, 0.9], foreground=[0.001, 0.002, 0.3]))
-    assert few[1] == "2 of them have less than 2 % foreground, of which 0 others don't fail."
+    assert few[1] == "2 of them have less than 2 % foreground: all that there are."
 
 
 def test_the_first_advice_that_applies_is_given():

@@ -72,12 +72,32 @@ def test_several_loggers_get_the_same_numbers(tmp_path):
         assert any(float(line["value"]) == pytest.approx(value, rel=1e-6) for value in values)
     tags = events.Tags()
     assert any(tag.startswith("confusion/") for tag in tags["images"])
-    assert "scores/text_summary" in tags["tensors"]
+    assert {"scores/text_summary", "run/config/text_summary", "run/report/text_summary"} <= set(tags["tensors"])
+    assert min(tags["scalars"]).startswith("at a glance/")
+    for first, name in (
+        ("loss, validation", "val/loss"),
+        ("foreground Dice, validation", "val/pooled/dice/foreground"),
+    ):
+        shown, known = (events.Scalars(tag) for tag in (f"at a glance/{first}", name))
+        assert [(e.step, e.value) for e in shown] == [(e.step, e.value) for e in known]
     dice = results["test"]["pooled"]["dice"]["foreground"]
     final = {line["name"]: float(line["value"]) for line in written if not line["step"]}
     assert final["final/test/dice"] == KEPT[0].metrics["final/test/dice"] == dice
     assert KEPT[0].parameters["loss"] == "ce"
     assert KEPT[0].parameters["model.depth"] == 1
+
+
+def test_the_columns_of_hparams_are_what_was_typed(tmp_path):
+    from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
+
+    typed = ["loss=dice", "data.batch_size=2", "run=a", "+trainer.callbacks.curves={_target_:x}"]
+    train(config(*TRIAL, *typed[:2]), tmp_path, CommandLine(overrides=typed, choices={"loss": "dice", "model": "unet"}))
+    content = EventAccumulator(str(tmp_path)).Reload().PluginTagToContent("hparams")[SESSION_START_INFO_TAG]
+    found = parse_session_start_info_plugin_data(content).hparams
+    assert {name: value.string_value or value.number_value for name, value in found.items()} == {
+        "loss": "dice",
+        "data.batch_size": 2,
+    }
 
 
 def test_without_a_logger_a_run_leaves_all_but_curves(tmp_path):

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from unet_lightning.page.chart import RAMP, color, curves, even_ticks, heat_map, intervals, scatter
+from unet_lightning.page.chart import RAMP, color, curves, even_ticks, heat_map, inline, intervals
 
 
 def words(drawing):
@@ -25,15 +25,11 @@ def test_the_largest_value_is_yellow_and_the_smallest_violet():
     assert color(0.125) == (64, 42, 112)
 
 
-@pytest.mark.parametrize(("xs", "ticks"), [([1.0, 1000.0], "log"), ([1.0, 10.0], "linear"), ([5.0, 5.0], "linear")])
-def test_points_stand_where_their_numbers_say(xs, ticks):
-    drawing = scatter([(xs[0], 0.0, "a<b"), (xs[1], 1.0, "c"), ((xs[0] * xs[1]) ** 0.5, 0.5, "m")], "cost", "dice")
-    circles = [e for e in ElementTree.fromstring(drawing).iter() if e.tag.endswith("circle")]
-    x, y = ([float(circle.get(axis)) for circle in circles] for axis in ("cx", "cy"))
-    assert y[0] > y[2] > y[1]
-    halfway = x[2] == pytest.approx((x[0] + x[1]) / 2, abs=0.2)
-    assert halfway == (ticks == "log" or xs[0] == xs[1])
-    assert [circle[0].text for circle in circles] == ["a<b", "c", "m"]
+def test_a_drawing_in_a_page_has_the_colours_of_the_page():
+    drawing = inline(intervals([("a", 0.01, 0.005)]))
+    assert "xmlns" not in drawing
+    assert not re.findall(r'"(#222|#ccc|#777|#3b528b)"', drawing)
+    assert {"--ink", "--soft", "--mark"} <= set(re.findall(r"var\((--\w+)\)", drawing))
 
 
 def test_effects_are_drawn_to_scale_and_unknown_ones_left_out():

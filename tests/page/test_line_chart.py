@@ -1,6 +1,7 @@
 import re
 from xml.etree import ElementTree
 
+from unet_lightning.page.chart import SOFT
 from unet_lightning.page.line_chart import line_chart
 
 
@@ -15,5 +16,5 @@ def test_points_lie_where_a_logarithmic_axis_puts_them():
     left, middle, right = float(path[0]["x1"]), float(path[0]["x2"]), float(path[1]["x2"])
     assert middle - left == right - middle > 0  # equal factors are equal distances
     assert float(path[0]["y1"]) < float(path[0]["y2"]) < float(path[1]["y2"])  # a lower loss lies lower
-    assert any(line["x1"] == line["x2"] == path[0]["x2"] for line in lines if line["stroke"] == "#888")
+    assert any(line["x1"] == line["x2"] == path[0]["x2"] for line in lines if line["stroke"] == SOFT)
     assert re.findall(">(1e-.)<", drawn) == ["1e-4", "1e-3", "1e-2"]

@@ -160,6 +160,33 @@ def test_what_was_typed_is_timed_and_not_what_the_rule_would_choose(monkeypatch)
     assert asked == {"crop": [16, 24], "batch_size": 16, "widths": (6,)}
 
 
+def test_of_the_choice_of_the_post_processing_the_images_alone_take_more_with_more_of_them(monkeypatch):
+    clock = [0.0]
+
+    def taking(seconds, found):
+        clock[0] += seconds
+        return found
+
+    monkeypatch.setattr(auto, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(auto, "candidates", lambda *_: taking(10, iter([{}])))
+    monkeypatch.setattr(auto, "score_candidates", lambda nodes, pairs, instances: taking(2 * len(pairs), [0.0]))
+    for number in (10, 40):
+        plain = resolve_plain(compose([*SET, f"data.number={number}"]))
+        data = build_data_module(plain)
+        images = len(data.dataset.split("val"))
+        assert auto.Auto(3, None)._tuning(plain, data) == pytest.approx(10 + 2 * images)
+
+
+def test_no_time_is_left_for_a_choice_that_was_typed_away(monkeypatch):
+    monkeypatch.setattr(auto, "time_widths", lambda *_: [Timing(4, 0.01, 0.01)])
+    monkeypatch.setattr(auto.Auto, "_tuning", lambda *_: 30.0)
+    reserves = {}
+    for lines in ([], ["tune=false"], ["tune=true"]):
+        decision = auto.Auto(20, None).decide(resolve_plain(compose([*SET, *lines])), typed_values(lines))
+        reserves["".join(lines)] = values(decision.choices)["trainer.callbacks.deadline.reserve"]
+    assert reserves == {"": 65, "tune=false": 5, "tune=true": 35}
+
+
 def test_weights_that_are_taken_over_keep_the_width_of_their_network(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(auto, "time_widths", lambda *given: asked.append(given[3]) or [Timing(4, 0.01, 0.01)])

@@ -563,5 +563,6 @@ def test_a_damaged_choice_of_postprocessing_is_named_where_it_would_be_used(tmp_
     tuned_path(tmp_path / "best.ckpt").write_text(content)
     with pytest.raises(InputError, match=r"best\.postprocess\.json: not what `unet-lightning tune` writes"):
         load(tmp_path / "best.ckpt")
-    assert load(tmp_path / "best.ckpt", overrides=["postprocess=none"]).postprocess.min_size == 0
+    typed = ["postprocess=none", "temperature=1"]
+    assert load(tmp_path / "best.ckpt", overrides=typed).postprocess.min_size == 0
     assert load(tmp_path / "best.ckpt", verb="tune", fixed=["split=val"]).postprocess.min_size == 0  # it chooses anew

@@ -8,7 +8,7 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
 from unet_lightning.training.build import build
-from unet_lightning.training.start import freeze, lowered, take_over
+from unet_lightning.training.start import for_channels, freeze, lowered, take_over
 
 
 def built(checkpoint, *overrides, common=SMALL):
@@ -28,15 +28,34 @@ def test_predictions_before_the_first_step_are_those_of_the_checkpoint(checkpoin
 def test_what_does_not_fit_is_listed_and_begun_anew(checkpoint, caplog):
     caplog.set_level("INFO")
     plain = config(*SMALL)
-    network = instantiate(plain["model"], in_channels=3, classes=4)
+    network = instantiate(plain["model"], in_channels=2, classes=4)
     taken = take_over(network, str(checkpoint), plain)
     old = torch.load(checkpoint, weights_only=True)["state_dict"]
     now = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     other = [name for name in now if now[name].shape != old[name].shape]
     assert other == ["network.encoder.blocks.0.0.weight", "network.head.weight", "network.head.bias"]
     assert len(taken) == len(list(network.parameters())) - len(other)
-    assert "begun anew: encoder.blocks.0.0.weight 8x1x3x3 there, 8x3x3x3 here" in caplog.text
+    assert "begun anew: encoder.blocks.0.0.weight 8x1x3x3 there, 8x2x3x3 here" in caplog.text
     assert all(torch.equal(now[name], old[name]) for name in now if name not in other)
+
+
+@pytest.mark.parametrize(("before", "now"), [(3, 1), (1, 3)])
+def test_weights_for_colour_images_see_a_gray_one_as_three_equal_channels(before, now):
+    plain = config(*SMALL)
+    old, new = (instantiate(plain["model"], in_channels=channels, classes=2).eval() for channels in (before, now))
+    weights = {name: for_channels(tensor, new.state_dict()[name].shape) for name, tensor in old.state_dict().items()}
+    new.load_state_dict(weights)
+    gray = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        expected = old(gray.expand(1, before, 64, 64))
+        torch.testing.assert_close(new(gray.expand(1, now, 64, 64)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_was_begun_anew_in_a_frozen_part_is_trained():
+    part = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1))
+    network = torch.nn.ModuleDict({"encoder": part, "head": torch.nn.Linear(1, 1)})
+    freeze(network, "encoder", list(part[1].parameters()))
+    assert [p.requires_grad for p in part.parameters()] == [True, True, False, False]
 
 
 def test_a_checkpoint_of_another_network_says_what_to_type(checkpoint, tmp_path):

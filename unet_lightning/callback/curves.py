@@ -7,14 +7,14 @@ import lightning as L
 from unet_lightning.logger.base import recorders
 from unet_lightning.metric.precision_recall import precision_recall
 from unet_lightning.metric.semantic import class_scores
-from unet_lightning.page.picture import heat
+from unet_lightning.page.matrix import matrix_picture
 
 SHOWN = ("dice", "iou")
 
 
 class Curves(L.Callback):
-    """Logs after every validation: pooled Dice and IoU of each class, the confusion matrix with rows (labelled) that
-    sum to 1, and the precision-recall curve of each class against the rest over the pixels' probabilities.
+    """Logs after every validation: pooled Dice and IoU of each class, the confusion matrix as a
+    picture, and the precision-recall curve of each class against the rest over the pixels' probabilities.
     """
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -28,11 +28,9 @@ class Curves(L.Callback):
         values = {f"classes/{score}/{name}": float(scores[score][k]) for k, name in enumerate(names) for score in SHOWN}
         for logger in trainer.loggers:
             logger.log_metrics(values, step)
-        shares = total.double() / total.sum(1, keepdim=True).clamp_min(1)
-        side = max(24, 240 // len(names))
-        cells = heat(shares.numpy().repeat(side, 0).repeat(side, 1), largest=1.0)
+        picture = matrix_picture(total.numpy(), names)
         for recorder in recorders(trainer):
-            recorder.picture(f"confusion/rows labelled, columns predicted: {', '.join(names)}", cells, step)
+            recorder.picture("confusion/validation", picture, step)
             for k, name in enumerate(names):
                 curve = precision_recall(task.histograms["val"][k].cpu())
                 recorder.precision_recall(f"precision-recall/{name}", curve, step)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from unet_lightning.config.overrides import warn_repeated
-
 
 def parser(verb: str, description: str) -> ArgumentParser:
     """A parser for a verb's files and flags; --help shows `description` unchanged."""
@@ -28,7 +26,10 @@ def checkpoint_parser(verb: str, description: str) -> ArgumentParser:
 def parse(rules: ArgumentParser, arguments: Sequence[str]) -> tuple[Namespace, list[str]]:
     """Files and flags as `rules` read them, and the overrides among them, in their order."""
     overrides = [argument for argument in arguments if is_override(argument)]
-    warn_repeated(overrides)
+    if overrides:
+        from unet_lightning.config.overrides import warn_repeated  # by Hydra, whose absence doctor is to report
+
+        warn_repeated(overrides)
     return rules.parse_intermixed_args([a for a in arguments if not is_override(a)]), overrides
 
 

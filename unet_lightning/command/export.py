@@ -14,11 +14,12 @@ HELP = """Export a checkpoint, or an ensemble, to ONNX.
   unet-lightning export outputs/cv/ensemble.json --to onnx
 
 Writes network.onnx (for any batch size and any height and width that the network accepts), model.json (normalisation,
-classes, colours, geometry, tile rule, views, post-processing) and predict.py, a short example that labels large images
-as `predict` does before post-processing, and needs only numpy, onnxruntime and OpenCV. Tiles of a network with instance
-or group norm are averaged: it is exported with tiling=nnunet, which nnU-Net's networks have anyway. The networks of an
-ensemble are one file if they read an image alike: with a normalisation that doesn't depend on the training images. At
-the end the logits of both networks are compared."""
+classes, colours, geometry, tile rule, views, post-processing, temperature) and predict.py, a short example that labels
+large images as `predict` does before post-processing, and needs only numpy, onnxruntime and OpenCV. Its logits are not
+yet divided by the temperature, which decides probabilities and no class. Tiles of a network with instance or group norm
+are averaged: it is exported with tiling=nnunet, which nnU-Net's networks have anyway. The networks of an ensemble are
+one file if they read an image alike: with a normalisation that doesn't depend on the training images. At the end the
+logits of both networks are compared."""
 
 
 def main(arguments: list[str]) -> int:

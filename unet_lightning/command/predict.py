@@ -32,11 +32,11 @@ Several checkpoints are an ensemble, and so is what `unet-lightning ensemble` wr
 patterns: pictures, TIFF stacks, NIfTI volumes, .npy, .mat, Zarr arrays. Outputs mirror their names: NAME.png (or .tif,
 .zarr, …) holds class ids with the classes' colours, NAME.nii and NAME.npy class ids alone. Overrides are composed over
 the checkpoint's config: tile=, tta=none|flips|rotations, postprocess=none|components|watershed|largest and its keys,
-average=probabilities|logits of an ensemble, trainer.accelerator=, trainer.precision=; data.channels=1|3 turns grey and
-colour into each other, data.axes=CYX names the axes of arrays and stacks that don't, data.pixel_size=0.5 (with
-data.unit=um|mm) says how large a pixel is where files don't. Memory is that of a tile; objects
-take some fifty bytes each beside it, a watershed that of the largest piece it may cut, and a volume that of its voxels
-and labels. An output that exists is kept; what broke is listed at the end."""
+average=probabilities|logits of an ensemble, temperature= of probabilities, trainer.accelerator=, trainer.precision=;
+data.channels=1|3 turns grey and colour into each other, data.axes=CYX names the axes of arrays and stacks that don't,
+data.pixel_size=0.5 (with data.unit=um|mm) says how large a pixel is where files don't. Memory is that of a tile;
+objects take some fifty bytes each beside it, a watershed that of the largest piece it may cut, and a volume that of its
+voxels and labels. An output that exists is kept; what broke is listed at the end."""
 
 
 def main(arguments: list[str]) -> int:

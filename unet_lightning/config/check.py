@@ -16,10 +16,10 @@ from unet_lightning.config.overrides import STEERING
 from unet_lightning.config.plain import plain_config
 from unet_lightning.config.ranges import logger_findings, trainer_findings
 from unet_lightning.config.schema import (
-    Averaging,
     Config,
     Loading,
     Machine,
+    Probabilities,
     Reading,
     Sampling,
     Scale,
@@ -102,10 +102,10 @@ def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None
     for key, kind in (("trainer", Machine), ("data", Reading)):
         chosen = {name: plain[key][name] for name in fields_of(kind) if f"{key}.{name}" in typed}
         found += signature.findings(kind, chosen, key)
-    found += [line.removeprefix(".") for line in signature.findings(Averaging, {"average": plain["average"]}, "")]
+    for own in (Probabilities, *([Scoring] if "split" in plain else [])):
+        values = {name: plain[name] for name in fields_of(own)}
+        found += [line.removeprefix(".") for line in signature.findings(own, values, "")]
     if "split" in plain:
-        scoring = {name: plain[name] for name in fields_of(Scoring)}
-        found += [line.removeprefix(".") for line in signature.findings(Scoring, scoring, "")]
         found += data_findings(plain, [assign_splits])
     if found:
         raise InputError("\n".join(first_of_each(found)))

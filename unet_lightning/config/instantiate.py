@@ -1,5 +1,7 @@
 """Build the object that a config node describes."""
 
+import logging
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,7 +9,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_object
 from hydra.utils import instantiate as hydra_instantiate
 
-from unet_lightning.error import InputError, shown
+from unet_lightning.error import InputError, nearest, shown
 
 EXTRAS = {"segmentation_models_pytorch": "smp", "monai": "monai"}  # packages of networks
 
@@ -28,11 +30,23 @@ def instantiate(node: Mapping[str, Any], **arguments: Any) -> Any:
 
 def locate(target: str, key: str) -> Callable[..., Any]:
     """The class or function a `_target_` names."""
+    hydra_log = logging.getLogger(get_object.__module__)
+    hydra_log.disabled = True  # it would say at length what the error says
     try:
         found: Callable[..., Any] = get_object(target)
     except Exception as error:  # whatever the module raises while it is imported
-        package = target.partition(".")[0]
-        remedy = f"; pip install 'unet-lightning[{EXTRAS[package]}]'" if package in EXTRAS else ""
-        reason = shown(" ".join(str(error).split()), 300)
-        raise InputError(f"{key}._target_={shown(target)}: {reason}{remedy}") from None
+        raise InputError(f"{key}._target_={shown(target)}: {_reason(target, error)}") from None
+    finally:
+        hydra_log.disabled = False
     return found
+
+
+def _reason(target: str, error: Exception) -> str:
+    """Why a `_target_` can't be found."""
+    module, _, name = target.rpartition(".")
+    if module in sys.modules and not hasattr(sys.modules[module], name):
+        known = [word for word, value in vars(sys.modules[module]).items() if callable(value) and word[0] != "_"]
+        return shown(f"{module} has no {name}; {nearest(name, known)}", 300)
+    package = target.partition(".")[0]
+    remedy = f"; pip install 'unet-lightning[{EXTRAS[package]}]'" if package in EXTRAS else ""
+    return shown(" ".join(str(error.__cause__ or error).split()), 300) + remedy

@@ -22,10 +22,10 @@ TRAINED = (
     *("init", "init_lr", "freeze"),
 )
 MACHINE = ("trainer.accelerator", "trainer.precision")
-PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average")
+PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average", "temperature")
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
     "predict": (*PREDICTION, "data.channels", "data.axes", "data.pixel_size", "data.unit"),
-    "export": ("tile", "tiling", "tta", "postprocess", "average"),
+    "export": ("tile", "tiling", "tta", "postprocess", "average", "temperature"),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
     "tune": ("tile", "tiling", "tta", *MACHINE, "data", "seed"),
     "ensemble": ("tile", "tiling", "tta", *MACHINE, "average", "data", "tolerance", "resamples"),

@@ -89,9 +89,14 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
     return {key: (old, new) for key, (old, new) in pairs.items() if old != new}
 
 
-def write_config(plain: Mapping[str, Any], path: Path) -> None:
+def as_yaml(plain: Mapping[str, Any]) -> str:
     """A plain config as yaml."""
-    write_atomic(path, OmegaConf.to_yaml(OmegaConf.create(dict(plain))).encode())
+    return OmegaConf.to_yaml(OmegaConf.create(dict(plain)))
+
+
+def write_config(plain: Mapping[str, Any], path: Path) -> None:
+    """Write a plain config as yaml."""
+    write_atomic(path, as_yaml(plain).encode())
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Positive = Annotated[int, Ge(1), Le(2**20)]
 Side = Annotated[int, Ge(1), Le(2**14)]  # pixels of what is held in memory many times
 Width = Annotated[int, Ge(0), Le(2**10)]  # pixels; work and memory grow with its square
 Length = Annotated[float, Gt(0), Le(10**9)]  # of a pixel, in um or mm
+HOTTEST = 1000.0  # temperature of probabilities
 Processes = Annotated[int, Ge(0), Le(2**10)]
 
 
@@ -122,10 +123,11 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Averaging:
-    """What of several checkpoints is averaged."""
+class Probabilities:
+    """What of several checkpoints is averaged, and what logits are divided by before they become probabilities."""
 
     average: Literal["probabilities", "logits"]
+    temperature: Annotated[float, Gt(0), Le(HOTTEST)]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Predicted objects measured beside the labelled ones: tables of both, and how counts and sizes agree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.metric.measure import in_units, measure, summarise, summary_in_units
+from unet_lightning.metric.object_classes import kinds_of
 from unet_lightning.metric.overlap import drop_ignored
 from unet_lightning.page.bland_altman import bland_altman
 from unet_lightning.page.number import format_number
@@ -22,8 +24,12 @@ COMPARED = {"count": "objects in an image", "mean_area_px": "mean size of an ima
 
 @dataclass
 class Agreement:
-    """What was measured so far: rows of objects and of images, those of the label before those of the prediction."""
+    """What was measured so far: rows of objects and of images, those of the label before those of the prediction.
 
+    names: of the classes, background first; with several foreground classes rows say them.
+    """
+
+    names: Sequence[str] = ()
     objects: list[dict[str, Any]] = field(default_factory=list)
     images: list[dict[str, Any]] = field(default_factory=list)
 
@@ -34,10 +40,12 @@ class Agreement:
         predicted: NDArray[Any],
         foreground: NDArray[np.float32],
         size: PixelSize | None,
+        classes: NDArray[np.uint8] | None = None,
     ) -> None:
         """Measure both sides of an image that has instances, as they are scored.
 
-        predicted: objects (H, W); foreground: (H, W) probability of not being background.
+        predicted: objects (H, W); foreground: (H, W) probability of not being background. classes: (H, W) predicted
+        class ids, where there are several foreground classes.
         """
         assert sample.instances is not None
         reference = sample.instances * sample.valid
@@ -51,10 +59,22 @@ class Agreement:
                 columns |= in_units(columns, size.sides, size.unit)
                 summary |= summary_in_units(summary, shape, size.sides, size.unit)
             place = {"picture": name, "side": side}
+            of_class, counts = self._classes(labels, sample.mask if side == "label" else classes)
             for k in range(int(labels.max())):
                 values = {key: column[k] for key, column in columns.items()}
-                self.objects.append({**place, "object": k + 1, **numbers_of(values)})
-            self.images.append({**place, "height": shape[0], "width": shape[1], **numbers_of(summary)})
+                self.objects.append({**place, "object": k + 1, **of_class[k], **numbers_of(values)})
+            self.images.append({**place, "height": shape[0], "width": shape[1], **numbers_of(summary), **counts})
+
+    def _classes(
+        self, labels: NDArray[np.int32], classes: NDArray[np.uint8] | None
+    ) -> tuple[list[dict[str, str]], dict[str, int]]:
+        """What rows say of the class of each object 1, 2, …, and how many there are of each class."""
+        if classes is None or len(self.names) < 3:
+            return [{}] * int(labels.max()), {}
+        kinds = kinds_of(labels, classes)[1:]
+        counts = np.bincount(kinds, minlength=len(self.names)).tolist()
+        of_class = {f"count_{name}": count for name, count in zip(self.names[1:], counts[1:], strict=True)}
+        return [{"class": self.names[kind]} for kind in kinds], of_class
 
     def differences(self) -> dict[str, dict[str, float]]:
         """By what is compared: mean difference, prediction less label, limits of agreement, and number of images."""

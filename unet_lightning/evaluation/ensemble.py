@@ -11,7 +11,9 @@ from unet_lightning.prediction.ensemble import FORMAT, checksum, relative_to
 from unet_lightning.record import split_hash
 from unet_lightning.runtime.machine import machine, versions
 
-KEPT = ("images", "groups", "pooled", "image_mean", "objects", "counts", "kinds", "intervals")  # of a summary
+KEPT = (  # of a summary
+    *("images", "groups", "pooled", "image_mean", "objects", "counts", "objects_by_class", "kinds", "intervals"),
+)
 Content = dict[str, Any]
 Trained = Mapping[str, Sequence[Path]]
 

@@ -13,12 +13,14 @@ from rich.progress import track
 from unet_lightning.error import InputError
 from unet_lightning.evaluation.agreement import Agreement
 from unet_lightning.evaluation.baseline import otsu
+from unet_lightning.evaluation.calibration import calibration
 from unet_lightning.evaluation.protocol import protocol, provenance
 from unet_lightning.evaluation.report import Panel, write_evaluation
 from unet_lightning.evaluation.run_split import find_as_divided
 from unet_lightning.evaluation.score import ImageScores, score_image, summary
 from unet_lightning.evaluation.untrained import check_untrained
 from unet_lightning.evaluation.verdict import Judged, verdict
+from unet_lightning.metric.calibration import reliability
 from unet_lightning.metric.names import COUNT_NAMES
 from unet_lightning.metric.semantic import class_scores, confusion_matrix
 from unet_lightning.page.number import format_number
@@ -40,18 +42,23 @@ def evaluate(predictor: Predictor, folder: Path, command: str = "", overrides: S
     images: list[ImageScores] = []
     judged: list[Judged] = []
     gallery: list[Panel] = []
-    agreement, stated = Agreement(), stated_size(config["data"])
+    counts: list[NDArray[np.float64]] = []  # of pixels by probability
+    agreement, stated = Agreement(dataset.classes), stated_size(config["data"])
     for record in track(records, f"{len(records)} images", transient=True):
         sample = dataset.read(record)
         outputs, how = predictor.all_outputs(sample.data, sample.scale), (predictor.postprocess, config["tolerance"])
         scored, predicted, objects = score_image(record, sample, outputs, dataset.classes, *how, predictor.target)
+        probabilities = predictor.class_logits(outputs).softmax(0)
+        counts.append(reliability(probabilities, sample.mask, sample.valid))
         if sample.instances is not None:
-            foreground = predictor.target.scores(outputs).softmax(0)[1:].sum(0).numpy()
-            agreement.add(record.id, sample, objects, foreground, stated or pixel_size(record.image))
+            foreground = probabilities[1:].sum(0).numpy()
+            agreement.add(record.id, sample, objects, foreground, stated or pixel_size(record.image), predicted)
         images.append(scored)
         judged.append(_judged(record, scored, sample, dataset))
         _keep_worst(gallery, judged[-1].dice, scored, sample, predicted, predictor)
     results = summary(images, dataset.classes, config["resamples"], dataset.background)
+    groups = [image.group for image in images]
+    results["calibration"] = calibration(counts, groups, config["resamples"], config["temperature"])
     results["verdict"] = verdict(judged, predictor.models[0].identity["config"], results.get("counts"))
     results["protocol"] = protocol(predictor, dataset, records)
     results["provenance"] = provenance(predictor, command, overrides)

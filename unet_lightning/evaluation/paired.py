@@ -15,6 +15,8 @@ from unet_lightning.page.escape import escape_markdown
 from unet_lightning.page.number import format_number
 from unet_lightning.page.table import Table
 
+UNCOMPARED = "temperature"  # changes probabilities alone, and no score that is compared
+
 
 def compare(
     names: Sequence[str], runs: Sequence[dict[str, Any]], resamples: int, vary: Sequence[str] = ()
@@ -47,7 +49,8 @@ def check_protocol(first: str, one: dict[str, Any], second: str, other: dict[str
     for key in vary:
         if key not in one:
             raise InputError(f"vary={shown(key)}: {shown(key)} is not in the protocol; {nearest(key, one)}")
-    differ = [key for key in one.keys() | other.keys() if key not in vary and one.get(key) != other.get(key)]
+    compared = (one.keys() | other.keys()) - {*vary, UNCOMPARED}
+    differ = [key for key in compared if one.get(key) != other.get(key)]
     if differ:
         lines = [f"{key}: {first} has {one.get(key)}, {second} has {other.get(key)}" for key in sorted(differ)]
         remedy = f"evaluate both alike, or add vary={','.join(sorted(differ))} if that is what you compare"

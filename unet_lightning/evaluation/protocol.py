@@ -57,6 +57,7 @@ def protocol(predictor: Predictor, dataset: DataSet, records: Sequence[Record]) 
         "tiling": config["tiling"],
         "tta": config["tta"],
         "postprocess": config["postprocess"],
+        "temperature": config["temperature"],
         "version": versions()["unet-lightning"],
     }
 
@@ -89,7 +90,8 @@ def read_evaluation(path: Path) -> dict[str, Any]:
                 return _read_beside(file)
             if not _is_evaluation(found):
                 raise InputError(f"{file}: not what `unet-lightning evaluate` writes; evaluate again")
-            found["protocol"].setdefault("tiling", "overlap")  # the only one there was before the key
+            for key, before in (("tiling", "overlap"), ("temperature", 1.0)):  # the only ones before the keys
+                found["protocol"].setdefault(key, before)
             return dict(found)
     raise InputError(f"{path}: not evaluated; run: unet-lightning evaluate {path / BEST}")
 

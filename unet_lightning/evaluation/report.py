@@ -1,4 +1,4 @@
-"""The files that `evaluate` writes: evaluation.json, images.csv, report.md with pictures, report.html."""
+"""The files that `evaluate` writes: evaluation.json, tables, report.md with pictures, report.html."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.evaluation.agreement import Agreement, agreement_table
+from unet_lightning.evaluation.calibration import NOTE
+from unet_lightning.evaluation.object_table import objects_by_class
 from unet_lightning.evaluation.score import PARTITION, THRESHOLDS
 from unet_lightning.metric.names import COUNT_NAMES, COUNTS_NOTE, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES
-from unet_lightning.page.chart import inline
 from unet_lightning.page.escape import code_span, escape_markdown
 from unet_lightning.page.html import describe_values, embed_picture, histogram, html, matrix
 from unet_lightning.page.number import format_interval, format_number
 from unet_lightning.page.picture import encode_png
+from unet_lightning.page.reliability import reliability_diagram
 from unet_lightning.page.table import Table
 from unet_lightning.runtime.files import write_atomic, write_json, write_table
 
 EVALUATION = "evaluation.json"
+DICE_NOTE = "The number of images by their foreground Dice, from 0 (nothing overlaps) to 1 (equal), without unit."
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,22 @@ class Panel:
 
 
 def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Panel], agreement: Agreement) -> None:
-    """Write evaluation.json, report.md with pictures, report.html, and images.csv; objects.csv and summary.csv too."""
+    """Write evaluation.json, report.md with pictures, report.html, and images.csv; objects.csv and summary.csv too, and
+    classes.csv of objects of several classes.
+    """
     for old in (folder / "pictures").glob("worst*.png"):
         old.unlink()
     write_table(folder / "images.csv", results["per_image"])
     for name, rows in (("objects.csv", agreement.objects), ("summary.csv", agreement.images)):
         if agreement.images:
             write_table(folder / name, rows)
+    if "per_class" in results:
+        write_table(folder / "classes.csv", results["per_class"])
     charts = agreement.charts()
     for k, chart in enumerate(charts, 1):
         write_atomic(folder / "pictures" / f"agreement{k}.svg", chart)
+    diagram = _reliability(results["calibration"])
+    write_atomic(folder / "pictures" / "reliability.svg", diagram)
     parts = tables(results)
     title = f"{results['images']} images of the {results['protocol']['split']} split"
     made_with = describe_values({**results["protocol"], **results["provenance"]})
@@ -57,6 +66,7 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
         *(part.markdown() for part in parts),
     ]
     lines += [f"![Bland-Altman plot](pictures/agreement{k}.svg)\n" for k in range(1, len(charts) + 1)]
+    lines += ["## Calibration", "", NOTE, "", "![Reliability diagram](pictures/reliability.svg)", ""]
     lines += ["## Lowest foreground Dice", "", "Input, label, prediction, error", ""]
     for k, one in enumerate(gallery, 1):
         write_atomic(folder / "pictures" / f"worst{k}.png", encode_png(one.picture))
@@ -72,9 +82,11 @@ def write_evaluation(folder: Path, results: dict[str, Any], gallery: Sequence[Pa
         verdict=results["verdict"],
         cards=cards(results),
         tables=parts,
-        charts=[inline(chart) for chart in charts],
+        charts=charts,
+        reliability=diagram,
+        reliability_note=NOTE,
         matrix=matrix(np.array(results["confusion"]), results["protocol"]["classes"]),
-        histogram=histogram([row["dice"] for row in results["per_image"]], "Foreground Dice of each image"),
+        histogram=histogram([row["dice"] for row in results["per_image"]], "Foreground Dice of each image", DICE_NOTE),
         gallery=[embed_picture(one.picture, one.caption) for one in gallery],
         gallery_title="Lowest foreground Dice",
         protocol=made_with,
@@ -94,7 +106,7 @@ def cards(results: Mapping[str, Any]) -> list[dict[str, str]]:
         for name in ("dice", "iou")
     ]
     objects = results.get("objects", {})
-    return found + [
+    found += [
         {
             "name": f"{SCORE_NAMES[name]}, mean",
             "value": format_number(objects[name], 3),
@@ -103,6 +115,20 @@ def cards(results: Mapping[str, Any]) -> list[dict[str, str]]:
         for name in ("aji", "pq", "seg", "ap50")
         if name in objects
     ]
+    if "calibration" not in results:  # out of fold, by several networks
+        return found
+    one = results["calibration"]
+    name = f"ECE, temperature {one['temperature']:g}"
+    return [*found, {"name": name, "value": format_number(one["ece"], 3), "range": format_interval(one["interval"])}]
+
+
+def _reliability(found: Mapping[str, Any]) -> str:
+    """The diagram of what `calibration` gives, as SVG."""
+    total = max(1, sum(one["pixels"] for one in found["bins"]))
+    bins = [
+        (one["low"], one["high"], one["pixels"] / total, one["probability"], one["accuracy"]) for one in found["bins"]
+    ]
+    return reliability_diagram(bins, f"Expected calibration error {format_number(found['ece'])}")
 
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
@@ -148,5 +174,6 @@ def _object_tables(results: Mapping[str, Any]) -> list[Table]:
     return [
         Table("Objects", ["score", "averaging", "value", "95 % interval"], rows),
         Table("Objects, counted", ["", "number"], counts, COUNTS_NOTE),
+        *([objects_by_class(results["objects_by_class"])] if "objects_by_class" in results else []),
         *([agreement_table(results["agreement"])] if results.get("agreement") else []),
     ]

@@ -13,6 +13,7 @@ from unet_lightning.evaluation.interval import interval, weighted_mean
 from unet_lightning.metric import instance, partition
 from unet_lightning.metric.boundary import boundary_f1, distances, hausdorff95
 from unet_lightning.metric.instance import nan_mean
+from unet_lightning.metric.object_classes import overlaps_by_class, summary_by_class
 from unet_lightning.metric.overlap import Overlaps, drop_ignored, overlaps
 from unet_lightning.metric.semantic import SCORES, by_class, by_kind, class_scores, confusion_matrix
 from unet_lightning.metric.semantic import summary as semantic_summary
@@ -36,7 +37,8 @@ class ImageScores:
     """The scores of one image.
 
     confusion: (K, K). classes: {score: {class: value}}. objects: {score: value}, counts: {error: number}, by_threshold:
-    {score: one value for each of THRESHOLDS}; all three are empty where the set has no instances.
+    {score: one value for each of THRESHOLDS}; all three are empty where the set has no instances. by_class: overlaps of
+    the objects of each class, by its id; empty too where there is one foreground class.
     """
 
     id: str
@@ -47,6 +49,7 @@ class ImageScores:
     objects: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     by_threshold: dict[str, list[float]] = field(default_factory=dict)
+    by_class: dict[int, Overlaps] = field(default_factory=dict)
 
 
 def score_image(
@@ -72,10 +75,13 @@ def score_image(
     scored = ImageScores(record.id, record.group or record.id, record.kind, confusion.numpy(), class_values)
     if sample.instances is not None:
         reference = sample.instances * sample.valid
-        found = overlaps(reference, drop_ignored(reference, objects, sample.valid))
+        kept = drop_ignored(reference, objects, sample.valid)
+        found = overlaps(reference, kept)
         scored.objects.update({name: function(found) for name, function in OBJECTS.items()})
         scored.counts.update(instance.errors(found))
-        if len(classes) == 2 and not postprocess.says_more:  # a probability alone says nothing of rims
+        if len(classes) > 2:
+            scored.by_class.update(overlaps_by_class(reference, kept, sample.mask, predicted))
+        if len(classes) == 2 and not postprocess.says_more:  # a probability alone says nothing of rims; no temperature
             scored.by_threshold.update(_by_threshold(sample, target.scores(outputs).softmax(0)[1].numpy(), postprocess))
     return scored, predicted, objects
 
@@ -106,7 +112,8 @@ def summary(
 ) -> dict[str, Any]:
     """All scores of a set with 95 % intervals: pixel scores pooled and as means over images, the others as means.
 
-    {pooled | image_mean: {score: {classes | foreground | mean …}}, objects: {…}, counts: {…}, intervals: {…}, …}
+    {pooled | image_mean: {score: {classes | foreground | mean …}}, objects: {…}, counts: {…}, intervals: {…}, …}; where
+    objects are of several classes also objects_by_class, and per_class, a row for each image and class.
     """
     confusions = torch.from_numpy(np.stack([image.confusion for image in images]))
     groups = [image.group for image in images]
@@ -122,6 +129,9 @@ def summary(
     if with_objects:
         result["objects"] = {name: nan_mean(image.objects[name] for image in with_objects) for name in OBJECTS}
         result["counts"] = {name: sum(i.counts[name] for i in with_objects) for name in with_objects[0].counts}
+        if len(classes) > 2:
+            result["objects_by_class"] = summary_by_class([image.by_class for image in with_objects], classes)
+            result["per_class"] = [row for image in with_objects for row in _class_rows(image, classes)]
     if any(image.by_threshold for image in images):
         for name in PARTITION:
             curve = np.nanmean([image.by_threshold[name] for image in images if image.by_threshold], axis=0)
@@ -136,6 +146,16 @@ def summary(
     ]
     numbers = {"images": len(images), "groups": len(set(groups)), "confusion": confusions.sum(0).tolist()}
     return result | {"intervals": intervals, "kinds": kinds, "per_image": rows} | numbers
+
+
+def _class_rows(image: ImageScores, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """The scores and counts of the objects of every class that is labelled or predicted in an image."""
+    return [
+        {"id": image.id, "class": classes[kind]}
+        | {name: score(table) for name, score in instance.SCORES.items()}
+        | instance.errors(table)
+        for kind, table in image.by_class.items()
+    ]
 
 
 def per_image(

@@ -1,7 +1,8 @@
-"""Find the post-processing that scores best on the validation split."""
+"""Find the post-processing that scores best on the validation split, and the temperature of its probabilities."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -13,6 +14,7 @@ from unet_lightning.config.overlay import compose_over_checkpoint
 from unet_lightning.config.plain import plain_config
 from unet_lightning.evaluation.evaluate import records_to_score
 from unet_lightning.evaluation.run_split import find_as_divided
+from unet_lightning.evaluation.temperature import TemperatureFit
 from unet_lightning.evaluation.tried import Tried
 from unet_lightning.metric.instance import panoptic_quality
 from unet_lightning.metric.tally import Tally
@@ -29,14 +31,31 @@ Pair = tuple[NDArray[np.uint8], Sample]
 Scored = tuple[float, dict[str, Any]]
 
 
-def tune(predictor: Predictor) -> list[Scored]:
-    """Score and config node of every candidate, the simplest first."""
+@dataclass(frozen=True)
+class Tuned:
+    """Score and config node of every candidate, the simplest first, and the temperature."""
+
+    tried: list[Scored]
+    temperature: float
+
+    def content(self) -> dict[str, Any]:
+        """What is stored beside the checkpoint."""
+        score, node = simplest(self.tried)
+        found = {"postprocess": node, "score": score, "split": "val", "tried": len(self.tried)}
+        return found | {"temperature": self.temperature}
+
+
+def tune(predictor: Predictor) -> Tuned:
+    """Try all candidates on the validation split, and fit the temperature."""
     dataset = find_as_divided(predictor)
     pairs: list[Pair] = []
+    fit = TemperatureFit(predictor.target)
     for record in track(records_to_score(dataset, predictor), "validation images", transient=True):
         sample = dataset.read(record)
-        pairs.append((predictor.ids(sample.data, sample.scale), sample))
-    return scored_candidates(predictor.models[0].identity["config"], pairs)
+        outputs = predictor.all_outputs(sample.data, sample.scale)
+        fit.add(outputs, sample.mask, sample.valid)
+        pairs.append((predictor.target.ids(outputs).numpy(), sample))
+    return Tuned(scored_candidates(predictor.models[0].identity["config"], pairs), fit.best())
 
 
 def scored_candidates(plain: Mapping[str, Any], pairs: list[Pair]) -> list[Scored]:

@@ -119,7 +119,9 @@ def _shared_kind(failed: Sequence[Judged], others: Sequence[Judged]) -> str:
         return ""
     kind, number = kinds.most_common(1)[0]
     fine = sum(image.kind == kind for image in others)
-    return f"{number} of them are of the kind {printable(kind)}, of which {fine} don't fail." if number > fine else ""
+    if number <= fine:
+        return ""
+    return f"{number} of them are of the kind {printable(kind)}{_rest(fine)}."
 
 
 def _little(failed: Sequence[Judged], others: Sequence[Judged]) -> str:
@@ -127,7 +129,14 @@ def _little(failed: Sequence[Judged], others: Sequence[Judged]) -> str:
     fine = sum(image.foreground < SMALL for image in others)
     if few * 2 <= len(failed) or few <= fine:
         return ""
-    return f"{few} of them have less than {100 * SMALL:.0f} % foreground, of which {fine} others don't fail."
+    return f"{few} of them have less than {100 * SMALL:.0f} % foreground{_rest(fine)}."
+
+
+def _rest(fine: int) -> str:
+    """How many alike don't fail."""
+    return (
+        f"; {fine} other such {'image does' if fine == 1 else 'images do'}n't fail" if fine else ": all that there are"
+    )
 
 
 def _mean(images: Sequence[Judged], name: str) -> float:

@@ -5,7 +5,7 @@
 import json
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class Recorder(ABC):
         """Open the run's record, before the first step; InputError where that can't be done."""
 
     @abstractmethod
-    def hyperparameters(self, values: Values, scores: Mapping[str, float]) -> None:
-        """The values of a config and the final scores they led to."""
+    def hyperparameters(self, values: Values, scores: Mapping[str, float], typed: Collection[str]) -> None:
+        """The values of a config and the final scores they led to; typed: the names of those that were typed."""
 
     def picture(self, tag: str, picture: NDArray[Any], step: int) -> None:
         """picture: (H, W, 3) uint8."""
@@ -39,6 +39,9 @@ class Recorder(ABC):
 
     def table(self, tag: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows of text under a header."""
+
+    def text(self, tag: str, markdown: str) -> None:
+        """A page of text."""
 
     def flush(self) -> None:
         """Write what is held back to the files of the run's folder."""

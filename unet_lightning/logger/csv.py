@@ -1,7 +1,7 @@
 """Numbers as lines of one CSV file in the run's folder."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Csv(Logger, Recorder):
                 csv.writer(self.file).writerow(("step", "name", "value"))
         csv.writer(self.file).writerows(("" if step is None else step, name, value) for name, value in metrics.items())
 
-    def hyperparameters(self, values: Values, scores: Mapping[str, float]) -> None:
+    def hyperparameters(self, values: Values, scores: Mapping[str, float], typed: Collection[str]) -> None:
         """The final scores, without a step."""
         self.log_metrics(scores)
         self.flush()

@@ -4,7 +4,7 @@ import logging
 import re
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,7 +70,7 @@ class MLflow(MLFlowLogger, Recorder):
         values = [Metric(clean(name), float(value), now, step or 0) for name, value in metrics.items()]
         self.experiment.log_batch(self.run_id, metrics=values, synchronous=True)
 
-    def hyperparameters(self, values: Values, scores: Mapping[str, float]) -> None:
+    def hyperparameters(self, values: Values, scores: Mapping[str, float], typed: Collection[str]) -> None:
         """Parameters, and the scores as metrics."""
         self.log_hyperparams(dict(values))
         self.log_metrics(scores)
@@ -89,6 +89,10 @@ class MLflow(MLFlowLogger, Recorder):
         """A table among the artifacts."""
         columns = {name: [row[k] for row in rows] for k, name in enumerate(header)}
         self.experiment.log_table(self.run_id, columns, f"{clean(tag)}.json")
+
+    def text(self, tag: str, markdown: str) -> None:
+        """A page among the artifacts."""
+        self.experiment.log_text(self.run_id, markdown, f"{clean(tag)}.md")
 
 
 def clean(name: str) -> str:

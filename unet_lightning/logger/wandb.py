@@ -1,6 +1,6 @@
 """A run of Weights & Biases, on its server or in files to send later."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Wandb(WandbLogger, Recorder):
         if self.kept is None:
             keep_name(self.folder, "wandb", str(self._id))
 
-    def hyperparameters(self, values: Values, scores: Mapping[str, float]) -> None:
+    def hyperparameters(self, values: Values, scores: Mapping[str, float], typed: Collection[str]) -> None:
         """The run's config, and the scores in its summary."""
         self.experiment.config.update(dict(values), allow_val_change=True)
         self.experiment.summary.update(dict(scores))

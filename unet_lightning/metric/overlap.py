@@ -32,6 +32,13 @@ class Overlaps:
         """Intersection over union of every pair, (N,)."""
         return self.shared / (self.references[self.rows] + self.predictions[self.columns] - self.shared)
 
+    def selected(self, references: NDArray[np.bool_], predictions: NDArray[np.bool_]) -> "Overlaps":
+        """The table of some of the objects alone, (R,) and (P,) bool, numbered anew in the same order."""
+        both = references[self.rows] & predictions[self.columns]
+        row, column = np.cumsum(references) - 1, np.cumsum(predictions) - 1
+        pairs = row[self.rows[both]], column[self.columns[both]], self.shared[both]
+        return Overlaps(self.references[references], self.predictions[predictions], *pairs)
+
 
 def overlaps(reference: NDArray[Any], prediction: NDArray[Any]) -> Overlaps:
     """The table of overlaps; time and memory grow with the pixels, not with the square of the objects."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from math import isfinite
 
-from unet_lightning.page.chart import FAINT, INK, MARK, even_ticks, line, svg, text
+from unet_lightning.page.chart import FAINT, INK, MARK, SOFT, even_ticks, line, short, svg, text
 
 
 def bland_altman(
@@ -34,12 +34,12 @@ def bland_altman(
     elements.append(line(left, zero, width - right, zero, INK))
     for value, word in zip(lines, ("mean", "lower", "upper"), strict=True):
         if isfinite(value):
-            y = place(x_ticks[0], value)[1]
+            y, shown = place(x_ticks[0], value)[1], f"{value:.1f}" if abs(value) < 1e4 else short(value)
             elements.append(line(left, y, width - right, y, MARK, 2 if word == "mean" else 1))
-            elements.append(text(width - right + 6, y + 4, f"{word} {value:.1f}", "start", MARK))
+            elements.append(text(width - right + 6, y + 4, f"{word} {shown}", "start", MARK))
     for k, (x, y) in enumerate(map(place, across, apart)):
         name = escape(f"{names[k]}: " if names else "")
         circle = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{MARK}" fill-opacity="0.6" stroke="{FAINT}">'
         elements.append(f"{circle}<title>{name}{pairs[k][0]:g} labelled, {pairs[k][1]:g} predicted</title></circle>")
     elements.append(text((left + width - right) / 2, height - 8, "mean of label and prediction"))
-    return svg(width, height, *elements, text(left, top - 10, "prediction − label", "start", "#777"))
+    return svg(width, height, *elements, text(left, top - 10, "prediction − label", "start", SOFT))

@@ -1,15 +1,16 @@
-"""Charts as self-contained SVG text: heat maps, scatter plots, curves, effects with their intervals."""
+"""Charts as self-contained SVG text: heat maps, curves, effects with their intervals."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, isfinite
 
 from unet_lightning.label import BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILION
 from unet_lightning.page.picture import hexadecimal
 
 RAMP = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))  # viridis
-INK, FAINT, MARK = "#222", "#ccc", "#3b528b"
+INK, FAINT, SOFT, MARK = "#222", "#ccc", "#777", "#3b528b"
+ON_BRIGHT, ON_DARK = "#111", "#fff"  # text on the colours of a map
 COLORS = (*map(hexadecimal, (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY_BLUE)), "#777")
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 FONT = 'font-family="system-ui, sans-serif" font-size="12"'
@@ -22,8 +23,11 @@ def svg(width: float, height: float, *elements: str) -> str:
 
 
 def inline(drawing: str) -> str:
-    """An SVG document as a part of an HTML page, which needs no name space."""
-    return drawing.replace(NAMESPACE, "", 1)
+    """An SVG document as a part of an HTML page: without a name space, in the page's colours, dark ones at night."""
+    drawing = drawing.replace(NAMESPACE, "", 1)
+    for fixed, variable in ((INK, "ink"), (FAINT, "line"), (SOFT, "soft"), (MARK, "mark")):
+        drawing = drawing.replace(f'"{fixed}"', f'"var(--{variable})"')
+    return drawing
 
 
 def text(x: float, y: float, content: str, anchor: str = "middle", fill: str = INK, extra: str = "") -> str:
@@ -77,35 +81,7 @@ def _cell(x: float, y: float, width: float, height: float, value: float | None, 
     share = (value - ends[0]) / (ends[1] - ends[0]) if ends[1] > ends[0] else 0.5
     fill = color(share)
     box = f'<rect x="{x}" y="{y}" width="{width - 2}" height="{height - 2}" fill="rgb{fill}"/>'
-    return box + text(x + width / 2, y + height * 0.6, f"{value:.4f}", fill="#fff" if share < 0.6 else INK)
-
-
-def scatter(points: Sequence[tuple[float, float, str]], name: str, score: str) -> str:
-    """Points (x, y, title); the title appears under the mouse. Positive x over a factor of 30 or more: a log axis."""
-    lowest, highest = (pick(point[0] for point in points) for pick in (min, max))
-    if log := lowest > 0 and highest / lowest >= 30:
-        points = [(log10(x), y, title) for x, y, title in points]
-    width, height, left, top, right, bottom = 350, 240, 58, 16, 24, 44
-    x_low, x_high = _span([point[0] for point in points])
-    y_low, y_high = _span([point[1] for point in points])
-    elements = []
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        across, up = (x - x_low) / (x_high - x_low), (y - y_low) / (y_high - y_low)
-        return left + across * (width - left - right), height - bottom - up * (height - top - bottom)
-
-    for k in range(5):
-        x, y = place(x_low + (x_high - x_low) * k / 4, y_low + (y_high - y_low) * k / 4)
-        elements += [line(left, y, width - right, y), line(x, top, x, height - bottom)]
-        elements.append(text(left - 6, y + 4, f"{y_low + (y_high - y_low) * k / 4:.4f}", "end"))
-        tick = x_low + (x_high - x_low) * k / 4
-        elements.append(text(x, height - bottom + 16, short(10**tick if log else tick)))
-    for x, y, title in points:
-        px, py = place(x, y)
-        dot = f'<circle cx="{px:.1f}" cy="{py:.1f}" r="5" fill="{MARK}" fill-opacity="0.7">'
-        elements.append(f"{dot}<title>{escape(title)}</title></circle>")
-    elements += [text((left + width - right) / 2, height - 8, name), text(left, 10, score, "start", "#777")]
-    return svg(width, height, *elements)
+    return box + text(x + width / 2, y + height * 0.6, f"{value:.4f}", fill=ON_DARK if share < 0.6 else ON_BRIGHT)
 
 
 def intervals(rows: Sequence[tuple[str, float, float]]) -> str:
@@ -113,7 +89,7 @@ def intervals(rows: Sequence[tuple[str, float, float]]) -> str:
     shown = [(name, effect, half if isfinite(half) else 0.0) for name, effect, half in rows if isfinite(effect)]
     reach = max([abs(effect) + half for _, effect, half in shown] or [0.0]) or 1.0
     left, middle, half_width, tall = 200, 400, 180, 22
-    elements = [line(middle, 4, middle, 22 + tall * len(shown), "#888")]
+    elements = [line(middle, 4, middle, 22 + tall * len(shown), SOFT)]
     for row, (name, effect, half) in enumerate(shown):
         y = 16 + row * tall
         x, spread = middle + effect / reach * half_width, half / reach * half_width
@@ -151,7 +127,7 @@ def curves(
         elements += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{mark}"/>' for x, y, *_ in drawn]
         y = 26 + 20 * n
         elements += [line(width, y, width + 20, y, mark, 3), text(width + 26, y + 4, title, "start")]
-    elements += [text((left + width) / 2, height - 8, name), text(left, 12, score, "start", "#777")]
+    elements += [text((left + width) / 2, height - 8, name), text(left, 12, score, "start", SOFT)]
     return svg(width + 40 + 8 * max(map(len, lines)), height, *elements)
 
 
@@ -167,10 +143,3 @@ def short(value: float) -> str:
     """Three digits, thousands as k and millions as M."""
     scale, unit = next(((s, u) for s, u in ((1e6, "M"), (1e4, "k")) if abs(value) >= s), (1.0, ""))
     return f"{value / (1e3 if unit == 'k' else scale):.3g}{unit}"
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    """Ends of an axis that leave a little room beside the values."""
-    low, high = min(values), max(values)
-    room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
-    return low - room, high + room

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import floor, log10
 
-from unet_lightning.page.chart import COLORS, even_ticks, line, svg, text
+from unet_lightning.page.chart import COLORS, SOFT, even_ticks, line, svg, text
 
 
 def line_chart(
@@ -47,6 +47,6 @@ def line_chart(
             elements.append(text(width - 24, top + 14 + 16 * n, title, "end", color))
     for title, x in marked.items():
         column = place(x, rows[0])[0]
-        elements += [line(column, top, column, height - bottom, "#888"), text(column, top - 6, title)]
-    elements += [text((left + width) / 2, height - 8, name), text(left, 12, score, "start", "#777")]
+        elements += [line(column, top, column, height - bottom, SOFT), text(column, top - 6, title)]
+    elements += [text((left + width) / 2, height - 8, name), text(left, 12, score, "start", SOFT)]
     return svg(width, height, *elements)

@@ -6,11 +6,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
+import numpy as np
 from annotated_types import Ge, Le
 
 from unet_lightning.callback.shortened import images_scored
 from unet_lightning.error import InputError
-from unet_lightning.evaluation.tune import scored_candidates
+from unet_lightning.evaluation.tune import candidates, object_areas, score_candidates
 from unet_lightning.page.table import Table
 from unet_lightning.pipeline.build import build_data_module
 from unet_lightning.pipeline.data_module import DataModule
@@ -37,6 +38,7 @@ from unet_lightning.runtime.launch import external_launch
 
 REPORT = 5.0  # seconds for pictures, tables and the ends of processes
 TRIAL = 0.05  # share of the time that trials may take
+TUNED = 3  # validation images on which the choice of the post-processing is timed
 WIDER = 4  # times as long as that of a network is a step of one of twice the width, at most
 AIM = 0.97  # share of the time that is planned
 
@@ -71,6 +73,8 @@ class Auto(Plan):
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
 
         def ending(timing: Timing) -> Choice:
+            if "tune" in typed:
+                return Choice("tune", plain["tune"], "")
             return tune_rule(timing, self.minutes, **images, tuning=tuning)
 
         def reserve(timing: Timing) -> float:
@@ -107,15 +111,19 @@ class Auto(Plan):
         return Decision(tuple(choices), (measurements(data, found, timings), beside))
 
     def _tuning(self, plain: Mapping[str, Any], data: DataModule) -> float:
-        """Seconds that the choice of the post-processing takes, from one image whose label stands for a prediction."""
+        """Seconds that the choice of the post-processing takes, from images whose labels stand for predictions."""
         records = data.dataset.split("val")
-        sample = data.store[records[len(records) // 2]]
-        seconds = []
-        for _ in range(2):  # the first time compiles and imports
-            began = perf_counter()
-            scored_candidates(plain, [(sample.mask, sample)])
-            seconds.append(perf_counter() - began)
-        return seconds[-1] * len(records)
+        places = np.unique(np.linspace(0, len(records) - 1, TUNED).round().astype(int))
+        samples = [data.store[records[place]] for place in places]
+        pairs = [(sample.mask, sample) for sample in samples]
+        instances = all(sample.instances is not None for sample in samples)
+        began = perf_counter()
+        nodes = list(candidates(plain, np.concatenate([object_areas(sample) for sample in samples]), instances))
+        composed = perf_counter() - began
+        score_candidates(nodes, pairs[:1], instances)  # compiles and imports
+        began = perf_counter()
+        score_candidates(nodes, pairs, instances)
+        return composed + (perf_counter() - began) / len(pairs) * len(records)
 
 
 def width_of(checkpoint: str) -> tuple[int] | None:

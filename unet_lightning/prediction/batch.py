@@ -85,7 +85,7 @@ def score(
     for (top, left, bottom, right), outputs in predictor.pieces(image, predictor.scale_of(output.source.pixel_size)):
         classes[top:bottom, left:right] = predictor.target.ids(outputs).numpy()
         if wanted.keys() & {"probabilities", "foreground"}:
-            probabilities = predictor.target.scores(outputs).softmax(0).numpy()
+            probabilities = predictor.class_logits(outputs).softmax(0).numpy()
         if "probabilities" in wanted:
             wanted["probabilities"][:, top:bottom, left:right] = probabilities
         if "foreground" in wanted:

@@ -89,6 +89,7 @@ def description(predictor: Predictor) -> dict[str, Any]:
         **tiles(predictor),
         "views": [list(view) for view in predictor.tta.views],  # quarter turns, mirrored
         "postprocess": predictor.config["postprocess"],
+        "temperature": predictor.config["temperature"],  # what logits are divided by for probabilities
         "networks": len(predictor.models),
         "identity": {key: model.identity[key] for key in ("config_hash", "split_hash", "versions")},
     }

@@ -2,18 +2,21 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from unet_lightning.config.check import check_prediction, is_part, resolve_plain
 from unet_lightning.config.overlay import USED, compose_over_checkpoint
+from unet_lightning.config.schema import HOTTEST
 from unet_lightning.error import InputError
 from unet_lightning.prediction.checkpoint import TrainedModel, load_model
 from unet_lightning.prediction.ensemble import Ensemble, ensemble_of
 from unet_lightning.prediction.identity import check_plain
 from unet_lightning.prediction.predictor import Predictor, log
 from unet_lightning.prediction.trust import check_targets
+
+TUNED = ("postprocess", "tta", "temperature")
 
 
 def load(
@@ -26,10 +29,10 @@ def load(
     """Checkpoints, several of them an ensemble, or an ensemble.json; InputError where they don't belong together.
 
     overrides: as on the command line of `verb`, composed over the first one's config, and before those that are `fixed`
-    by the verb. What `unet-lightning tune`, or a run at its end, chose lies beside a checkpoint and is used, unless
-    postprocess is overridden;
-    an ensemble.json says its own post-processing, views and averaging, which overrides replace as well; for the verb
-    that makes one each checkpoint is a configuration of its own. trust: packages whose classes may be built.
+    by the verb. What `unet-lightning tune`, or a run at its end, chose lies beside a checkpoint and is used, but for
+    what is overridden, and for views whose postprocess is; its temperature only where it is the one checkpoint. An
+    ensemble.json says its own post-processing, views and averaging, which overrides replace as well; for the verb that
+    makes one each checkpoint is a configuration of its own. trust: packages whose classes may be built.
     """
     ensemble = ensemble_of(checkpoints)
     models = [load_model(checkpoint, trust) for checkpoint in (ensemble.members if ensemble else checkpoints)]
@@ -42,9 +45,10 @@ def load(
         overrides = [f"average={ensemble.average}", *overrides]
     elif verb == "ensemble":  # folds are averaged as views are, unless it is typed
         overrides = [f"average={_views_average(plain['tta'])}", *overrides]
-    elif "postprocess" in USED[verb] and not any(override.startswith("postprocess=") for override in overrides):
-        typed = any(override.startswith("tta=") for override in overrides)
-        tuned = {key: node for key, node in _tuned(tuned_path(models[0].path)).items() if not (typed and key == "tta")}
+    elif wanted := _wanted(verb, overrides, len(models)):
+        tuned = _tuned(tuned_path(models[0].path), wanted)
+        if "temperature" in tuned:
+            overrides = [f"temperature={tuned.pop('temperature')}", *overrides]
         plain |= tuned  # what is typed is composed over it
         places |= dict.fromkeys(tuned, str(tuned_path(models[0].path)))
     if not all(model.network.geometry.exact for model in models):
@@ -91,24 +95,41 @@ def _views_average(tta: Any) -> str:
     return "logits" if is_part(tta) and tta.get("average") == "logits" else "probabilities"
 
 
-def _tuned(path: Path) -> dict[str, Any]:
+def _wanted(verb: str, overrides: Sequence[str], models: int) -> set[str]:
+    """The keys that are taken from what was tuned: those that the verb reads and that nothing typed decides."""
+    if "postprocess" not in USED[verb]:
+        return set()
+    typed = {override.partition("=")[0].lstrip("+") for override in overrides}
+    typed |= {"tta"} if "postprocess" in typed else set()  # chosen together
+    typed |= {"temperature"} if models > 1 else set()  # fitted to one network's probabilities, not to their mean
+    return set(TUNED) & set(USED[verb]) - typed
+
+
+def _tuned(path: Path, wanted: Collection[str] = TUNED) -> dict[str, Any]:
     """What `unet-lightning tune`, or a run at its end, wrote, as parts of a config; empty where nothing was written."""
     if not path.is_file():
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = {"postprocess": dict(content["postprocess"])}
+        found: dict[str, Any] = {"postprocess": dict(content["postprocess"])}
         found |= {"tta": dict(content["tta"])} if "tta" in content else {}
         for key, node in found.items():
             check_plain(node, key)
             if not is_part(node):
                 raise TypeError("no part")
+        if "temperature" in content:
+            temperature = content["temperature"]
+            if type(temperature) not in (int, float) or not 0 < temperature <= HOTTEST:
+                raise TypeError("no temperature")
+            found["temperature"] = temperature
     except (InputError, OSError, ValueError, LookupError, TypeError, RecursionError):
         raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
-    log.info(f"{' and '.join(found)} as tuned in {path}")
+    found = {key: value for key, value in found.items() if key in wanted}
+    if found:
+        log.info(f"{' and '.join(found)} as tuned in {path}")
     return found
 
 
 def tuned_path(checkpoint: Path) -> Path:
-    """Where the post-processing chosen for a checkpoint lies."""
+    """Where the post-processing chosen for a checkpoint lies, with its views and its temperature."""
     return checkpoint.with_suffix(".postprocess.json")

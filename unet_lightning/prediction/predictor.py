@@ -39,8 +39,7 @@ class Predictor:
     models: configuration by configuration, as many of each as `folds` says, by default one configuration. Those of a
     configuration are averaged by their probabilities or logits, the configurations by their probabilities, as nnU-Net
     does. config: plain, of the first model with overrides composed over it; its average, tile, tiling, tta,
-    postprocess, trainer.accelerator and trainer.precision count. ensemble: the file that names the models, where there
-    is one.
+    postprocess, temperature, trainer.accelerator and trainer.precision count. ensemble: the file of the models, if any.
     """
 
     def __init__(
@@ -85,8 +84,7 @@ class Predictor:
         GPU's memory doesn't suffice the pieces come again, smaller.
         InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
-        if isinstance(image, np.ndarray) and image.ndim == 2:
-            image = image[..., None]
+        image = image[..., None] if isinstance(image, np.ndarray) and image.ndim == 2 else image
         if scale is not None and new_shape(image.shape, scale) != image.shape[:2]:
             yield self._on_another_grid(image, scale)
             return
@@ -129,8 +127,12 @@ class Predictor:
         return 0 if grid.weights is None else 2 * 4 * floats
 
     def logits(self, image: NDArray[Any], scale: Factors | None = None) -> Tensor:
-        """(H, W, C) to logits of the classes (K, H, W) float32. scale: as of `pieces`."""
-        return self.target.scores(self.all_outputs(image, scale))
+        """(H, W, C) to `class_logits` (K, H, W) float32. scale: as of `pieces`."""
+        return self.class_logits(self.all_outputs(image, scale))
+
+    def class_logits(self, outputs: Tensor) -> Tensor:
+        """Outputs (L, h, w) over the temperature to logits of classes (K, h, w), whose softmax is the probabilities."""
+        return self.target.scores(outputs / float(self.config["temperature"]))
 
     def all_outputs(self, image: NDArray[Any], scale: Factors | None = None) -> Tensor:
         """(H, W, C) to what the network says, (L, H, W) float32. scale: as of `pieces`."""

@@ -7,8 +7,6 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
-
 from unet_lightning import __version__
 
 LIBRARIES = {
@@ -36,6 +34,8 @@ def installed(package: str) -> str:
 
 def machine() -> str:
     """The name of the GPU if there is one, else number and model of the CPU cores."""
+    import torch  # not above, as `installed` must answer where torch is broken
+
     if torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     path = Path("/proc/cpuinfo")

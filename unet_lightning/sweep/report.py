@@ -5,9 +5,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from unet_lightning.metric.names import SCORE_NAMES
 from unet_lightning.metric.semantic import SCORES
-from unet_lightning.page.chart import heat_map, intervals, scatter
+from unet_lightning.page.chart import heat_map, intervals
 from unet_lightning.page.number import format_compact, format_mean_std
+from unet_lightning.page.scatter import scatter
 from unet_lightning.page.table import Table
 from unet_lightning.sweep.effect import Effect
 from unet_lightning.sweep.outcome import SEED, Outcome, Setting, level, settings, varied_levels
@@ -15,6 +17,7 @@ from unet_lightning.sweep.plan import count_statuses
 from unet_lightning.sweep.ranking import advice, best_of, command, effects_of, title_of
 
 COSTS = {"seconds": "seconds a trial", "memory": "peak memory, MiB", "parameters": "parameters"}
+ENOUGH = 3  # seeds
 MAP_KEYS = ("fusion", "loss", "upsample")  # panels, rows, columns
 EFFECTS = (
     "The difference of a level from the mean of all levels of its factor, adjusted for the other factors and for the "
@@ -33,7 +36,7 @@ def summary(folder: Path, outcomes: list[Outcome], scored: str) -> dict[str, Any
     return {
         "title": f"Sweep {folder.resolve().name}",
         "counts": f"{count_statuses([trial.status for trial in outcomes])}.",
-        "basis": f"Compared by foreground {scored} of the validation split, pooled over its images.",
+        "basis": f"Compared by foreground {SCORE_NAMES[scored]} of the validation split, pooled over its images.",
         "advice": advice(best, ranked, keys),
         "command": command(best),
         "charts": charts(finished, ranked, effects, scored) if ranked else [],
@@ -47,8 +50,11 @@ def settings_table(ranked: list[Setting], keys: list[str]) -> Table:
     for setting in ranked:
         scores = [format_mean_std(setting.mean(split), setting.std(split)) for split in ("val", "test")]
         costs = [format_compact(setting.cost(cost)) for cost in COSTS]
-        rows.append([*map(setting.value, keys), str(len(setting.trials)), *scores, *costs])
+        number = len(setting.trials)
+        rows.append([*map(setting.value, keys), f"{number} (few)" if number < ENOUGH else str(number), *scores, *costs])
     note = "Mean ± standard deviation over seeds, best first. The test split isn't used to choose."
+    if any(len(setting.trials) < ENOUGH for setting in ranked):
+        note += f" Fewer than {ENOUGH} seeds are few: other seeds may put what lies close together in another order."
     return Table("Settings", [*keys, "seeds", "validation", "test", *COSTS.values()], rows, note)
 
 
@@ -72,25 +78,32 @@ def charts(
 ) -> list[dict[str, Any]]:
     """The charts that have something to show, each with title, note and drawings."""
     keys = [key for key in varied_levels(finished) if key != SEED]
-    axes = map_keys(list(effects))
+    axes, name = map_keys(list(effects)), f"foreground {SCORE_NAMES[scored]}"
     drawn = {"Map": [heat_map(*cells(finished, axes, scored))] if len(axes) > 1 else []}
     rows = [(f"{key}={e.level}", e.effect, e.half) for key, column in effects.items() for e in column]
     drawn["Main effects"] = [intervals(rows)] if rows else []
     numbers = [key for key in keys if key not in effects]
     drawn["Numbers that were searched"] = [
-        scatter([(float(s.value(key)), s.mean("val"), title_of(s, keys)) for s in ranked], key, scored)
-        for key in numbers
+        scatter([point(s, float(s.value(key)), keys) for s in ranked], key, name) for key in numbers
     ]
     costs = {
-        title: [(s.cost(cost), s.mean("val"), title_of(s, keys)) for s in ranked if isfinite(s.cost(cost))]
-        for cost, title in COSTS.items()
+        title: [point(s, s.cost(cost), keys) for s in ranked if isfinite(s.cost(cost))] for cost, title in COSTS.items()
     }
-    drawn["Cost"] = [scatter(points, title, scored) for title, points in costs.items() if points]
-    point = "Each point is the mean of a setting over seeds; move the mouse over it to see which."
-    notes = {"Main effects": "The table of main effects, drawn.", "Cost": point, "Numbers that were searched": point}
+    drawn["Cost"] = [scatter(points, title, name) for title, points in costs.items() if points]
+    text = (
+        f"Each point is the mean {name} of a setting over seeds, the best ones labelled first; what has "
+        "no place for a label is told under the mouse."
+    )
+    effect = f"The table of main effects, drawn: differences in {name} with their 95 % intervals."
+    notes = {"Main effects": effect, "Cost": text, "Numbers that were searched": text}
     if len(axes) > 1:
-        notes["Map"] = f"Mean {scored} over seeds and all other keys. Rows: {axes[-2]}, columns: {axes[-1]}."
+        notes["Map"] = f"Mean {name} over seeds and all other keys. Rows: {axes[-2]}, columns: {axes[-1]}."
     return [{"title": title, "note": notes[title], "drawings": found} for title, found in drawn.items() if found]
+
+
+def point(setting: Setting, x: float, keys: list[str]) -> tuple[float, float, str, str]:
+    """A setting in a scatter plot: x, score, label, title."""
+    return x, setting.mean("val"), ", ".join(map(setting.value, keys)), title_of(setting, keys)
 
 
 def cells(

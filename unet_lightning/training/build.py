@@ -61,7 +61,7 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     network = instantiate(config["model"], in_channels=data.statistics.channels, classes=data.outputs)
     check_network(config, network)
     taken = take_over(network, config["init"], config) if config["init"] else []
-    frozen = freeze(network, config["freeze"])
+    frozen = freeze(network, config["freeze"], taken if config["init"] else None)
     data.fit_geometry(network.geometry)
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
     identity = identify(config, data, network.geometry.to_dict(), precision)

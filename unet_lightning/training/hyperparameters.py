@@ -6,9 +6,11 @@ from typing import Any
 import lightning as L
 
 from unet_lightning.config.plain import flat
+from unet_lightning.config.quote import read
 from unet_lightning.logger.base import Recorder
 
 PARTS = ("augment", "fusion", "loss", "model", "normalize", "optimizer", "schedule", "upsample", "weight")
+UNTOLD = {"run", "logger"}  # they change nothing that is learned
 
 
 def log_hyperparameters(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]) -> None:
@@ -25,9 +27,13 @@ def log_hyperparameters(trainer: L.Trainer, plain: Mapping[str, Any], results: M
     values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
     values["trainer.max_epochs"] = plain["trainer"]["max_epochs"]
     values |= parts | results["choices"] | {"seed": plain["seed"]}
+    overrides = [found for line in results["overrides"] if (found := read(line))]
+    typed = {override.key_or_group for override in overrides} - UNTOLD
+    given = flat(plain)
+    values |= {name: value for name in typed if isinstance(value := given.get(name), bool | int | float | str)}
     for logger in trainer.loggers:
         if isinstance(logger, Recorder):
-            logger.hyperparameters(values, scores)
+            logger.hyperparameters(values, scores, typed)
         else:
             logger.log_hyperparams(values)
             logger.log_metrics(scores)

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from unet_lightning.config.plain import as_yaml
+from unet_lightning.evaluation.object_table import objects_by_class
 from unet_lightning.logger.base import recorders
 from unet_lightning.metric.names import COUNT_NAMES, SCORE_NAMES
 from unet_lightning.metric.semantic import RULE, SCORES, class_scores
@@ -48,12 +50,21 @@ def write_report(folder: Path, results: dict[str, Any], run: Run) -> None:
     log_hyperparameters(run.trainer, run.task.identity["config"], results)
     for recorder in recorders(run.trainer):
         recorder.table("scores", ["pooled unless said otherwise", *COLUMNS], rows(results))
+        recorder.text("run/report", markdown(results | {"pictures": []}))
     results["pictures"] = write_pictures(folder, run.data, run.task, scored_split(results))
     write_atomic(folder / "report.md", markdown(results))
     results["status"] = "finished"
     write_json(folder / RESULTS, results)
     print_table(results)
     Console().print(f"report  {folder / 'report.md'}", soft_wrap=True, markup=False)
+
+
+def tell_loggers(run: Run) -> None:
+    """What is about to be trained, and every value of its config, as a page of text."""
+    told = describe_run(run.data, run.task, run.trainer.precision)
+    values = as_yaml(run.task.identity["config"])
+    for recorder in recorders(run.trainer):
+        recorder.text("run/config", "\n".join(["```", told, "", values.rstrip(), "```", ""]))
 
 
 def scored_split(results: dict[str, Any]) -> str:
@@ -129,13 +140,11 @@ def markdown(results: dict[str, Any]) -> str:
     lines += markdown_rows([f"{split}, {found['images']} images", *COLUMNS], rows(results))
     lines += ["", f"Pixel accuracy {format_number(found['pooled']['pixel_accuracy']['mean'])}. {RULE}"]
     lines += [objects_line(found["objects"])] if "objects" in found else []
+    if "objects_by_class" in found:
+        lines += ["", *objects_by_class(found["objects_by_class"]).markdown().splitlines()]
     absent = {name: int(number) for name, number in found["image_mean"]["absent"].items() if number}
-    lines += [
-        f"Absent from images: {escape_markdown(str(absent or 'no class'))}.",
-        "",
-        "Input, label, prediction, error",
-    ]
-    lines += [f"({ERROR_LEGEND}):", ""]
+    lines += [f"Absent from images: {escape_markdown(str(absent or 'no class'))}.", ""]
+    lines += ["Input, label, prediction, error", f"({ERROR_LEGEND}):", ""] * bool(results["pictures"])
     for picture in results["pictures"]:
         caption = escape_markdown(picture["caption"])
         lines += [f"![{caption}]({picture['file']})", "", caption, ""]

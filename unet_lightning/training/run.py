@@ -27,7 +27,7 @@ from unet_lightning.training.failure import explained
 from unet_lightning.training.folder import last_point, prepare_folder, resume_hint
 from unet_lightning.training.quiet import quieten
 from unet_lightning.training.ranks import start_ranks
-from unet_lightning.training.report import describe_run, write_report
+from unet_lightning.training.report import describe_run, tell_loggers, write_report
 from unet_lightning.training.score import score
 from unet_lightning.training.trainer import count_processes
 
@@ -75,6 +75,8 @@ def _train(
     run = _begin(config, folder, read_known(folder) if point else None, signals)
     run.trainer.strategy.checkpoint_io.point = point  # type: ignore[attr-defined]  # an AtomicCheckpointIO
     with recording(run.trainer):
+        if run.trainer.is_global_zero:
+            tell_loggers(run)
         run.trainer.fit(run.task, run.data, ckpt_path=point.path if point else None, weights_only=True)
         results = {"overrides": typed.overrides, "choices": typed.choices, "tags": config["tags"], **score(run)}
         if run.trainer.is_global_zero:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unet_lightning.evaluation.verdict import Judged, verdict
 from unet_lightning.metric import instance
+from unet_lightning.metric.object_classes import summary_by_class
 from unet_lightning.metric.semantic import by_kind, class_scores, summary
 from unet_lightning.record import DataSet, Record
 from unet_lightning.runtime.seal import check_whole
@@ -44,6 +45,9 @@ def score(run: Run) -> dict[str, Any]:
             images = judged(matrices, thresholds, records, run.data.dataset)  # in the end those of the report's split
     if "test" in results and run.task.objects:
         results["test"]["objects"] = instance.summary(list(run.task.objects.values()))
+        if run.task.objects_by_class:
+            tables = list(run.task.objects_by_class.values())
+            results["test"]["objects_by_class"] = summary_by_class(tables, run.data.dataset.classes)
     if images:
         counts = results.get("test", {}).get("objects", {}).get("counts")
         results["verdict"] = verdict(images, run.task.identity["config"], counts, _is_last(run, best))

@@ -19,13 +19,15 @@ log = logging.getLogger(__name__)
 def take_over(network: Network, checkpoint: str, config: Mapping[str, Any]) -> list[nn.Parameter]:
     """Give a network the tensors of a checkpoint that fit it by name and shape; the parameters among them.
 
-    The others keep what they were drawn as, and are said. Nothing in the file is run. InputError where it isn't a
-    checkpoint, or none of its parameters fits.
+    Weights for colour images fit gray ones, and the other way round, as `for_channels` says. The other tensors keep
+    what they were drawn as, and are said. Nothing in the file is run. InputError where it isn't a checkpoint, or none
+    of its parameters fits.
     """
     path = Path(checkpoint).expanduser()
     content = read_checkpoint(path)
     found, own = network_tensors(path, content.get("state_dict")), network.state_dict()
-    fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
+    candidates = {name: for_channels(tensor, own[name].shape) for name, tensor in found.items() if name in own}
+    fitting = {name: tensor for name, tensor in candidates.items() if own[name].shape == tensor.shape}
     taken = [parameter for name, parameter in network.named_parameters() if name in fitting]
     before = content[CHECKPOINT_KEY]["config"]
     if not any(parameter.ndim > 1 for parameter in taken):  # a bias fits by chance
@@ -44,6 +46,21 @@ def take_over(network: Network, checkpoint: str, config: Mapping[str, Any]) -> l
     return taken
 
 
+def for_channels(weight: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    """A weight (O, C, kh, kw) of a convolution for images of three channels as one for gray images, of `shape`, or the
+    other way round; any other as it is.
+
+    A gray image counts as a colour one of three equal channels, for which the outputs stay what they were.
+    """
+    colour = torch.Size([*weight.shape[:1], 3, *weight.shape[2:]])
+    gray = torch.Size([*weight.shape[:1], 1, *weight.shape[2:]])
+    if (weight.shape, tuple(shape)) == (colour, tuple(gray)):
+        return weight.sum(1, keepdim=True)
+    if (weight.shape, tuple(shape)) == (gray, tuple(colour)):
+        return (weight / 3).expand(colour).clone()
+    return weight
+
+
 def _shape(tensors: Mapping[str, torch.Tensor], name: str) -> str:
     return "x".join(map(str, tensors[name].shape)) or "1" if name in tensors else "none"
 
@@ -55,9 +72,12 @@ def _other_network(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return f"its own is {' '.join(other[:12])}" if other else "it has other names"
 
 
-def freeze(network: nn.Module, parts: str | Sequence[str]) -> list[nn.Module]:
+def freeze(
+    network: nn.Module, parts: str | Sequence[str], taken: Sequence[nn.Parameter] | None = None
+) -> list[nn.Module]:
     """Let the parameters of parts as they are, by the parts' names; the parts, which must stay in evaluation mode.
 
+    taken: those that were taken over, where some were; others in the parts are trained, for they have learned nothing.
     InputError for a part that isn't there, and where nothing is left to train.
     """
     found: list[nn.Module] = []
@@ -67,8 +87,10 @@ def freeze(network: nn.Module, parts: str | Sequence[str]) -> list[nn.Module]:
             names = [name for name, _ in network.named_modules() if name and name.count(".") < 2]
             raise InputError(f"freeze={shown(part)}: the network has no such part; it has {', '.join(names[:40])}")
         found += named[:1]  # the outermost
-    for module in found:
-        module.requires_grad_(False)
+    known = None if taken is None else set(map(id, taken))
+    for parameter in [parameter for module in found for parameter in module.parameters()]:
+        if known is None or id(parameter) in known:
+            parameter.requires_grad_(False)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise InputError(f"freeze={shown(parts)}: nothing is left to train; leave a part out of it")
     return found

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from unet_lightning.error import InputError
 from unet_lightning.loss.deep_supervision import supervise
 from unet_lightning.metric import instance
+from unet_lightning.metric.object_classes import overlaps_by_class
 from unet_lightning.metric.overlap import Overlaps, drop_ignored, overlaps
 from unet_lightning.metric.semantic import confusion_matrix, summary
 from unet_lightning.model.network import Network
@@ -78,6 +79,7 @@ class SegmentationTask(L.LightningModule):
         self.losses: dict[int, float] = {}  # by position in the validation split
         self.histograms: dict[str, Tensor] = {}
         self.objects: dict[int, Overlaps] = {}  # by position in the split that is or was scored
+        self.objects_by_class: dict[int, dict[int, Overlaps]] = {}  # the same of each class, where there are several
         self.frozen: Sequence[nn.Module] = ()  # parts of the network that keep their weights
         self.validates_objects = False  # whether a score of objects chooses the checkpoint
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
@@ -136,6 +138,7 @@ class SegmentationTask(L.LightningModule):
     def on_test_epoch_start(self) -> None:
         """Forget the last test's objects."""
         self.objects.clear()
+        self.objects_by_class.clear()
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss and the scores of the whole split, from all processes."""
@@ -151,6 +154,7 @@ class SegmentationTask(L.LightningModule):
     def on_test_epoch_end(self) -> None:
         """Log the scores, and keep the confusion matrices and objects for the report."""
         self.objects = gather_dict(self.objects)
+        self.objects_by_class = gather_dict(self.objects_by_class)
         self._log_objects("test")
         self._log_scores("test")
 
@@ -189,10 +193,19 @@ class SegmentationTask(L.LightningModule):
             classes, found = how.postprocess.apply(how.target.ids(outputs).cpu().numpy())
             predicted = torch.from_numpy(classes).to(predicted)
             if compared:
-                self.objects[index] = _compare(found, sample)
+                self._compare(index, found, classes, sample)
         matrix = confusion_matrix(predicted, sample["mask"], sample["valid"], scores.shape[0])
         self.matrices[index] = matrix.cpu()
         return outputs
+
+    def _compare(self, index: int, objects: NDArray[np.int32], classes: NDArray[Any], sample: dict[str, Any]) -> None:
+        """Predicted objects and class ids (H, W) against labelled ones; ignored pixels belong to no object."""
+        valid, mask, instances = (sample[name].cpu().numpy() for name in ("valid", "mask", "instances"))
+        labelled = instances * valid
+        kept = drop_ignored(labelled, objects, valid)
+        self.objects[index] = overlaps(labelled, kept)
+        if len(self.identity["classes"]) > 2 and self.trainer.testing:
+            self.objects_by_class[index] = overlaps_by_class(labelled, kept, mask, classes)
 
     def _count(self, stage: str, logits: Tensor, sample: dict[str, Any]) -> None:
         """Add to `histograms[stage]` (K, 2, BINS): pixels of other classes, and of class k, by the probability of k."""
@@ -219,10 +232,3 @@ class SegmentationTask(L.LightningModule):
                 for name in ("mean", "foreground"):
                     if name in scores[averaging][score]:
                         self.log(f"{stage}/{averaging}/{score}/{name}", scores[averaging][score][name])
-
-
-def _compare(predicted: NDArray[np.int32], sample: dict[str, Any]) -> Overlaps:  # predicted: (H, W)
-    """Predicted against labelled objects; ignored pixels belong to none of these."""
-    valid = sample["valid"].cpu().numpy()
-    labelled = sample["instances"].cpu().numpy() * valid
-    return overlaps(labelled, drop_ignored(labelled, predicted, valid))
