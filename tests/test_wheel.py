@@ -24,6 +24,7 @@ def test_nothing_lies_beside_the_package(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"unet_lightning"}
     assert "unet_lightning/conf/train.yaml" in names
+    assert "unet_lightning/py.typed" in names
     assert sum(name.startswith("unet_lightning/data/bundled/nuclei/images/") for name in names) == 72
 
 

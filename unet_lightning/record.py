@@ -51,7 +51,8 @@ class DataSet:
     notes on what was understood in a way that may not be meant.
 
     findings: errors found so far, one line each. palette: RGB of every class as the publisher defines them, or empty.
-    background: whether class 0 is background, which scores of the foreground leave out.
+    background: whether class 0 is background, which scores of the foreground leave out. in_memory: whether samples are
+    arrays that are there already, so that no process needs to decode them and no cache to keep them.
     """
 
     records: tuple[Record, ...]
@@ -61,6 +62,7 @@ class DataSet:
     palette: tuple[Color, ...] = ()
     background: bool = True
     notes: tuple[str, ...] = ()
+    in_memory: bool = False
 
     @property
     def colors(self) -> tuple[Color, ...]:

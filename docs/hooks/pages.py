@@ -13,7 +13,7 @@ from reference import page as reference
 
 ROOT = Path(__file__).parents[2]
 SHOWN = (
-    *("*.md", "docs/*.md", "docs/how-to/*.md", "docs/*.png", "docs/data/*.png", "docs/scale/*.svg"),
+    *("*.md", "docs/*.md", "docs/how-to/*.md", "docs/*.ipynb", "docs/*.png", "docs/data/*.png", "docs/scale/*.svg"),
     *("experiments/README.md", "experiments/*/README.md", "experiments/*/results/*.png"),
     *("experiments/*/results/*.svg", "experiments/*/*.py", "experiments/data/*.csv"),
 )

@@ -39,7 +39,8 @@ def with_common_size(dataset: DataSet, node: Mapping[str, Any], resample: bool) 
     if unknown:
         said = f"{some(unknown)}: no pixel size is known, which data.resample={target} needs"
         return replace(dataset, findings=(f"{said}; set data.pixel_size=…, or data.resample=null",))
-    return replace(dataset, read=partial(_read, read=dataset.read, scales=scales, resample=resample))
+    resampling = partial(_read, read=dataset.read, scales=scales, resample=resample)
+    return replace(dataset, read=resampling, in_memory=dataset.in_memory and not resample)
 
 
 def _read(record: Record, read: Callable[[Record], Sample], scales: Mapping[str, Scale], resample: bool) -> Sample:

@@ -55,18 +55,30 @@ class DataModule(L.LightningDataModule):
             part.fit(self.statistics.to_dict())
 
     @property
+    def channels(self) -> int:
+        """Of an image: what a network takes as `in_channels`."""
+        return self.statistics.channels
+
+    @property
     def outputs(self) -> int:
-        """How many a network has that learns this set's target."""
+        """How many a network has that learns this set's target: what it takes as `classes`."""
         return self.transforms.target.outputs(len(self.dataset.classes))
+
+    def setup(self, stage: str) -> None:
+        """Called by Lightning before anything is loaded: take the geometry of the network that is about to be used."""
+        network = getattr(self.trainer and self.trainer.lightning_module, "network", None)
+        if network is not None:
+            self.fit_geometry(network.geometry)
 
     def fit_geometry(self, geometry: Geometry | StridedGeometry) -> None:
         """Take the network's margin, and round the crop up to an output size of the network."""
         self.margin = geometry.margin
-        height, width = geometry.covering(self.crop)
-        if (height, width) != self.crop:
-            asked = shown(self.sampling.crop)
-            log.info(f"crop      {height}x{width}, the smallest output of this network that covers data.crop={asked}")
+        asked, before = sides_of(self.sampling.crop), self.crop
+        height, width = geometry.covering(asked)
         self.crop = height, width
+        if self.crop not in (asked, before):
+            said = f"the smallest output of this network that covers data.crop={shown(self.sampling.crop)}"
+            log.info(f"crop      {height}x{width}, {said}")
 
     def state_dict(self) -> dict[str, int]:
         """The position in the epoch; Lightning saves it in checkpoints."""

@@ -27,7 +27,16 @@ def find_dataset(
     resample: whether samples lie on pixels of `data.resample`, or on their own and say the scale.
     """
     source = {key: value for key, value in plain["data"].items() if key not in SHARED}
-    found: DataSet = with_common_size(instantiate(source), plain["data"], resample)
+    return divided(with_common_size(instantiate(source), plain["data"], resample), plain, before, needed)
+
+
+def divided(
+    found: DataSet,
+    plain: Mapping[str, Any],
+    before: Mapping[str, str] | None = None,
+    needed: Sequence[str] = SPLITS,
+) -> DataSet:
+    """A data set with the splits that a plain config gives its records; before, needed: as of `find_dataset`."""
     if not 2 <= len(found.classes) <= 256:
         raise InputError(f"data.classes names {len(found.classes)} classes; expected 2 to 256, background first")
     findings, notes = [printable(line) for line in found.findings], tuple(map(printable, found.notes))

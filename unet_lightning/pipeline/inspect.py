@@ -66,7 +66,8 @@ def inspections(store: Store, known: Mapping[Record, Inspection], workers: int) 
     """Of every record in its order: what is known of it, or what reading it finds."""
     records = store.dataset.records
     unread = [record for record in records if record not in known]
-    read = map_records(partial(inspect_record, store), unread, workers, "reading")
+    processes = 0 if store.dataset.in_memory else workers  # whose results would be copies
+    read = map_records(partial(inspect_record, store), unread, processes, "reading")
     yield from (known[record] if record in known else next(read) for record in records)
     yield from read  # nothing is left, and its processes end
 
@@ -78,7 +79,7 @@ def inspect_record(store: Store, record: Record) -> Inspection:
     except InputError as error:
         return Inspection(None, str(error))
     if store.disk is None:
-        return Inspection(entry.summary, entry=entry if store.free else None)
+        return Inspection(entry.summary, entry=entry if store.free or store.dataset.in_memory else None)
     disk = store.disk
     sound = disk.is_sound(record, "entry")
     return Inspection(entry.summary, key=disk.keys.get(record), sound=sound, complaint=disk.complaint)

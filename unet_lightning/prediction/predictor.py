@@ -34,13 +34,12 @@ Factors = tuple[float, float]  # of the height and the width
 
 
 class Predictor:
-    """Class scores of images as they are read from files, (H, W, C), of any size.
+    """Class scores of images as they are read from files, (H, W, C), of any size; arrays of one channel may be (H, W).
 
     models: configuration by configuration, as many of each as `folds` says, by default one configuration. Those of a
     configuration are averaged by their probabilities or logits, the configurations by their probabilities, as nnU-Net
     does. config: plain, of the first model with overrides composed over it; its average, tile, tiling, tta,
-    postprocess, temperature, trainer.accelerator and trainer.precision count. ensemble: the file that names the models,
-    where there is one.
+    postprocess, temperature, trainer.accelerator and trainer.precision count. ensemble: the file of the models, if any.
     """
 
     def __init__(
@@ -85,6 +84,7 @@ class Predictor:
         GPU's memory doesn't suffice the pieces come again, smaller.
         InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
         """
+        image = image[..., None] if isinstance(image, np.ndarray) and image.ndim == 2 else image
         if scale is not None and new_shape(image.shape, scale) != image.shape[:2]:
             yield self._on_another_grid(image, scale)
             return

@@ -66,7 +66,7 @@ def build(config: Mapping[str, Any], folder: Path | None = None, known: KnownDat
     precision = choose_precision(config["trainer"]["precision"], config["trainer"]["accelerator"], network)
     identity = identify(config, data, network.geometry.to_dict(), precision)
     check_identity(identity)  # or no verb could read its checkpoints
-    task = build_task(config, network, identity, taken)
+    task = task_of_config(config, network, identity, taken)
     task.frozen = frozen
     task.validates_objects = scores_objects(config, data)
     task.training_forward = training_forward(config, network, data)
@@ -102,14 +102,20 @@ def check_network(config: Mapping[str, Any], network: Network) -> None:
     GRIDS[config["tiling"]](tile, [cast(Geometry, network.geometry)], tile)
 
 
-def build_task(
+def task_of_config(
     config: Mapping[str, Any], network: Network, identity: dict[str, Any], taken: Sequence[nn.Parameter] = ()
 ) -> SegmentationTask:
     """The network with its loss, its optimizer, and the way it predicts; taken: parameters with a rate of their own."""
     loss, optimizer, schedule = (instantiate(config[key]) for key in ("loss", "optimizer", "schedule"))
     objective = Objective(loss, lowered(fused(optimizer, identity["precision"]), taken, config["init_lr"]), schedule)
     parts = (instantiate(config[key]) for key in ("tta", "postprocess", "target"))
-    inference = Inference(config["tile"], config["tiling"], *parts)
+    return assemble(network, objective, Inference(config["tile"], config["tiling"], *parts), identity)
+
+
+def assemble(
+    network: Network, objective: Objective, inference: Inference, identity: dict[str, Any]
+) -> SegmentationTask:
+    """The task of its parts, once the optimizer has taken the network's parameters; InputError where it refuses."""
     task = SegmentationTask(network, objective, inference, identity)
     task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     try:

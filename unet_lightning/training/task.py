@@ -84,6 +84,15 @@ class SegmentationTask(L.LightningModule):
         self.validates_objects = False  # whether a score of objects chooses the checkpoint
         self.confusions: dict[str, Tensor] = {}  # by split, of the last time it was scored
 
+    def setup(self, stage: str) -> None:
+        """Say in checkpoints in which precision is trained; InputError for several devices by Lightning's samplers."""
+        if self.trainer.world_size > 1 and self.trainer._accelerator_connector.use_distributed_sampler:
+            raise InputError(
+                f"{self.trainer.world_size} processes, among which Lightning would divide what is divided already; "
+                "set devices=1, or train from the command line, which knows trainer.devices"
+            )
+        self.identity["precision"] = str(self.trainer.precision)
+
     def on_train_batch_start(self, batch: dict[str, Any], batch_idx: int) -> None:
         """Seed dropout by (seed, epoch, batch, process) alone, so that an interrupted run continues identically."""
         key = SampleKey(self.identity["config"]["seed"], self.current_epoch, batch_idx)
@@ -138,14 +147,15 @@ class SegmentationTask(L.LightningModule):
         self.histograms["val"] = torch.stack(list(counts.values())).sum(0)
         self._log_scores("val")
         if self.validates_objects:
-            scores = instance.summary(list(gather_dict(self.objects).values()))["image_mean"]
-            self.log_dict({f"{OBJECTS}/{name}": value for name, value in scores.items()})
+            self.objects = gather_dict(self.objects)
+            self._log_objects("val")
             self.objects.clear()
 
     def on_test_epoch_end(self) -> None:
-        """Keep the confusion matrices and objects for the report."""
+        """Log the scores, and keep the confusion matrices and objects for the report."""
         self.objects = gather_dict(self.objects)
         self.objects_by_class = gather_dict(self.objects_by_class)
+        self._log_objects("test")
         self._log_scores("test")
 
     def configure_optimizers(self) -> Any:
@@ -206,6 +216,12 @@ class SegmentationTask(L.LightningModule):
         counts = torch.bincount(place[:, sample["valid"]].flatten(), minlength=classes * 2 * BINS)
         counts = counts.view(classes, 2, BINS)
         self.histograms[stage] = self.histograms[stage] + counts if stage in self.histograms else counts
+
+    def _log_objects(self, stage: str) -> None:
+        """The means over images of the scores of `objects`."""
+        if self.objects:
+            scores = instance.summary(list(self.objects.values()))["image_mean"]
+            self.log_dict({f"{stage}/objects/{name}": value for name, value in scores.items()})
 
     def _log_scores(self, stage: str) -> None:
         self.confusions[stage] = torch.stack(list(gather_dict(self.matrices).values()))

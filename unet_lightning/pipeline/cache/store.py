@@ -61,9 +61,10 @@ class Store:
         return entry
 
     def keep(self, record: Record, entry: Entry) -> Entry:
-        """Keep an entry in memory if there is room and no cache on disk is used."""
-        if self.disk is None and record not in self.kept and entry.nbytes <= self.free:
-            self.free -= entry.nbytes
+        """Keep an entry in memory if there is room, or it takes none, and no cache on disk is used."""
+        taken = 0 if self.dataset.in_memory else entry.nbytes
+        if self.disk is None and record not in self.kept and taken <= self.free:
+            self.free -= taken
             self.kept[record] = entry
         return entry
 
@@ -88,7 +89,7 @@ class Store:
         known: records that needn't be decoded for it.
         """
         records = self.dataset.records
-        if self.folder is None or not records:
+        if self.folder is None or not records or self.dataset.in_memory:
             return
         disk, sizes = RecordCache(self.dataset, self.folder), []
         decoded: dict[Record, Entry] = {}
