@@ -1,6 +1,8 @@
-"""`python -m experiments.fine_tuning few`: 8 frames of DIC-HeLa, from new weights and from those of nuclei.
+"""Few images, from new weights and from those of a model of the bundled nuclei: `python -m experiments.fine_tuning
+PRESET`, one of
 
-Three minutes of processor time each, three seeds. The model of nuclei is trained first, once, in six minutes.
+far: 8 frames of DIC-HeLa, three minutes of processor time each; near: 6 pictures of other nuclei, a minute and a half.
+Three seeds. The model of nuclei is trained first, once, in six minutes.
 """
 
 import sys
@@ -8,6 +10,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.fine_tuning import near as other_nuclei
 from experiments.race.sets import SETS
 from experiments.timed import Timed, run_missing, train
 from unet_lightning.error import InputError
@@ -16,7 +19,6 @@ SEEDS = (0, 1, 2)
 BASE = "studies/fine_tuning/nuclei"
 CHECKPOINT = Path("outputs", BASE, "checkpoints", "best.ckpt").absolute()
 WIDTH = "model.base_channels=8"  # what the plan chooses in three minutes of one thread
-PLAN = ("plan=auto", "plan.minutes=3", "data.train_images=8", WIDTH)
 STARTS = {
     "new weights": (),
     "nuclei": (f"init={CHECKPOINT}",),
@@ -25,17 +27,26 @@ STARTS = {
 }
 
 
-def few() -> list[Timed]:
-    """Eight frames, evenly spread over the training block."""
-    data = SETS["dic_hela"].data_overrides()
+def trials(*overrides: str) -> list[Timed]:
+    """Every start with every seed."""
     return [
-        Timed({"begins with": start}, [*data, *PLAN, *overrides], seed)
+        Timed({"begins with": start}, [*overrides, "plan=auto", WIDTH, *begin], seed)
         for seed in SEEDS
-        for start, overrides in STARTS.items()
+        for start, begin in STARTS.items()
     ]
 
 
-PRESETS = {"few": few}
+def far() -> list[Timed]:
+    """Eight frames, evenly spread over the training block of the film."""
+    return trials(*SETS["dic_hela"].data_overrides(), "data.train_images=8", "plan.minutes=3")
+
+
+def near() -> list[Timed]:
+    """Six pictures of each seed's split."""
+    return trials(*other_nuclei.overrides(), "data.train_images=6", "plan.minutes=1.5")
+
+
+PRESETS = {"far": far, "near": near}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,10 +56,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     rules.add_argument("preset", choices=PRESETS)
     typed = rules.parse_args(arguments)
-    trials = PRESETS[typed.preset]()
+    planned = PRESETS[typed.preset]()
     if not CHECKPOINT.is_file():
         train(BASE, ["plan=auto", "plan.minutes=6", WIDTH])
-    run_missing("fine_tuning", typed.preset, trials)
+    run_missing("fine_tuning", typed.preset, planned)
     return 0
 
 

@@ -212,7 +212,13 @@ def test_mlflow_keeps_curves_pictures_tables_and_parameters(tmp_path, monkeypatc
         assert found.info.status == "FINISHED"
         names = [file.path for file in client.list_artifacts(found.info.run_id)]
         assert {"scores.json", "curves", "images"} <= set(names)
-        MLflow(folder, "unet-lightning", uri, checkpoint=False).begin()  # as a run that goes on
+        again = MLflow(folder, "unet-lightning", uri, checkpoint=False)  # as a run that goes on
+        again.begin()
+        again.hyperparameters({"model.depth": 1, "trainer.max_epochs": 99, "new": True}, {"final/test/dice": 0.5}, ())
+        data = client.get_run(found.info.run_id).data
+        assert (data.params["model.depth"], data.params["new"]) == ("1", "True")
+        assert data.params["trainer.max_epochs"] != data.tags["trainer.max_epochs"] == "99"
+        assert data.metrics["final/test/dice"] == 0.5
         assert client.get_run(found.info.run_id).info.status == "RUNNING"
         assert len(client.search_runs([found.info.experiment_id])) == 1
 

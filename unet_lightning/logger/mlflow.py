@@ -71,8 +71,14 @@ class MLflow(MLFlowLogger, Recorder):
         self.experiment.log_batch(self.run_id, metrics=values, synchronous=True)
 
     def hyperparameters(self, values: Values, scores: Mapping[str, float], typed: Collection[str]) -> None:
-        """Parameters, and the scores as metrics."""
-        self.log_hyperparams(dict(values))
+        """Parameters, and the scores as metrics. MLflow lets no parameter change: a value that a run which goes on was
+        given anew becomes a tag.
+        """
+        known = self.experiment.get_run(self.run_id).data.params
+        changed = {name: value for name, value in values.items() if known.get(name, str(value)) != str(value)}
+        self.log_hyperparams({name: value for name, value in values.items() if name not in changed})
+        for name, value in changed.items():
+            self.experiment.set_tag(self.run_id, name, str(value))
         self.log_metrics(scores)
 
     def picture(self, tag: str, picture: NDArray[Any], step: int) -> None:
