@@ -97,7 +97,7 @@ CELLS = ((r"(\d+) of (\d+)", r"\1 / \2"), (r"(\S+ \(\S+) to (\S+\))", r"\1 至 \
 
 
 def translated(text: str) -> str:
-    """A block that was written in English: sentences, images and tables; ValueError for a sentence that isn't known."""
+    """A block that was written in English: sentences, images and tables; ValueError for one that isn't known."""
     lines, head = [], None
     for line in text.splitlines():
         head = (head or row(line)) if line.startswith("|") else None
@@ -114,7 +114,7 @@ def table_line(line: str, head: list[str]) -> str:
     """A line of a table under its English head."""
     cells = row(line)
     if cells == head:
-        return f"| {' | '.join(COLUMNS.get(cell, cell) for cell in cells)} |"
+        return f"| {' | '.join(sentence(COLUMNS.get(cell, cell)) for cell in cells)} |"
     if len(cells) != len(head) or set(line) <= set("|- :"):  # the line below the head
         return line
     return f"| {' | '.join(value(cell, name) for cell, name in zip(cells, head, strict=True))} |"
@@ -125,11 +125,11 @@ def value(cell: str, column: str) -> str:
     cell = VALUES.get(column, {}).get(cell, COLUMNS.get(cell, cell) if column == "validation score" else cell)
     for pattern, replacement in CELLS:
         cell = re.sub(f"^{pattern}$", replacement, cell)
-    return cell
+    return sentence(cell)
 
 
 def sentence(line: str) -> str:
-    """A line of prose or an image."""
+    """A line of prose, an image or a cell; ValueError where two English words are left side by side."""
     for pattern, replacement in SENTENCES:
         line = re.sub(pattern, replacement, line)
     for english, chinese in COLUMNS.items():
