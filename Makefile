@@ -53,7 +53,7 @@ bench: env  ## speed, as ratios measured in one run; `make bench QUICK=1` on sma
 race: env  ## against a plain MONAI recipe at equal processor seconds, what isn't kept yet: about two hours; `make race SET=drive` one set
 	$(BIN)/python -m experiments.race $(SET)
 
-studies: env  ## tables and figures of experiments/*/README.md, written anew from the results that are kept
+studies: env  ## tables and figures of experiments/*/README*.md, written anew from the results that are kept
 	$(BIN)/python -m experiments.render
 
 docs: env  ## the pages of docs/, conf/ and experiments/ as a site that opens from its folder: site/index.html

@@ -1,6 +1,7 @@
 """The pages of the studies: `python -m experiments.render` writes tables and figures anew from results/*.json.
 
-In a README everything between a line `<!-- KIND {what} -->` and `<!-- end -->` is written here; the rest is prose.
+In a README, in either language, everything between a line `<!-- KIND {what} -->` and `<!-- end -->` is written here;
+the rest is prose.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from scipy.special import stdtrit
 
-from experiments import figures
+from experiments import chinese, figures
 from unet_lightning.error import InputError, nearest
 from unet_lightning.metric.names import COUNT_NAMES, SCORE_NAMES
 from unet_lightning.page.chart import curves, heat_map, short
@@ -62,14 +63,15 @@ class Study:
         return f"![{title}](results/{name})"
 
 
-def render(study: Study) -> str:
-    """The text of a study's README with every block written anew; its figures go to the study's output."""
+def render(study: Study, page: str = "README.md") -> str:
+    """The text of a study's page with every block written anew; its figures go to the study's output."""
 
     def block(found: re.Match[str]) -> str:
         what: dict[str, Any] = OmegaConf.to_container(OmegaConf.create(found[3]))  # type: ignore[assignment]
-        return f"{found[1]}{content(study, found[2], what)}\n{found[4]}"
+        text = content(study, found[2], what)
+        return f"{found[1]}{chinese.translated(text) if page.endswith(chinese.ENDING) else text}\n{found[4]}"
 
-    return BLOCK.sub(block, (study.folder / "README.md").read_text(encoding="utf-8"))
+    return BLOCK.sub(block, (study.folder / page).read_text(encoding="utf-8"))
 
 
 def content(study: Study, kind: str, what: dict[str, Any]) -> str:
@@ -77,7 +79,7 @@ def content(study: Study, kind: str, what: dict[str, Any]) -> str:
     if kind == "picture":
         return draw(study, **what)
     if kind not in KINDS:
-        raise InputError(f"{study.folder / 'README.md'}: no block is called {kind}; {nearest(kind, KINDS)}")
+        raise InputError(f"{study.folder}: no block is called {kind}; {nearest(kind, KINDS)}")
     preset = what.pop("preset")
     results = study.results(preset)
     if results is None:
@@ -254,9 +256,9 @@ def seed_of(trial: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write every study's README and figures."""
-    for path in sorted(HERE.glob("*/README.md")):
-        text = render(Study(path.parent, path.parent))
+    """Write every study's pages and figures."""
+    for path in sorted(HERE.glob("*/README*.md")):
+        text = render(Study(path.parent, path.parent), path.name)
         path.write_text(text, encoding="utf-8")
 
 

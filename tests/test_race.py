@@ -17,7 +17,7 @@ from unet_lightning.error import InputError
 from unet_lightning.record import DataSet, Record
 from unet_lightning.sample import Sample
 
-README = Path(__file__).parents[1] / "experiments" / "race" / "README.md"
+PAGES = sorted((Path(__file__).parents[1] / "experiments" / "race").glob("README*.md"))
 OBJECTS = np.array([[1, 1, 0, 2, 2, 0], [1, 1, 0, 2, 2, 0]], np.int32)
 
 
@@ -103,7 +103,9 @@ def test_the_table_pairs_images_and_says_when_the_rivals_best_score_was_reached(
         race.write(tmp_path / f"{one['set']}_{one['contestant']}.json", one)
     results = table.read_results(tmp_path)
     assert results == [ours, theirs]
-    text = table.rendered("a\n<!-- table -->\nstale\n<!-- end -->\nb", results)
+    page = tmp_path / "README.md"
+    page.write_text("a\n<!-- table -->\nstale\n<!-- end -->\nb")
+    text = table.rendered(page, results)
     assert "stale" not in text
     assert "| 99 of 100 | 90 | 0.733 (0.600–0.900) | – |" in text
     assert "| +0.100 (+0.100 to +0.100) | – |" in text
@@ -114,9 +116,12 @@ def test_the_table_pairs_images_and_says_when_the_rivals_best_score_was_reached(
         table.block([ours | {"images": ours["images"][:2]}, theirs])
 
 
-def test_the_page_says_what_its_results_say():
-    text = README.read_text(encoding="utf-8")
-    assert table.rendered(text, table.read_results(table.RESULTS)) == text
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_a_page_says_what_its_results_say(path):
+    assert table.rendered(path, table.read_results(table.RESULTS)) == path.read_text(encoding="utf-8")
+
+
+def test_results_are_whole_and_were_in_time():
     for path in table.RESULTS.glob("*.json"):
         found = json.loads(path.read_text(encoding="utf-8"))
         assert path.stem == f"{found['set']}_{found['contestant']}"

@@ -26,8 +26,9 @@ from unet_lightning.training.run import CommandLine, train
 
 ROOT = Path(__file__).parents[1]
 PAPER = {"0.9203", "0.7756"}  # numbers of the 2015 paper
-PAGES = sorted((ROOT / "experiments").glob("*/README.md"))
-STUDIES = [path.parent for path in PAGES if "<!-- facts {" in path.read_text(encoding="utf-8")]
+PAGES = sorted((ROOT / "experiments").glob("*/README*.md"))
+PAGES = [path for path in PAGES if "<!-- facts {" in path.read_text(encoding="utf-8")]
+VERDICT = {"README.md": ("**Verdict.** ", r"\.(?=\s+[A-Z]|$)"), "README.zh-CN.md": ("**结论。** ", "。")}  # and ends
 PRESETS = sorted((ROOT / "experiments").glob("*/*.yaml"))
 PRESETS = [path for path in PRESETS if path.parent.name != "data"]
 RESULTS = sorted((ROOT / "experiments").glob("*/results/*.json"))
@@ -35,10 +36,14 @@ SWEPT = [path for path in RESULTS if (path.parents[1] / f"{path.stem}.yaml").is_
 TIMED = {"plan": plan.PRESETS, "fine_tuning": fine_tuning.PRESETS}
 
 
-@pytest.mark.parametrize("folder", STUDIES, ids=lambda path: path.name)
-def test_a_page_says_what_its_results_say(folder, tmp_path):
-    text = (folder / "README.md").read_text(encoding="utf-8")
-    assert render.render(render.Study(folder, tmp_path)) == text
+def named(path):
+    return f"{path.parent.name}/{path.name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_page_says_what_its_results_say(page, tmp_path):
+    folder, text = page.parent, page.read_text(encoding="utf-8")
+    assert render.render(render.Study(folder, tmp_path), page.name) == text
     drawn = sorted((tmp_path / "results").glob("*"))
     assert {path.name for path in drawn} == {Path(name).name for name in re.findall(r"\]\((results/[^)]+)\)", text)}
     for path in drawn:
@@ -52,13 +57,14 @@ def test_a_page_says_what_its_results_say(folder, tmp_path):
     assert {name for name in kept if not name.endswith(".json")} == {path.name for path in drawn}
 
 
-@pytest.mark.parametrize("folder", STUDIES, ids=lambda path: path.name)
-def test_a_page_has_no_gap_and_its_links_lead_somewhere(folder):
-    text = (folder / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_page_has_no_gap_and_its_links_lead_somewhere(page):
+    folder, text = page.parent, page.read_text(encoding="utf-8")
     assert "VERDICT" not in text
     assert "CHANGE" not in text
-    verdict = text.split("**Verdict.** ")[1].split("\n\n")[0]
-    assert len(re.findall(r"\.(?=\s+[A-Z]|$)", verdict)) == 3
+    start, end = VERDICT[page.name]
+    verdict = text.split(start)[1].split("\n\n")[0]
+    assert len(re.findall(end, verdict)) == 3
     table = [
         float(number) for line in text.splitlines() if line.startswith("|") for number in re.findall(r"\d+\.\d+", line)
     ]
@@ -257,17 +263,3 @@ def test_the_crowded_nuclei_are_those_in_which_four_pairs_lie_within_two_pixels(
         if record.split == "test" and record.kind == "dark" and len(pairs) > most[1]:
             most = (record.id, len(pairs))
     assert most[0] == figures.EXAMPLE
-
-
-def test_the_chinese_readme_has_the_same_commands_links_and_numbers():
-    english, chinese = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
-    english, chinese = (text.split("\n", 3)[3] for text in (english, chinese))  # each links to the other language
-    for pattern in (r"`[^`\n]+`", r"\]\(([^)]+)\)", r"\d+(?:[.,]\d+)*"):
-        found = [sorted(re.findall(pattern, without_comments(text))) for text in (english, chinese)]
-        assert found[0] == found[1]
-
-
-def without_comments(text):
-    """The text, in whose blocks of commands what follows a # is left out."""
-    parts = text.split("```")
-    return "```".join(re.sub(r"#.*", "", part) if k % 2 else part for k, part in enumerate(parts))

@@ -14,7 +14,7 @@ from reference import page as reference
 ROOT = Path(__file__).parents[2]
 SHOWN = (
     *("*.md", "docs/*.md", "docs/how-to/*.md", "docs/*.ipynb", "docs/*.png", "docs/data/*.png", "docs/scale/*.svg"),
-    *("experiments/README.md", "experiments/*/README.md", "experiments/*/results/*.png"),
+    *("experiments/README*.md", "experiments/*/README*.md", "experiments/*/results/*.png"),
     *("experiments/*/results/*.svg", "experiments/*/*.py", "experiments/data/*.csv"),
 )
 
@@ -34,3 +34,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     markdown = re.sub(r"\]\(((?:\.\./)*)conf/(\w+)\)", r"](\1docs/reference.md#\2)", markdown)
     rows = re.compile(r"^\|.*$", re.M)
     return rows.sub(lambda row: re.sub(r"`[^`]*`", lambda code: code[0].replace("\\|", "|"), row[0]), markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """With the language of a Chinese page, by which a browser chooses its fonts and a reader its voice."""
+    return output.replace('<html lang="en"', '<html lang="zh-CN"', 1) if ".zh-CN" in page.file.src_uri else output

@@ -1,4 +1,4 @@
-"""`python -m experiments.race [SET…]`: every race that isn't kept yet, each once, then the table of README.md.
+"""`python -m experiments.race [SET…]`: every race that isn't kept yet, each once, then the tables of its pages.
 
 What is finished lies in results/SET_CONTESTANT.json; delete a file to race again. `--only CONTESTANT` starts one of
 them alone, `--table` none.
@@ -26,7 +26,7 @@ def main() -> None:
     rules = ArgumentParser(prog="python -m experiments.race", description=__doc__)
     rules.add_argument("sets", nargs="*", metavar="SET")
     rules.add_argument("--only", choices=sorted(CONTESTANTS))
-    rules.add_argument("--table", action="store_true", help="write the table anew, and race nothing")
+    rules.add_argument("--table", action="store_true", help="write the tables anew, and race nothing")
     typed = rules.parse_args()
     sets = chosen(typed.sets)
     contestants = [one for one in CONTESTANTS.values() if typed.only in (None, one.name) and not typed.table]
@@ -41,7 +41,8 @@ def main() -> None:
                 print(f"skipped: {error}")
                 continue
             write(path, result(contestant, race_set, dataset))
-    write_page(HERE / "README.md")
+    for path in sorted(HERE.glob("README*.md")):
+        write_page(path)
 
 
 def result(contestant: Contestant, race_set: RaceSet, dataset: DataSet) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments import chinese
 from experiments.race.contestants import CONTESTANTS
 from experiments.race.scoring import RESAMPLES
 from experiments.race.sets import SETS
@@ -25,13 +26,14 @@ Result = Mapping[str, Any]
 
 def write_page(path: Path) -> None:
     """Write the block of a page anew from what is kept."""
-    text = path.read_text(encoding="utf-8")
-    path.write_text(rendered(text, read_results(RESULTS)), encoding="utf-8")
+    path.write_text(rendered(path, read_results(RESULTS)), encoding="utf-8")
 
 
-def rendered(text: str, results: Sequence[Result]) -> str:
-    """The text of the page with its block written anew."""
-    return BLOCK.sub(lambda found: f"{found[1]}{block(results)}\n{found[2]}", text)
+def rendered(path: Path, results: Sequence[Result]) -> str:
+    """The text of a page with its block written anew, in its language."""
+    text = block(results)
+    text = chinese.translated(text) if path.name.endswith(chinese.ENDING) else text
+    return BLOCK.sub(lambda found: f"{found[1]}{text}\n{found[2]}", path.read_text(encoding="utf-8"))
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
