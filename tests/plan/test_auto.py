@@ -96,11 +96,12 @@ def test_pictures_with_an_up_and_a_down_stay_upright():
     assert values(augment_rule(found(tilt=0.05))) == {"augment": "rotate"}
 
 
-@pytest.mark.parametrize(("median", "sigma", "ridge"), [(10, 1.5, 1), (18.3, 1.8, 1), (112, 5.0, 2)])
-def test_touching_objects_get_a_border_weight_as_wide_as_a_tenth_of_them(median, sigma, ridge):
+@pytest.mark.parametrize(("median", "sigma"), [(40, 4.0), (47.3, 4.7), (112, 5.0)])
+def test_large_objects_that_touch_get_a_border_weight_as_wide_as_a_tenth_of_them(median, sigma):
     chosen = values(touching_rule(found(median=median)))
-    assert chosen == {"weight": "border", "weight.sigma": sigma, "data.ridge": ridge}
-    assert values(touching_rule(found(touching=0.01))) == {"weight": "none"}
+    assert chosen == {"weight": "border", "weight.sigma": sigma, "data.ridge": 2}
+    assert values(touching_rule(found(median=39.9))) == {"weight": "none"}
+    assert values(touching_rule(found(median=median, touching=0.01))) == {"weight": "none"}
     assert touching_rule(found(instances=False)) == []
 
 
@@ -142,7 +143,7 @@ def test_the_choices_are_a_config_that_is_accepted(monkeypatch):
     assert chosen["model.base_channels"] == 8
     assert 0 < chosen["trainer.callbacks.deadline.minutes"] <= 3
     config = resolve(compose([*SET, *(override_text(key, value) for key, value in chosen.items())]))
-    assert config["weight"]["sigma"] == chosen["weight.sigma"]
+    assert config["data"]["crop"] == chosen["data.crop"]
     assert "| 8 | 0.050 | 0.020 |" in decision.notes[0]
 
 

@@ -17,7 +17,8 @@ PIXELS = 16 * 128**2  # of a batch
 CROPS = (128, 256)
 TILTED = 0.1  # share of the height
 TOUCHING = 0.05  # share of the objects
-SIGMA = (1.5, 5.0)  # pixels
+WIDE = 40  # pixels across the median object, from which on the border weight parts objects
+SIGMA = 5.0  # pixels, at most
 VALIDATIONS = (10, 40)
 VALIDATING = 0.1  # share of the training time
 TUNING = 0.2  # share of the time that the choice of the post-processing may take
@@ -96,17 +97,19 @@ def augment_rule(found: Measured) -> list[Choice]:
 
 
 def touching_rule(found: Measured) -> list[Choice]:
-    """Where objects touch: the border weight of eq. (6), as wide as a tenth of an object, and a ridge."""
+    """Where large objects touch: the border weight of eq. (6), as wide as a tenth of an object, and a ridge."""
     if not found.instances:
         return []
     share = f"{100 * found.touching:.0f} % of the objects touch another"
     if found.touching < TOUCHING:
         return [Choice("weight", "none", share)]
-    sigma = round(min(SIGMA[1], max(SIGMA[0], found.median / 10)), 1)
+    if found.median < WIDE:
+        return [Choice("weight", "none", f"{share}, but they are small: it parts none below {WIDE} pixels")]
+    sigma = round(min(SIGMA, found.median / 10), 1)
     return [
         Choice("weight", "border", share),
-        Choice("weight.sigma", sigma, f"a tenth of the median object ({found.median:.0f} pixels), 1.5 to 5 pixels"),
-        Choice("data.ridge", 2 if sigma >= 4 else 1, "pixels of background between touching objects; 2 for large ones"),
+        Choice("weight.sigma", sigma, f"a tenth of the median object ({found.median:.0f} pixels), {SIGMA:g} at most"),
+        Choice("data.ridge", 2, "pixels of background between touching objects"),
     ]
 
 
