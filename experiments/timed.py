@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -32,6 +33,15 @@ class Timed:
     def name(self) -> str:
         """Of its folder."""
         return "-".join([*self.setting.values(), str(self.seed)]).replace(" ", "_")
+
+
+def preset(study: str, presets: Sequence[str], description: str) -> str:
+    """The preset that was typed behind `python -m experiments.STUDY`."""
+    rules = ArgumentParser(
+        prog=f"python -m experiments.{study}", description=description, formatter_class=RawDescriptionHelpFormatter
+    )
+    rules.add_argument("preset", choices=presets)
+    return str(rules.parse_args().preset)
 
 
 def run_missing(study: str, preset: str, trials: Sequence[Timed]) -> None:

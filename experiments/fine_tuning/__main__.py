@@ -6,13 +6,11 @@ Three seeds. The model of nuclei is trained first, once, in six minutes.
 """
 
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.fine_tuning import near as other_nuclei
 from experiments.race.sets import SETS
-from experiments.timed import Timed, run_missing, train
+from experiments.timed import Timed, preset, run_missing, train
 from unet_lightning.error import InputError
 
 SEEDS = (0, 1, 2)
@@ -49,22 +47,17 @@ def near() -> list[Timed]:
 PRESETS = {"far": far, "near": near}
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> None:
     """Train the model of nuclei where it isn't there, then what is missing of a preset."""
-    rules = ArgumentParser(
-        prog="python -m experiments.fine_tuning", description=__doc__, formatter_class=RawDescriptionHelpFormatter
-    )
-    rules.add_argument("preset", choices=PRESETS)
-    typed = rules.parse_args(arguments)
-    planned = PRESETS[typed.preset]()
+    chosen = preset("fine_tuning", tuple(PRESETS), str(__doc__))
+    planned = PRESETS[chosen]()
     if not CHECKPOINT.is_file():
         train(BASE, ["plan=auto", "plan.minutes=6", WIDTH])
-    run_missing("fine_tuning", typed.preset, planned)
-    return 0
+    run_missing("fine_tuning", chosen, planned)
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        main()
     except InputError as error:
         sys.exit(f"error: {error}")

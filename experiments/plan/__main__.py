@@ -6,12 +6,10 @@ sparse: thirty pictures of few nuclei by the plan and by the defaults, three see
 """
 
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
 
 from experiments.plan import sparse as thirty
 from experiments.race.sets import SETS
-from experiments.timed import Timed, run_missing
+from experiments.timed import Timed, preset, run_missing
 from unet_lightning.error import InputError
 
 SEEDS = (0, 1, 2)
@@ -70,19 +68,14 @@ def sparse() -> list[Timed]:
 PRESETS = {"leave_out": leave_out, "whole": whole, "sparse": sparse}
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> None:
     """Run what is missing of a preset."""
-    rules = ArgumentParser(
-        prog="python -m experiments.plan", description=__doc__, formatter_class=RawDescriptionHelpFormatter
-    )
-    rules.add_argument("preset", choices=PRESETS)
-    typed = rules.parse_args(arguments)
-    run_missing("plan", typed.preset, PRESETS[typed.preset]())
-    return 0
+    chosen = preset("plan", tuple(PRESETS), str(__doc__))
+    run_missing("plan", chosen, PRESETS[chosen]())
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        main()
     except InputError as error:
         sys.exit(f"error: {error}")
