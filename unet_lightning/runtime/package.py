@@ -22,6 +22,7 @@ EXTRAS = {  # what each is for; `dev` is for those who change the code
     "wandb": "logger=wandb",
     "smp": "model=smp",
     "monai": "networks of MONAI, model=any",
+    "docs": "the pages of documentation, make docs",
 }
 OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
 
