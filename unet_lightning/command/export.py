@@ -27,10 +27,9 @@ networks of an ensemble are one file if they read an image alike: with a normali
 training images. At the end the logits of both networks are compared.
 
 bioimageio writes rdf.yaml (specification 0.5), the weights as ONNX and where possible as TorchScript, test tensors, a
-cover and a README, and the same as a .zip: what Fiji, ilastik, QuPath and Python open. The graph gives probabilities,
-divided by the temperature and averaged over the views of tta. --image becomes the test tensor and the cover: give one
-that may be published. Both formats are compared with the checkpoint. `bioimageio test FOLDER/rdf.yaml` checks the
-package once more (pip install 'unet-lightning[bioimageio]')."""
+cover and a README, and the same as a .zip. The graph gives probabilities, of logits divided by the temperature and
+averaged over the views of tta. --image becomes the test tensor and the cover: give one that may be published. Both
+formats are compared with the checkpoint. `bioimageio test FOLDER.zip` of the zoo's bioimageio.core checks it again."""
 NEEDED = {  # by --to bioimageio, with what to type
     "image": "--image a.png",
     "author": "--author 'NAME, AFFILIATION'",

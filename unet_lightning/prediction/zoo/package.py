@@ -45,7 +45,8 @@ def package(predictor: Predictor, card: Card, image: NDArray[Any], folder: Path)
     network = network_of(predictor).to(memory_format=torch.contiguous_format)
 
     def finish(given: nn.Module) -> Probabilities:
-        return Probabilities(given, predictor.tta, predictor.config["temperature"], fixed).eval()
+        margin = model.network.geometry.margin
+        return Probabilities(given, predictor.tta, predictor.config["temperature"], margin, fixed).eval()
 
     reference = finish(deepcopy(network)).double()
     raw = example(predictor, image)  # (C, h, w)
@@ -106,13 +107,12 @@ def another(predictor: Predictor, given: Array) -> list[Array]:
 
 def cover(predictor: Predictor, raw: Array, probabilities: Array) -> NDArray[np.uint8]:
     """The middle of the image beside its classes in colour, twice as wide as high."""
-    height, width = probabilities.shape[1:]
-    top, left = ((a - b) // 2 for a, b in zip(raw.shape[1:], (height, width), strict=True))
-    shown = displayable(raw[:, top : top + height, left : left + width].transpose(1, 2, 0))
-    labels = predictor.target.scores(torch.from_numpy(probabilities).log()).argmax(0).numpy()
-    side = min(height, width)
-    middle = tuple(slice((n - side) // 2, (n - side) // 2 + side) for n in (height, width))
-    return np.hstack([shown[middle], labels_over(shown, labels, predictor.colors)[middle]])
+    sizes, margin = probabilities.shape[1:], predictor.models[0].network.geometry.margin
+    side = min(sizes) - 2 * margin
+    middle = tuple(slice((n - side) // 2, (n - side) // 2 + side) for n in sizes)
+    shown = displayable(raw[:, *middle].transpose(1, 2, 0))
+    labels = predictor.target.scores(torch.from_numpy(probabilities[:, *middle]).log()).argmax(0).numpy()
+    return np.hstack([shown, labels_over(shown, labels, predictor.colors)])
 
 
 def write_array(path: Path, array: Array) -> None:

@@ -14,9 +14,10 @@ from unet_lightning.runtime.files import read_results
 
 RUN = """\
 import numpy as np
-from bioimageio.core import predict
+from bioimageio.core import Tensor, predict
 
-image = np.load("test_input.npy")  # {axes}, as stored in a file
+array = np.load("test_input.npy")  # (1, channel, y, x), of any size, values as stored in a file
+image = Tensor(array, dims=("batch", "channel", "y", "x"))
 found = predict(model="rdf.yaml", inputs={{"image": image}}, {tiles})
 probabilities = found.members["probabilities"].data.to_numpy()[0]  # ({outputs}, y, x)
 """
@@ -42,12 +43,11 @@ SCORES = ("dice", "iou", "precision", "recall")
 
 def readme(predictor: Predictor, card: Card, weights: Mapping[str, str], differences: Mapping[str, float]) -> str:
     """The text. weights: format to its version, in words; differences: of each, in probability."""
-    names, rims = output_names(predictor), predictor.postprocess.says_more
-    boundary = predictor.outputs > len(predictor.classes)
+    names, boundary = output_names(predictor), predictor.outputs > len(predictor.classes)
     lines = [f"# {escape_markdown(card.name)}", "", escape_markdown(card.description), "", "![cover](cover.png)", ""]
     lines += ["## In and out", "", *_in_and_out(predictor, names), ""]
-    steps = RUN.format(axes="(1, channel, y, x)", tiles=_tiles(predictor), outputs=len(names))
-    steps += RIMS.format(reach=getattr(predictor.postprocess, "reach", 4)) if boundary and rims else CLASSES
+    steps = RUN.format(tiles=_tiles(predictor), outputs=len(names))
+    steps += RIMS.format(reach=predictor.config["postprocess"]["reach"]) if boundary else CLASSES
     lines += ["## Use", "", "```python", steps.rstrip(), "```", ""]
     lines += [_objects(predictor, boundary), ""]
     lines += ["## Weights", "", "Largest difference of a probability from the network in torch, in float64:", ""]
@@ -68,14 +68,17 @@ def _in_and_out(predictor: Predictor, names: list[str]) -> list[str]:
     value_range = model.identity["statistics"]["value_range"]
     seen = f" ({model.identity['statistics']['dtype']}, {value_range[0]:g} to {value_range[1]:g} in training)"
     sizes = height.describe() if height == width else f"y {height.describe()}; x {width.describe()}"
-    blended = "" if model.network.geometry.exact else (
-        " The network sees its whole tile (instance or group norm), so tiles overlap by half and their middle counts: "
-        "seams can show, and another size changes the result."
-    )  # fmt: skip
+    tiles = (
+        f"Tiles give what one pass over the image gives if its sides are multiples of {height.step}; of other sides "
+        "programs move the last tiles, which changes them a bit."
+        if height.step
+        else "The network sees its whole tile (instance or group norm): tiles overlap by half and their middle counts, "
+        "seams can show, and another size would change the result."
+    )
     return [
         f"- {given}{seen}.",
         f"- Normalisation: {escape_markdown(model.normalize.describe())}.",
-        f"- Sides: {sizes}.{blended}",
+        f"- Sides: {sizes}. {tiles}",
         f"- `probabilities` (batch, channel, y, x): {', '.join(map(escape_markdown, names))}.",
     ]
 

@@ -11,20 +11,19 @@ USUAL = 256  # side of the output of the example, where the network has a choice
 
 @dataclass(frozen=True)
 class Sides:
-    """Input sides, in pixels, of one axis: `smallest`, or any number of `step` more; step 0 is this one side alone.
+    """Sides of input and output, in pixels, of one axis: `smallest`, or any number of `step` more; 0 is none other.
 
-    margin: what the output lacks at each end. halo: what is to be cut off each end of the output beside.
+    halo: what is to be cut off each end of the output.
     """
 
     smallest: int
     step: int
-    margin: int
     halo: int
 
     @property
     def example(self) -> int:
-        """The side of the test image: such that the output has about 256 pixels."""
-        steps = (USUAL + 2 * self.margin - self.smallest) // self.step if self.step else 0
+        """The side of the test image: about 256 pixels, or what the network needs."""
+        steps = (USUAL - self.smallest) // self.step if self.step else 0
         return self.smallest + max(0, steps) * self.step
 
     def size(self) -> int | dict[str, int]:
@@ -34,8 +33,7 @@ class Sides:
     def describe(self) -> str:
         """In words."""
         taken = f"{self.smallest} + {self.step} n pixels" if self.step else f"{self.smallest} pixels, no other size"
-        lost = f", of which the output lacks {self.margin} at each end" if self.margin else ""
-        return f"{taken}{lost}; cut {self.halo} off each end of the output" if self.halo else taken + lost
+        return f"{taken}, of which the outer {self.halo} at each end are context alone: cut them off the output"
 
 
 def sides(predictor: Predictor) -> tuple[Sides, Sides]:
@@ -43,16 +41,18 @@ def sides(predictor: Predictor) -> tuple[Sides, Sides]:
 
     An exact network takes any number of steps, and its halo makes tiles equal to one pass over the image. One that
     sees its whole tile gets tiles of the size that `tile` says, of whose output the middle half of each axis counts.
+    The output of a valid network is padded to the size of its input, and its margin is a halo: the zoo's library cuts
+    no tiles for outputs that are smaller.
     """
     geometry = predictor.models[0].network.geometry
     if geometry.exact:
-        halo = geometry.halo - geometry.margin
-        one = Sides(geometry.input_size(2 * halo + 1), geometry.multiple, geometry.margin, halo)
+        halo = max(1, geometry.halo)  # the specification takes none of 0
+        one = Sides(geometry.input_size(2 * (halo - geometry.margin) + 1), geometry.multiple, halo)
         return one, one
     wanted = sides_of(predictor.tile)
     taken = geometry.fit(wanted) if geometry.convolution == "same" else [geometry.input_size(side) for side in wanted]
     margin = geometry.margin
-    height, width = (Sides(side, 0, margin, max(1, (side - 2 * margin) // 4)) for side in taken)
+    height, width = (Sides(side, 0, margin + max(1, (side - 2 * margin) // 4)) for side in taken)
     return height, width
 
 
@@ -63,8 +63,7 @@ def axes(predictor: Predictor, output: bool) -> list[dict[str, Any]]:
     for name, one in zip("yx", sides(predictor), strict=True):
         axis: dict[str, Any] = {"type": "space", "id": name}
         if output:
-            axis["size"] = {"tensor_id": "image", "axis_id": name, "offset": -2 * one.margin}
-            axis |= {"halo": one.halo} if one.halo else {}
+            axis |= {"size": {"tensor_id": "image", "axis_id": name}, "halo": one.halo}
         else:
             axis |= {"size": one.size(), "concatenable": True}
         found.append(axis | _pixel(predictor))

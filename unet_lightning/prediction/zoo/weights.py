@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from unet_lightning.prediction.onnx import export_onnx, first_line
 from unet_lightning.prediction.zoo.preprocessing import Fixed
@@ -21,15 +22,17 @@ Run = Callable[[Array], Array]
 
 
 class Probabilities(nn.Module):
-    """Images (B, C, h, w) to probabilities (B, L, h', w').
+    """Images (B, C, h, w) to probabilities (B, L, h, w), 0 where a valid network has no output.
 
-    network: gives logits. views: whose predictions are averaged. temperature: what logits are divided by. fixed: the
-    part of the normalisation that needs no image.
+    network: gives logits (B, L, h - 2 margin, w - 2 margin). views: whose predictions are averaged. temperature: what
+    logits are divided by. fixed: the part of the normalisation that needs no image.
     """
 
-    def __init__(self, network: nn.Module, views: FlipRotate, temperature: float, fixed: Fixed | None) -> None:
+    def __init__(
+        self, network: nn.Module, views: FlipRotate, temperature: float, margin: int, fixed: Fixed | None
+    ) -> None:
         super().__init__()
-        self.network, self.views, self.temperature = network, views, temperature
+        self.network, self.views, self.temperature, self.margin = network, views, temperature, margin
         self.clips = fixed is not None and bool(np.isfinite([fixed.low, fixed.high]).any())
         for name in ("low", "high", "shift", "scale"):
             numbers = None if fixed is None else torch.from_numpy(getattr(fixed, name).copy())[:, None, None]
@@ -41,7 +44,8 @@ class Probabilities(nn.Module):
             image = torch.minimum(torch.maximum(image, self.low), self.high)  # type: ignore[arg-type]
         if self.shift is not None:
             image = (image - self.shift) / self.scale  # type: ignore[operator]
-        return (self.views(self.network, image) / self.temperature).softmax(1)
+        found = (self.views(self.network, image) / self.temperature).softmax(1)
+        return F.pad(found, [self.margin] * 4) if self.margin else found
 
 
 def write_onnx(
