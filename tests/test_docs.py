@@ -40,7 +40,7 @@ NOT_COMPOSED = {  # lines that are no complete config on every machine, and why
     "launch=ray": "its launcher is an extra that the tests don't install",
 }
 OURS = ("python", "torchrun", "unet-lightning")
-OTHER_PROGRAMS = ("make", "pip", "tensorboard", "export")
+OTHER_PROGRAMS = ("make", "pip", "tensorboard", "export", "bioimageio")
 
 
 def blocks(path: Path) -> list[str]:

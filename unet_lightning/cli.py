@@ -1,4 +1,4 @@
-"""`unet-lightning VERB FILES key=value…`: flags are for files only, all other settings are overrides."""
+"""`unet-lightning VERB FILES key=value…`: flags are for files and what a person says, settings are overrides."""
 
 import os
 import select

@@ -70,17 +70,8 @@ def check_tiles(predictor: Predictor, averaged: bool) -> None:
 
 def views(predictor: Predictor) -> tuple[str, str]:
     """Two pieces of the example: what is done to a view's logits, and what becomes of the sum over the views."""
+    check_averages(predictor)
     tta = predictor.tta
-    if not isinstance(tta, FlipRotate):
-        raise InputError(f"tta of class {type(tta).__name__} has no line for the example; add tta=none")
-    several = len(tta.views) > 1
-    averages = {predictor.config["average"]} if max(predictor.folds) > 1 else set()
-    averages |= {"probabilities"} if len(predictor.folds) > 1 else set()
-    if several and averages and averages != {tta.average}:
-        raise InputError(
-            f"views average {tta.average} and checkpoints {' and '.join(sorted(averages))}: the example averages views "
-            "after the network; add tta=none, or export each checkpoint by itself"
-        )
     if predictor.apart > 1 and predictor.config["tiling"] == "nnunet":
         raise InputError(
             "logits of several configurations, which the example can't average over tiles one by one; add "
@@ -88,9 +79,23 @@ def views(predictor: Predictor) -> tuple[str, str]:
         )
     if predictor.averages_probabilities:
         return SOFTMAX, "total"
-    if several and tta.average == "probabilities":
+    if len(tta.views) > 1 and tta.average == "probabilities":
         return SOFTMAX, "np.log(np.maximum(total, np.finfo(np.float32).tiny))"
     return "pass", "total"
+
+
+def check_averages(predictor: Predictor) -> None:
+    """InputError for views that aren't rotations and mirrors, or that are averaged otherwise than the checkpoints."""
+    tta = predictor.tta
+    if not isinstance(tta, FlipRotate):
+        raise InputError(f"tta of class {type(tta).__name__} can't be exported; add tta=none")
+    averages = {predictor.config["average"]} if max(predictor.folds) > 1 else set()
+    averages |= {"probabilities"} if len(predictor.folds) > 1 else set()
+    if len(tta.views) > 1 and averages and averages != {tta.average}:
+        raise InputError(
+            f"views average {tta.average} and checkpoints {' and '.join(sorted(averages))}: an export averages views "
+            "after the network; add tta=none, or export each checkpoint by itself"
+        )
 
 
 def normalization(part: Any) -> list[str]:

@@ -1,6 +1,9 @@
 """Export: a folder with the network as ONNX, its parameters as JSON, and an example program that uses both."""
 
 import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,17 +33,8 @@ def export(predictor: Predictor, folder: Path) -> float:
         )
     network = network_of(predictor).to(memory_format=torch.contiguous_format)
     text = example(predictor)
-    new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} can't be a folder ({error.strerror}); name another one with --output") from None
-    try:
+    with made(folder):
         export_onnx(network, predictor.channels, folder / "network.onnx")
-    except InputError:
-        if new:
-            folder.rmdir()
-        raise
     write_json(folder / "model.json", description(predictor))
     write_atomic(folder / "predict.py", text)
     difference = largest_difference(network, predictor.channels, folder / "network.onnx")
@@ -49,6 +43,22 @@ def export(predictor: Predictor, folder: Path) -> float:
             f"{folder / 'network.onnx'} differs from the checkpoint by {difference:.1e} standard deviations; report it"
         )
     return difference
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """A folder, which an InputError removes again where it is new; InputError where it can't be made."""
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} can't be a folder ({error.strerror}); name another one with --output") from None
+    try:
+        yield
+    except InputError:
+        if new:
+            shutil.rmtree(folder)
+        raise
 
 
 def network_of(predictor: Predictor) -> Any:

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from copy import deepcopy
 from importlib import import_module
@@ -76,8 +76,17 @@ def whole(network: Any) -> nn.Module:
     return network.whole() if isinstance(network, Averaged) else WholeNetwork(network)
 
 
-def export_onnx(network: Any, channels: int, path: Path) -> None:
-    """The network with free batch, height and width. InputError where torch's exporter can't write it."""
+def export_onnx(
+    network: Any,
+    channels: int,
+    path: Path,
+    finish: Callable[[nn.Module], nn.Module] | None = None,
+    output: str = "logits",
+) -> None:
+    """The network with free batch, height and width. InputError where torch's exporter can't write it.
+
+    finish: function of the network on whole sides that gives what is written in its place. output: its name.
+    """
     try:
         for name in ("onnx", "onnxscript", "onnxruntime"):  # the last one compares: missing it now is cheaper
             import_module(name)
@@ -99,12 +108,12 @@ def export_onnx(network: Any, channels: int, path: Path) -> None:
             logging.getLogger(name).setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
-                whole(network),
+                finish(whole(network)) if finish else whole(network),
                 (example,),
                 dynamo=True,
                 dynamic_shapes=(free,),
                 input_names=["image"],
-                output_names=["logits"],
+                output_names=[output],
                 verbose=False,
             )
         except Exception as error:  # of many kinds, with hundreds of lines

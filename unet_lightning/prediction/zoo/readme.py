@@ -1,0 +1,128 @@
+"""README.md of a package: what goes in and out, how to run it, what follows on probabilities, how well it agrees."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from unet_lightning.metric.names import SCORE_NAMES
+from unet_lightning.page.escape import code_span, escape_markdown
+from unet_lightning.page.number import format_number
+from unet_lightning.page.table import markdown_rows
+from unet_lightning.prediction.predictor import Predictor
+from unet_lightning.prediction.zoo.card import Card
+from unet_lightning.prediction.zoo.sizes import channel_names, output_names, sides
+from unet_lightning.runtime.files import read_results
+
+RUN = """\
+import numpy as np
+from bioimageio.core import Tensor, predict
+
+array = np.load("test_input.npy")  # (1, channel, y, x), of any size, values as stored in a file
+image = Tensor(array, dims=("batch", "channel", "y", "x"))
+found = predict(model="rdf.yaml", inputs={{"image": image}}, {tiles})
+probabilities = found.members["probabilities"].data.to_numpy()[0]  # ({outputs}, y, x)
+"""
+CLASSES = """\
+labels = probabilities.argmax(0)  # class ids (y, x)
+"""
+RIMS = """\
+from skimage.measure import label
+from skimage.segmentation import expand_labels
+
+inside, rim = np.split(probabilities[1:], 2)  # of each class but the background
+labels = np.concatenate([probabilities[:1], inside + rim]).argmax(0)  # class ids (y, x)
+place = (labels - 1).clip(0)[None]
+on_rim = (labels > 0) & (np.take_along_axis(rim, place, 0) > np.take_along_axis(inside, place, 0))[0]
+objects = np.zeros(labels.shape, int)  # numbers (y, x)
+for k in range(1, len(inside) + 1):
+    interiors = label((labels == k) & ~on_rim, connectivity=2)
+    grown = np.where((labels == k), expand_labels(interiors, {reach}), 0)
+    objects = np.where(grown > 0, grown + objects.max(), objects)
+"""
+SCORES = ("dice", "iou", "precision", "recall")
+
+
+def readme(predictor: Predictor, card: Card, weights: Mapping[str, str], differences: Mapping[str, float]) -> str:
+    """The text. weights: format to its version, in words; differences: of each, in probability."""
+    names, boundary = output_names(predictor), predictor.outputs > len(predictor.classes)
+    lines = [f"# {escape_markdown(card.name)}", "", escape_markdown(card.description), "", "![cover](cover.png)", ""]
+    lines += ["## In and out", "", *_in_and_out(predictor, names), ""]
+    steps = RUN.format(tiles=_tiles(predictor), outputs=len(names))
+    steps += RIMS.format(reach=predictor.config["postprocess"]["reach"]) if boundary else CLASSES
+    lines += ["## Use", "", "```python", steps.rstrip(), "```", ""]
+    lines += [_objects(predictor, boundary), ""]
+    lines += ["## Weights", "", "Largest difference of a probability from the network in torch, in float64:", ""]
+    rows = [[name, version, f"{differences[name]:.1e}"] for name, version in weights.items()]
+    lines += [*markdown_rows(["format", "version", "difference"], rows), ""]
+    return "\n".join([*lines, "## Validation", "", *_validation(predictor), ""])
+
+
+def _in_and_out(predictor: Predictor, names: list[str]) -> list[str]:
+    model = predictor.models[0]
+    height, width = sides(predictor)
+    given = (
+        f"`image` (batch, channel, y, x): {', '.join(channel_names(predictor.channels))}, values as stored in a file"
+    )
+    data = model.identity["config"]["data"]
+    if data.get("resample") is not None:
+        given += f", pixels of {data['resample']:g} {data.get('unit') or 'um'}: resample others before"
+    value_range = model.identity["statistics"]["value_range"]
+    seen = f" ({model.identity['statistics']['dtype']}, {value_range[0]:g} to {value_range[1]:g} in training)"
+    sizes = height.describe() if height == width else f"y {height.describe()}; x {width.describe()}"
+    tiles = (
+        f"Tiles give what one pass over the image gives if its sides are multiples of {height.step}; of other sides "
+        "programs move the last tiles, which changes them a bit."
+        if height.step
+        else "The network sees its whole tile (instance or group norm): tiles overlap by half and their middle counts, "
+        "seams can show, and another size would change the result."
+    )
+    return [
+        f"- {given}{seen}.",
+        f"- Normalisation: {escape_markdown(model.normalize.describe())}.",
+        f"- Sides: {sizes}. {tiles}",
+        f"- `probabilities` (batch, channel, y, x): {', '.join(map(escape_markdown, names))}.",
+    ]
+
+
+def _tiles(predictor: Predictor) -> str:
+    """The argument that makes the zoo's library cut tiles."""
+    height, width = sides(predictor)
+    if height.step:
+        return "blocksize_parameter=4"
+    block = f'{{"batch": 1, "channel": {predictor.channels}, "y": {height.smallest}, "x": {width.smallest}}}'
+    return f'input_block_shape={{"image": {block}}}'
+
+
+def _objects(predictor: Predictor, boundary: bool) -> str:
+    """How classes become objects in the product itself."""
+    given = {key: value for key, value in predictor.config["postprocess"].items() if not key.startswith("_")}
+    kind = type(predictor.postprocess).__name__.lower()
+    told = code_span(" ".join([f"postprocess={kind}", *(f"{key}={value}" for key, value in given.items())]))
+    start = (
+        "Interior and rim of a class add up to the class; an object is a connected interior with its rim. "
+        if boundary
+        else ""
+    )
+    return f"{start}unet-lightning makes objects of the classes by {told}."
+
+
+def _validation(predictor: Predictor) -> list[str]:
+    """Scores of the run, where it has any, and how to measure others."""
+    results = read_results(predictor.home) if predictor.ensemble is None and len(predictor.models) == 1 else {}
+    split = next((name for name in ("test", "val") if name in results), None)
+    lines = [
+        "Label some images of your own that the network hasn't seen, and compare: Dice and IoU of each class, and for "
+        "objects their matches at an IoU of 0.5. With unet-lightning: `unet-lightning predict best.ckpt images/`.",
+    ]
+    if split:
+        pooled: Any = results[split]["pooled"]
+        classes = pooled["dice"]["classes"]
+        rows = [[name, *(format_number(pooled[key]["classes"][name]) for key in SCORES)] for name in classes]
+        lines += [
+            "",
+            f"On the {split} split of the training data, {results[split]['images']} images, pixels pooled:",
+            "",
+        ]
+        lines += markdown_rows(["class", *(SCORE_NAMES[key] for key in SCORES)], rows)
+    identity = predictor.models[0].identity
+    versions = ", ".join(f"{name} {version}" for name, version in identity["versions"].items())
+    return [*lines, "", f"Trained by {escape_markdown(versions)}; config {identity['config_hash']}."]
