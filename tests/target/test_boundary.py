@@ -84,6 +84,14 @@ def test_a_rim_belongs_to_the_nearest_interior_of_its_class_within_reach():
     assert alone.tolist() == [[1, 1, 1, 2, 2, 2, 2, 0, 0]]
 
 
+def test_a_neighbour_beside_a_pixel_comes_before_one_at_a_corner_and_then_the_smaller_number():
+    rim = RIM + 1
+    corners = np.array([[1, 0, 0], [0, rim, 0], [0, 0, 1]], np.uint8)
+    assert Rims(**PLAIN, reach=1)(corners).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 2]]
+    beside = np.array([[1, 0, 0], [0, rim, 1], [0, 0, 0]], np.uint8)
+    assert Rims(**PLAIN, reach=1)(beside).tolist() == [[1, 0, 0], [0, 2, 2], [0, 0, 0]]
+
+
 @pytest.mark.parametrize("rows", [1, 3, 7])
 def test_bands_give_the_objects_of_the_whole_picture(rows):
     objects, mask = blobs(seed=3)

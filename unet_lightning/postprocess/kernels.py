@@ -124,16 +124,16 @@ def grow_into(labels: Any, rim: Any, kinds: Any, reach: int) -> Any:
             for x in range(width):
                 if before[y, x] != 0 or rim[y, x] == 0:
                     continue
-                best = 0
+                best, beside = 0, False
                 for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
-                    if dy * dx != 0 and found[y, x] != 0:
-                        break  # a neighbour beside it was found
+                    if dy * dx != 0 and beside:
+                        break
                     v, u = y + dy, x + dx
                     if v < 0 or u < 0 or v >= height or u >= width:
                         continue
                     label = before[v, u]
                     if label != 0 and kinds[label] == rim[y, x] and (best == 0 or label < best):
-                        best = label
+                        best, beside = label, dy * dx == 0
                         found[y, x] = best
     return found
 

@@ -42,6 +42,14 @@ def test_the_example_is_as_large_as_usual_or_as_it_must_be():
     assert Sides(112, 0, 28).example == 112
 
 
+def test_a_tile_is_as_large_as_usual_and_its_poolings_fall_on_those_of_one_pass():
+    assert Sides(208, 16, 96).largest == 512
+    assert Sides(600, 16, 92).largest == 600
+    assert Sides(208, 16, 96).aligned  # every tile adds 16 pixels or a multiple
+    assert not Sides(188, 16, 92).aligned  # 4, or 16 more
+    assert not Sides(112, 0, 28).aligned
+
+
 def test_axes_name_the_classes_and_refer_to_the_image():
     batch, channel, y, x = axes(predictor(Geometry(4, "same")), output=True)
     assert batch == {"type": "batch"}

@@ -24,7 +24,14 @@ from unet_lightning.prediction.zoo.card import Card, as_yaml
 from unet_lightning.prediction.zoo.preprocessing import preprocessing
 from unet_lightning.prediction.zoo.readme import readme
 from unet_lightning.prediction.zoo.sizes import axes, sides
-from unet_lightning.prediction.zoo.weights import Array, Probabilities, differences, write_onnx, write_torchscript
+from unet_lightning.prediction.zoo.weights import (
+    Array,
+    Probabilities,
+    differences,
+    temperature,
+    write_onnx,
+    write_torchscript,
+)
 from unet_lightning.runtime.files import atomic, write_atomic
 from unet_lightning.tiling.window import window
 
@@ -46,7 +53,7 @@ def package(predictor: Predictor, card: Card, image: NDArray[Any], folder: Path)
 
     def finish(given: nn.Module) -> Probabilities:
         margin = model.network.geometry.margin
-        return Probabilities(given, predictor.tta, predictor.config["temperature"], margin, fixed).eval()
+        return Probabilities(given, predictor.tta, temperature(predictor), margin, fixed).eval()
 
     reference = finish(deepcopy(network)).double()
     raw = example(predictor, image)  # (C, h, w)
@@ -175,7 +182,7 @@ def description(
             "unet_lightning": {
                 "networks": len(predictor.models),
                 "postprocess": predictor.config["postprocess"],
-                "temperature": predictor.config["temperature"],
+                "temperature": temperature(predictor),
                 **{key: identity[key] for key in ("config_hash", "split_hash", "versions")},
             },
         },

@@ -9,35 +9,12 @@ from unet_lightning.page.number import format_number
 from unet_lightning.page.table import markdown_rows
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.prediction.zoo.card import Card
-from unet_lightning.prediction.zoo.sizes import channel_names, output_names, sides
+from unet_lightning.prediction.zoo.limits import limits
+from unet_lightning.prediction.zoo.program import program
+from unet_lightning.prediction.zoo.sizes import Sides, channel_names, output_names, sides
 from unet_lightning.runtime.files import read_results
 
-RUN = """\
-import numpy as np
-from bioimageio.core import Tensor, predict
-
-array = np.load("test_input.npy")  # (1, channel, y, x), of any size, values as stored in a file
-image = Tensor(array, dims=("batch", "channel", "y", "x"))
-found = predict(model="rdf.yaml", inputs={{"image": image}}, {tiles})
-probabilities = found.members["probabilities"].data.to_numpy()[0]  # ({outputs}, y, x)
-"""
-CLASSES = """\
-labels = probabilities.argmax(0)  # class ids (y, x)
-"""
-RIMS = """\
-from skimage.measure import label
-from skimage.segmentation import expand_labels
-
-inside, rim = np.split(probabilities[1:], 2)  # of each class but the background
-labels = np.concatenate([probabilities[:1], inside + rim]).argmax(0)  # class ids (y, x)
-place = (labels - 1).clip(0)[None]
-on_rim = (labels > 0) & (np.take_along_axis(rim, place, 0) > np.take_along_axis(inside, place, 0))[0]
-objects = np.zeros(labels.shape, int)  # numbers (y, x)
-for k in range(1, len(inside) + 1):
-    interiors = label((labels == k) & ~on_rim, connectivity=2)
-    grown = np.where((labels == k), expand_labels(interiors, {reach}), 0)
-    objects = np.where(grown > 0, grown + objects.max(), objects)
-"""
+UNDONE = ("fill_holes", "keep_largest", "ridge", "masks")  # of post-processing, by the program
 SCORES = ("dice", "iou", "precision", "recall")
 
 
@@ -46,10 +23,9 @@ def readme(predictor: Predictor, card: Card, weights: Mapping[str, str], differe
     names, boundary = output_names(predictor), predictor.outputs > len(predictor.classes)
     lines = [f"# {escape_markdown(card.name)}", "", escape_markdown(card.description), "", "![cover](cover.png)", ""]
     lines += ["## In and out", "", *_in_and_out(predictor, names), ""]
-    steps = RUN.format(tiles=_tiles(predictor), outputs=len(names))
-    steps += RIMS.format(reach=predictor.config["postprocess"]["reach"]) if boundary else CLASSES
-    lines += ["## Use", "", "```python", steps.rstrip(), "```", ""]
+    lines += ["## Use", "", "```python", program(predictor).rstrip(), "```", ""]
     lines += [_objects(predictor, boundary), ""]
+    lines += ["## What differs from unet-lightning predict", "", *(f"- {line}" for line in limits(predictor)), ""]
     lines += ["## Weights", "", "Largest difference of a probability from the network in torch, in float64:", ""]
     rows = [[name, version, f"{differences[name]:.1e}"] for name, version in weights.items()]
     lines += [*markdown_rows(["format", "version", "difference"], rows), ""]
@@ -68,28 +44,34 @@ def _in_and_out(predictor: Predictor, names: list[str]) -> list[str]:
     value_range = model.identity["statistics"]["value_range"]
     seen = f" ({model.identity['statistics']['dtype']}, {value_range[0]:g} to {value_range[1]:g} in training)"
     sizes = height.describe() if height == width else f"y {height.describe()}; x {width.describe()}"
-    tiles = (
-        f"Tiles give what one pass over the image gives if its sides are multiples of {height.step}; of other sides "
-        "programs move the last tiles, which changes them a bit."
-        if height.step
-        else "The network sees its whole tile (instance or group norm): tiles overlap by half and their middle counts, "
-        "seams can show, and another size would change the result."
-    )
     return [
         f"- {given}{seen}.",
         f"- Normalisation: {escape_markdown(model.normalize.describe())}.",
-        f"- Sides: {sizes}. {tiles}",
+        f"- Sides: {sizes}.",
+        f"- {_tiles(height)}",
         f"- `probabilities` (batch, channel, y, x): {', '.join(map(escape_markdown, names))}.",
     ]
 
 
-def _tiles(predictor: Predictor) -> str:
-    """The argument that makes the zoo's library cut tiles."""
-    height, width = sides(predictor)
-    if height.step:
-        return "blocksize_parameter=4"
-    block = f'{{"batch": 1, "channel": {predictor.channels}, "y": {height.smallest}, "x": {width.smallest}}}'
-    return f'input_block_shape={{"image": {block}}}'
+def _tiles(one: Sides) -> str:
+    """How the zoo's program is to cut an image, and what follows."""
+    least = "An image that is smaller is mirrored first, as the program below does."
+    if not one.step:
+        return (
+            f"Cut tiles: `bioimageio predict --blockwise`. {least} The network sees its whole tile (instance or group "
+            "norm): tiles overlap by half and their middle counts, seams can show, and another size would change the "
+            "result."
+        )
+    alike = (
+        f"They show no seams if the image's sides are multiples of {one.step}; of other sides programs move the last "
+        "tiles, which changes them a bit."
+        if one.aligned
+        else "The network's poolings fall elsewhere in each, which changes them a bit."
+    )
+    return (
+        f"Cut tiles: `bioimageio predict --blockwise=N`, of {one.smallest} + {one.step} N pixels, N from 1, no larger "
+        f"than the image. {least} {alike}"
+    )
 
 
 def _objects(predictor: Predictor, boundary: bool) -> str:
@@ -97,12 +79,14 @@ def _objects(predictor: Predictor, boundary: bool) -> str:
     given = {key: value for key, value in predictor.config["postprocess"].items() if not key.startswith("_")}
     kind = type(predictor.postprocess).__name__.lower()
     told = code_span(" ".join([f"postprocess={kind}", *(f"{key}={value}" for key, value in given.items())]))
-    start = (
+    if not boundary:
+        return f"These are classes before any post-processing; unet-lightning makes objects of them by {told}."
+    missing = [code_span(f"{key}={given[key]}") for key in UNDONE if given[key]]
+    return (
         "Interior and rim of a class add up to the class; an object is a connected interior with its rim. "
-        if boundary
-        else ""
+        f"unet-lightning makes objects by {told}"
+        + (f", of which the lines above leave out {', '.join(missing)}." if missing else ", as the lines above do.")
     )
-    return f"{start}unet-lightning makes objects of the classes by {told}."
 
 
 def _validation(predictor: Predictor) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.tiling.window import sides_of
 
-USUAL = 256  # side of the output of the example, where the network has a choice
+USUAL, LARGEST = 256, 512  # sides of the example and of tiles, at most, where the network has a choice
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,17 @@ class Sides:
     @property
     def example(self) -> int:
         """The side of the test image: about 256 pixels, or what the network needs."""
-        steps = (USUAL - self.smallest) // self.step if self.step else 0
-        return self.smallest + max(0, steps) * self.step
+        return self._up_to(USUAL)
+
+    @property
+    def largest(self) -> int:
+        """The side of the largest tile that the README's program cuts: about 512 pixels, or what the network needs."""
+        return self._up_to(LARGEST)
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the poolings of tiles side by side fall on those of one pass."""
+        return self.step > 0 and (self.smallest - 2 * self.halo) % self.step == 0
 
     def size(self) -> int | dict[str, int]:
         """As the zoo's specification has it."""
@@ -34,6 +43,10 @@ class Sides:
         """In words."""
         taken = f"{self.smallest} + {self.step} n pixels" if self.step else f"{self.smallest} pixels, no other size"
         return f"{taken}, of which the outer {self.halo} at each end are context alone: cut them off the output"
+
+    def _up_to(self, side: int) -> int:
+        """The largest side that isn't larger than this one, or the smallest."""
+        return self.smallest + (max(0, side - self.smallest) // self.step * self.step if self.step else 0)
 
 
 def sides(predictor: Predictor) -> tuple[Sides, Sides]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unet_lightning.prediction.onnx import export_onnx, first_line
+from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.prediction.zoo.preprocessing import Fixed
 from unet_lightning.tta.flip_rotate import FlipRotate
 
@@ -46,6 +47,14 @@ class Probabilities(nn.Module):
             image = (image - self.shift) / self.scale  # type: ignore[operator]
         found = (self.views(self.network, image) / self.temperature).softmax(1)
         return F.pad(found, [self.margin] * 4) if self.margin else found
+
+
+def temperature(predictor: Predictor) -> float:
+    """What a package divides logits by; 1 where interiors and rims are told apart.
+
+    Their probabilities are added up to those of classes afterwards, and divided before they could change the class.
+    """
+    return float(predictor.config["temperature"]) if predictor.outputs == len(predictor.classes) else 1.0
 
 
 def write_onnx(
