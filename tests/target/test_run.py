@@ -92,6 +92,6 @@ def test_a_post_processing_that_knows_no_rims_is_refused(overrides, said):
 
 
 def test_it_is_not_exported(run, tmp_path):
-    with pytest.raises(InputError, match="train with target=classes"):
+    with pytest.raises(InputError, match="export --to bioimageio, or train with target=classes"):
         export(load(run[0] / "checkpoints" / "best.ckpt"), tmp_path / "exported")
     assert not (tmp_path / "exported").exists()

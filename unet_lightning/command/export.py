@@ -2,7 +2,12 @@
 
 import logging
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unet_lightning.command.arguments import checkpoint_parser, parse
 from unet_lightning.error import InputError
@@ -10,6 +15,8 @@ from unet_lightning.prediction.export import export
 from unet_lightning.prediction.load import load
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.reading.image import as_channels, read_image
+from unet_lightning.reading.pixel_size import pixel_size, stated_size
+from unet_lightning.tiling.resample import new_shape, resampled
 
 log = logging.getLogger(__name__)
 HELP = """Export a checkpoint, or an ensemble, to ONNX, or as a package of the BioImage Model Zoo.
@@ -28,8 +35,10 @@ training images. At the end the logits of both networks are compared.
 
 bioimageio writes rdf.yaml (specification 0.5), the weights as ONNX and where possible as TorchScript, test tensors, a
 cover and a README, and the same as a .zip. The graph gives probabilities, of logits divided by the temperature and
-averaged over the views of tta. --image becomes the test tensor and the cover: give one that may be published. Both
-formats are compared with the checkpoint. `bioimageio test FOLDER.zip` of the zoo's bioimageio.core checks it again."""
+averaged over the views of tta. --image becomes the test tensor and the cover: give one that may be published; where
+training resampled (data.resample) it is resampled too, and data.pixel_size=0.5 says its pixels if the file doesn't.
+Both formats are compared with the checkpoint. `bioimageio test FOLDER.zip` of the zoo's bioimageio.core checks it
+again."""
 NEEDED = {  # by --to bioimageio, with what to type
     "image": "--image a.png",
     "author": "--author 'NAME, AFFILIATION'",
@@ -56,7 +65,7 @@ def main(arguments: list[str]) -> int:
     zoo.add_argument("--description", metavar="TEXT", help="default: after the classes")
     zoo.add_argument("--cite", action="append", metavar="TEXT", help="a text with a DOI or an address; repeat it")
     options, overrides = parse(rules, arguments)
-    check_card(options)
+    check_card(options, overrides)
     predictor = load(
         options.checkpoint, overrides=overrides, trust=options.trust, verb="export", fixed=["trainer.accelerator=cpu"]
     )
@@ -71,8 +80,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def check_card(options: Namespace) -> None:
+def check_card(options: Namespace, overrides: Sequence[str]) -> None:
     """InputError where --to bioimageio lacks what only a person can say, or another format is told it."""
+    if options.to != "bioimageio" and (sizes := [line for line in overrides if line.startswith("data.")]):
+        raise InputError(f"{sizes[0]}: of --image, which belongs to --to bioimageio; leave it out")
     given = [name for name in CARD if getattr(options, name)]
     if options.to != "bioimageio" and given:
         raise InputError(f"--{given[0]} belongs to --to bioimageio; leave it out, or set --to bioimageio")
@@ -87,8 +98,14 @@ def export_package(predictor: Predictor, options: Namespace, folder: Path) -> No
     from unet_lightning.prediction.zoo.package import package
 
     said = card(predictor, options.author, options.license, options.name, options.description, cite=options.cite or ())
-    data = predictor.models[0].identity["config"]["data"]
-    image = as_channels(read_image(options.image, axes=data.get("axes")), data.get("channels"))
-    found = package(predictor, said, image, folder)
+    found = package(predictor, said, given_image(predictor, options.image), folder)
     told = ", ".join(f"{name} {difference:.1e}" for name, difference in found.items())
-    log.info(f"{folder}.zip: probabilities differ from the checkpoint by at most {told}")
+    log.info(f"{folder.resolve()}.zip: probabilities differ from the checkpoint by at most {told}")
+
+
+def given_image(predictor: Predictor, path: Path) -> NDArray[Any]:
+    """(H, W, C) as the network takes it: with the channels, and on pixels of the size, of training."""
+    data = predictor.models[0].identity["config"]["data"]
+    image = as_channels(read_image(path, axes=data.get("axes")), data.get("channels"))
+    scale = predictor.scale_of(stated_size(predictor.config["data"]) or pixel_size(path))
+    return image if scale is None else resampled(np.ma.getdata(image), new_shape(image.shape, scale))

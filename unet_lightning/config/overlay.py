@@ -23,9 +23,10 @@ TRAINED = (
 )
 MACHINE = ("trainer.accelerator", "trainer.precision")
 PREDICTION = ("tile", "tiling", "tta", "postprocess", *MACHINE, "average", "temperature")
+SIZES = ("data.pixel_size", "data.unit")  # of pixels of images
 USED = {  # the keys that a verb reads of a checkpoint's config; of data those that find images and divide them
-    "predict": (*PREDICTION, "data.channels", "data.axes", "data.pixel_size", "data.unit"),
-    "export": ("tile", "tiling", "tta", "postprocess", "average", "temperature"),
+    "predict": (*PREDICTION, "data.channels", "data.axes", *SIZES),
+    "export": ("tile", "tiling", "tta", "postprocess", "average", "temperature", *SIZES),
     "evaluate": (*PREDICTION, "data", "seed", "split", "tolerance", "resamples", "worst"),
     "tune": ("tile", "tiling", "tta", *MACHINE, "data", "seed"),
     "ensemble": ("tile", "tiling", "tta", *MACHINE, "average", "data", "tolerance", "resamples"),
@@ -44,7 +45,7 @@ def compose_over_checkpoint(
     """
     files = ["predict.yaml", "evaluate.yaml"] if "data" in USED[verb] else ["predict.yaml"]
     added = {key: value for name in files for key, value in containers(OmegaConf.load(CONF / name)).items()}
-    plain = {**plain, "data": {**plain["data"], **UNSTATED}} if verb == "predict" else plain
+    plain = {**plain, "data": {**plain["data"], **UNSTATED}} if verb in ("predict", "export") else plain
     config = OmegaConf.create({"tiling": NEUTRAL["tiling"], **plain, **added})
     typed = quote_paths(overrides)
     check_overrides(typed, keys=list(added))

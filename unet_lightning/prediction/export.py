@@ -29,7 +29,8 @@ def export(predictor: Predictor, folder: Path) -> float:
     """
     if predictor.postprocess.says_more:
         raise InputError(
-            "the program beside an exported network can't put rims and interiors together; train with target=classes"
+            "the program beside an exported network can't put rims and interiors together; export --to bioimageio, or "
+            "train with target=classes"
         )
     network = network_of(predictor).to(memory_format=torch.contiguous_format)
     text = example(predictor)

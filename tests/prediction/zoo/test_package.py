@@ -10,8 +10,10 @@ import pytest
 import torch
 import yaml
 
+from tests.prediction.test_predict import cells
 from tests.prediction.zoo.conftest import SAID
 from tests.prediction.zoo.untrained import untrained
+from tests.small import QUIET, TINY_NETWORK
 from unet_lightning.command.export import main as export_main
 from unet_lightning.error import InputError
 from unet_lightning.prediction.load import load
@@ -82,11 +84,51 @@ def test_where_torch_cannot_trace_there_is_onnx_alone(exported, caplog):
     assert "no TorchScript" in caplog.text
 
 
-def test_a_difference_is_refused_and_leaves_no_folder(exported, tmp_path, monkeypatch):
+@pytest.mark.parametrize("old", [None, {"rdf.yaml": b"of an earlier package"}])
+def test_a_difference_is_refused_and_leaves_what_was_there(exported, tmp_path, monkeypatch, old):
+    folder = tmp_path / "package"
+    if old:
+        folder.mkdir()
+        (folder / "rdf.yaml").write_bytes(old["rdf.yaml"])
     monkeypatch.setattr(module, "differences", lambda runs, *_: dict.fromkeys(runs, 2e-4))
     with pytest.raises(InputError, match=r"ONNX differs from the checkpoint by 2.0e-04"):
-        exported()
-    assert not (tmp_path / "run" / "bioimageio").exists()
+        exported(typed=["--output", str(folder)])
+    assert {path.name for path in tmp_path.iterdir()} == {"run", *(["package"] if old else [])}
+    assert not old or {path.name: path.read_bytes() for path in folder.iterdir()} == old
+
+
+def test_a_folder_with_files_of_its_own_keeps_them_to_itself(exported, tmp_path, monkeypatch):
+    folder = tmp_path / "published"
+    folder.mkdir()
+    for name in ("notes.txt", "network.pt"):
+        (folder / name).write_text("private, or of an earlier package")
+    monkeypatch.chdir(folder)
+    exported("upsample=unpool", typed=["--output", "."])
+    with zipfile.ZipFile(tmp_path / "published.zip") as archive:
+        assert {path.name for path in folder.iterdir()} == {*archive.namelist(), "notes.txt"}
+        assert archive.read("rdf.yaml") == (folder / "rdf.yaml").read_bytes()
+    assert (folder / "notes.txt").read_text() == "private, or of an earlier package"
+    assert {path.name for path in tmp_path.iterdir()} == {"published", "published.zip", "run"}
+
+
+def test_an_image_is_resampled_to_the_pixels_of_training(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for k in range(5):
+        cv2.imwrite(str(tmp_path / "images" / f"{k}.png"), cells(40, 48, k))
+        cv2.imwrite(str(tmp_path / "masks" / f"{k}.png"), np.zeros((40, 48), np.uint8))
+    base = ["data=folder", f"data.root={tmp_path}", "data.crop=16", *TINY_NETWORK, *QUIET]
+    given = ["model.norm=group", "tile=32", "data.resample=0.5", "data.pixel_size=0.5"]
+    checkpoint = untrained(tmp_path / "run", *given, base=base)
+    image = cells(96, 80)
+    cv2.imwrite(str(tmp_path / "fine.png"), image)
+    words = [str(checkpoint), "--to", "bioimageio", "--image", str(tmp_path / "fine.png"), *SAID]
+    assert export_main([*words, "data.pixel_size=0.25"]) == 0
+    found = np.load(tmp_path / "run" / "bioimageio" / "test_input.npy")
+    means = np.rint(image.reshape(48, 2, 40, 2).mean((1, 3)))
+    assert np.array_equal(found[0, 0], means[8:40, 4:36])
+    with pytest.raises(InputError, match=r"resampled to 0.5 um; set data.pixel_size="):
+        export_main([*words, "data.pixel_size=null"])
 
 
 @pytest.mark.parametrize(
@@ -94,6 +136,7 @@ def test_a_difference_is_refused_and_leaves_no_folder(exported, tmp_path, monkey
     [
         (["--to", "bioimageio"], "add --image a.png --author 'NAME, AFFILIATION' --license CC-BY-4.0$"),
         (["--to", "bioimageio", *SAID], "add --image a.png$"),
+        (["--to", "onnx", "data.pixel_size=0.5"], "data.pixel_size=0.5: of --image, which belongs to --to bioimageio"),
         (["--to", "onnx", "--cite", "x"], "--cite belongs to --to bioimageio; leave it out"),
     ],
 )

@@ -41,7 +41,8 @@ def card(
 ) -> Card:
     """A card as it is typed; InputError for what the zoo refuses.
 
-    authors: `NAME, AFFILIATION`, and after them, if wanted, `orcid:…` and `github:…`. license_id: of the SPDX list.
+    authors: `NAME, AFFILIATION`, and after them, if wanted, `orcid:…` and `github:…`. license_id: of the SPDX list, but
+    only its letters are looked at here; the zoo's own program knows the list.
     name, description: by default told from the classes. cite: a text with a DOI or an address, each, beside the paper
     of the architecture.
     """

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,9 @@ FLOAT = {"type": "float32", "range": [None, None]}
 def package(predictor: Predictor, card: Card, image: NDArray[Any], folder: Path) -> dict[str, float]:
     """Write the folder and beside it the same as .zip. Returns the largest difference from torch of each format.
 
-    image: (H, W, C), of which a part becomes the test tensor and the cover. InputError, and no new folder, for what the
-    zoo can't say, or where a format differs from torch by more than 1e-4 of a probability.
+    image: (H, W, C), of which a part becomes the test tensor and the cover. Files of other names that lie in the folder
+    stay there, and aren't in the .zip. InputError, and nothing is written, for what the zoo can't say, or where a
+    format differs from torch by more than 1e-4 of a probability.
     """
     check_averages(predictor)
     model = predictor.models[0]
@@ -60,10 +62,12 @@ def package(predictor: Predictor, card: Card, image: NDArray[Any], folder: Path)
     given = raw if fixed else normalized(predictor, raw)
     with torch.inference_mode():
         expected = reference(torch.from_numpy(given[None]).double()).float().numpy()
-    with made(folder):
-        run, opset = write_onnx(network, finish, predictor.channels, folder / "network.onnx")
+    folder = folder.resolve()
+    with made(folder), TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+        new = Path(place)
+        run, opset = write_onnx(network, finish, predictor.channels, new / "network.onnx")
         runs, weights = {"ONNX": run}, {"ONNX": f"opset {opset}"}
-        if traced := write_torchscript(finish(whole(network)), given[None], folder / "network.pt"):
+        if traced := write_torchscript(finish(whole(network)), given[None], new / "network.pt"):
             runs, weights = runs | {"TorchScript": traced}, weights | {"TorchScript": f"torch {torch.__version__}"}
         found = differences(runs, reference, [given[None], *another(predictor, given)])
         for name, difference in found.items():
@@ -72,13 +76,13 @@ def package(predictor: Predictor, card: Card, image: NDArray[Any], folder: Path)
                     f"{name} differs from the checkpoint by {difference:.1e} of a probability; give another --image, "
                     "one that isn't constant or saturated in places"
                 )
-        write_array(folder / "test_input.npy", raw[None])
-        write_array(folder / "test_output.npy", expected)
-        write_atomic(folder / "cover.png", encode_png(cover(predictor, raw, expected[0])))
-        write_atomic(folder / "README.md", readme(predictor, card, weights, found))
-        text = yaml.safe_dump(description(predictor, card, folder, steps, opset), sort_keys=False, allow_unicode=True)
-        write_atomic(folder / "rdf.yaml", text)
-        pack(folder)
+        write_array(new / "test_input.npy", raw[None])
+        write_array(new / "test_output.npy", expected)
+        write_atomic(new / "cover.png", encode_png(cover(predictor, raw, expected[0])))
+        write_atomic(new / "README.md", readme(predictor, card, weights, found))
+        text = yaml.safe_dump(description(predictor, card, new, steps, opset), sort_keys=False, allow_unicode=True)
+        write_atomic(new / "rdf.yaml", text)
+        publish(new, folder)
     return found
 
 
@@ -189,8 +193,12 @@ def description(
     }
 
 
-def pack(folder: Path) -> None:
-    """The files of a folder as FOLDER.zip beside it."""
+def publish(new: Path, folder: Path) -> None:
+    """Move the files of a finished package into its folder, and write them as FOLDER.zip beside it."""
+    files = sorted(new.iterdir())
     with atomic(folder.with_name(f"{folder.name}.zip")) as file, zipfile.ZipFile(file, "w") as archive:
-        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        for path in files:
             archive.write(path, path.name, zipfile.ZIP_DEFLATED)
+    (folder / "network.pt").unlink(missing_ok=True)  # of an earlier package: not every network has one
+    for path in files:
+        path.replace(folder / path.name)
