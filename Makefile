@@ -2,10 +2,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ZOO := $(VENV)/zoo
+PURELIB := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 CLUSTER_TOOLS ?= ../shared/tools
 
-.PHONY: env lock train test test-cluster test-gpu test-export check fuzz crash bench race studies docs clean clean-cache
+.PHONY: env lock train test test-cluster test-gpu test-export test-zoo check fuzz crash bench race studies docs clean clean-cache
 
 env: $(READY)
 
@@ -46,6 +48,12 @@ test-gpu: env  ## on a machine with CUDA: every network, precision and compilati
 
 test-export: env  ## every network as ONNX beside torch: up-sampling, convolution, depth, norm, channels; half an hour
 	$(BIN)/python -m pytest -s tests/prediction/every_export.py
+
+test-zoo: env  ## packages of the BioImage Model Zoo by its own program, bioimageio.core, in an environment of its own above env: it needs an older pydantic
+	$(BIN)/python -m venv $(ZOO)
+	echo "import site; site.addsitedir('$$($(BIN)/python $(PURELIB))')" > "$$($(ZOO)/bin/python $(PURELIB))/env.pth"
+	$(ZOO)/bin/python -m pip install --quiet --disable-pip-version-check bioimageio.core==0.11.0 'pydantic<2.14'
+	$(ZOO)/bin/python -m pytest tests/prediction/zoo
 
 bench: env  ## speed, as ratios measured in one run; `make bench QUICK=1` on small sizes
 	$(BIN)/python -m tests.bench $(if $(QUICK),--quick)

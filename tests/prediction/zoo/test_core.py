@@ -29,9 +29,9 @@ NETWORKS = {
     "boundary": ["target=boundary", "postprocess=rims", "postprocess.ridge=0", "data.classes=[background,cell,debris]"],
     "views": ["tta=rotations"],
 }
-WHY = None if find_spec("bioimageio") else "bioimageio.core isn't installed"
+WHY = None if find_spec("bioimageio") else "bioimageio.core isn't installed; make test-zoo has it"
 if not WHY and Version(version("pydantic")) >= Version("2.14"):
-    WHY = f"bioimageio.core reads no description with pydantic {version('pydantic')}, only below 2.14"
+    WHY = f"bioimageio.core reads no description with pydantic {version('pydantic')}; make test-zoo has one below 2.14"
 zoo = pytest.mark.skipif(WHY is not None, reason=str(WHY))
 
 
@@ -104,9 +104,10 @@ def test_the_readmes_program_takes_the_packages_own_example_and_smaller_images(e
     folder, checkpoint = exported("model.depth=4", "normalize=dataset")
     predictor, image = load(checkpoint), np.load(folder / "test_input.npy")[0, 0]
     assert image.shape == (256, 256)
-    small = image[:100, 30:120]
+    small, odd = image[:100, 30:120], image[:, :250]
     mirrored = np.pad(small, ((0, 108), (0, 118)), mode="reflect")  # to 208 pixels
-    for given, whole in ((image, image), (small, mirrored)):
+    wide = np.pad(odd, ((0, 0), (0, 6)), mode="reflect")  # to 208 + 3 * 16
+    for given, whole in ((image, image), (small, mirrored), (odd, wide)):
         expected = predictor.all_outputs(whole[..., None]).softmax(0).numpy()[:, : given.shape[0], : given.shape[1]]
         np.testing.assert_allclose(run_program(folder, given)["probabilities"], expected, atol=1e-4)
 

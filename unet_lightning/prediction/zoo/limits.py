@@ -15,7 +15,7 @@ def limits(predictor: Predictor) -> list[str]:
     if steps:
         said += [
             "Cut tiles: without them the zoo's program mirrors the border first and normalises with it, which changes "
-            "everything. So does mirroring an image that is smaller than the network takes.",
+            "everything. So does, a bit, mirroring an image up to the sides that the network takes.",
             "Pixels without data count in the normalisation; `predict` leaves them out.",
             "The zoo's steps add 1e-6 to what they divide by, which changes images that are nearly constant.",
         ]

@@ -9,19 +9,20 @@ from bioimageio.core import Tensor, predict
 
 array = np.load("test_input.npy")  # (1, channel, y, x), values as stored in a file
 height, width = array.shape[2:]
-missing = (0, max(0, {rows} - height)), (0, max(0, {columns} - width))
-array = np.pad(array, ((0, 0), (0, 0), *missing), mode="reflect")  # smaller images are mirrored
-{tile}
-image = Tensor(array, dims=("batch", "channel", "y", "x"))
-blocks = {{"image": {{"batch": 1, "channel": {channels}, "y": y, "x": x}}}}
+{sides}
+more = (0, 0), (0, 0), (0, rows - height), (0, columns - width)
+image = Tensor(np.pad(array, more, mode="reflect"), dims=("batch", "channel", "y", "x"))
+blocks = {{"image": {{"batch": 1, "channel": {channels}, "y": {y}, "x": {x}}}}}
 found = predict(model="rdf.yaml", inputs={{"image": image}}, input_block_shape=blocks)
 probabilities = found.members["probabilities"].data.to_numpy()[0, :, :height, :width]  # ({outputs}, y, x)
 """
-FITTED = "y, x = ({least} + (min(side, {most}) - {least}) // {step} * {step} for side in array.shape[2:])  # of a tile"
+FREE = "rows, columns = ({least} + max(0, -(-(side - {least}) // {step}) * {step}) for side in (height, width))"
+FIXED = "rows, columns = max({rows}, height), max({columns}, width)"
 CLASSES = """\
 labels = probabilities.argmax(0)  # class ids (y, x)
 """
 RIMS = """\
+
 from scipy.ndimage import label, minimum_filter
 
 inside, rim = np.split(probabilities[1:], 2)  # of each class but the background
@@ -37,24 +38,21 @@ for k in range(1, len(inside) + 1):
         grown = np.where((labels == k) & on_rim & (grown == 0), near, grown)
     objects = np.where(grown > 0, grown + objects.max(), objects)
 """
-LARGE = "objects[np.bincount(objects.ravel())[objects] < {min_size}] = 0  # objects of fewer pixels are left out\n"
+SMALL = "objects[np.bincount(objects.ravel())[objects] < {min_size}] = 0  # objects of fewer pixels are left out\n"
 
 
 def program(predictor: Predictor) -> str:
     """Lines of Python that need bioimageio.core, and what it brings along, alone."""
     height, width = sides(predictor)
-    tile = f"y, x = {height.smallest}, {width.smallest}  # of a tile"
     if height.step:
-        tile = FITTED.format(least=height.smallest, most=height.largest, step=height.step)
-    lines = RUN.format(
-        rows=height.smallest,
-        columns=width.smallest,
-        tile=tile,
-        channels=predictor.channels,
-        outputs=predictor.outputs,
-    )
+        taken = FREE.format(least=height.smallest, step=height.step)
+        y, x = f"min(rows, {height.largest})", f"min(columns, {height.largest})"
+    else:
+        taken = FIXED.format(rows=height.smallest, columns=width.smallest)
+        y, x = str(height.smallest), str(width.smallest)
+    lines = RUN.format(sides=taken, channels=predictor.channels, y=y, x=x, outputs=predictor.outputs)
     if predictor.outputs == len(predictor.classes):
         return lines + CLASSES
     given = predictor.config["postprocess"]
     lines += RIMS.format(reach=given["reach"])
-    return lines + LARGE.format(min_size=given["min_size"]) if given["min_size"] else lines
+    return lines + SMALL.format(min_size=given["min_size"]) if given["min_size"] else lines

@@ -55,22 +55,16 @@ def _in_and_out(predictor: Predictor, names: list[str]) -> list[str]:
 
 def _tiles(one: Sides) -> str:
     """How the zoo's program is to cut an image, and what follows."""
-    least = "An image that is smaller is mirrored first, as the program below does."
     if not one.step:
         return (
-            f"Cut tiles: `bioimageio predict --blockwise`. {least} The network sees its whole tile (instance or group "
-            "norm): tiles overlap by half and their middle counts, seams can show, and another size would change the "
-            "result."
+            "Cut tiles: `bioimageio predict --blockwise=1`. Mirror smaller images up to that first, as the program "
+            "below does. The network sees its whole tile (instance or group norm): tiles overlap by half and their "
+            "middle counts, seams can show, and another size would change the result."
         )
-    alike = (
-        f"They show no seams if the image's sides are multiples of {one.step}; of other sides programs move the last "
-        "tiles, which changes them a bit."
-        if one.aligned
-        else "The network's poolings fall elsewhere in each, which changes them a bit."
-    )
+    seams = "" if one.aligned else " The network's poolings fall elsewhere in each tile, which changes them a bit."
     return (
         f"Cut tiles: `bioimageio predict --blockwise=N`, of {one.smallest} + {one.step} N pixels, N from 1, no larger "
-        f"than the image. {least} {alike}"
+        f"than the image. Mirror images of other sides up to the next of these first, as the program below does.{seams}"
     )
 
 
