@@ -131,8 +131,8 @@ class Predictor:
         return self.class_logits(self.all_outputs(image, scale))
 
     def class_logits(self, outputs: Tensor) -> Tensor:
-        """Outputs (L, h, w) over the temperature to logits of classes (K, h, w), whose softmax is the probabilities."""
-        return self.target.scores(outputs / float(self.config["temperature"]))
+        """Outputs (L, h, w) to logits of classes (K, h, w) over the temperature; their softmax is the probabilities."""
+        return self.target.scores(outputs) / float(self.config["temperature"])
 
     def all_outputs(self, image: NDArray[Any], scale: Factors | None = None) -> Tensor:
         """(H, W, C) to what the network says, (L, H, W) float32. scale: as of `pieces`."""
