@@ -65,7 +65,7 @@ def build_data_from_arrays(
 
     images: (N, H, W) or (N, H, W, C), of any real type, or a list of N arrays (H, W) or (H, W, C) of any sizes. masks:
     (N, H, W) class ids, or a list likewise. instances: (N, H, W) object numbers, 0 is background; without masks every
-    object is class 1. splits: places of the images of `train`, `val` and `test`; without val a fifth of train becomes
+    object is class 1. Pixels that masked arrays of any of the three leave out count nowhere. splits: places of the images of `train`, `val` and `test`; without val a fifth of train becomes
     it; None divides 60/20/20 by the seed. groups: of each image a name or number; images of one group (a patient, a
     plate) stay on one side. values: keys of `data` in `conf/train.yaml` (`crop` in pixels, `batch_size`, `fold`, …) and
     `classes`, `ignore`, `label_values`, `threshold` as in `conf/data/folder.yaml`. The others are as of `build_data`.
