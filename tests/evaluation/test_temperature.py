@@ -173,6 +173,25 @@ def test_what_was_tuned_is_used_and_can_be_overridden(checkpoint, tmp_path):
     assert load(path, before).config["temperature"] == 1  # that of one isn't that of a mean
 
 
+def test_what_was_fitted_to_views_counts_where_they_are_averaged(checkpoint, tmp_path, caplog):
+    flips = config(*SMALL, "tta=flips")["tta"]
+    path = copied(checkpoint, tmp_path / "a", temperature=2.5, tta=flips)
+    for overrides, found, views in (
+        ([], 2.5, 4),
+        (["postprocess=none"], 1, 1),
+        (["postprocess=none", "tta=flips"], 2.5, 4),  # what the log says to do
+        (["tta=flips"], 2.5, 4),
+        (["tta=none"], 1, 1),
+        (["tta=flips", "tta.average=logits"], 1, 4),
+        (["postprocess=none", "temperature=3"], 3, 1),
+    ):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            predictor = load(path, overrides=overrides)
+        assert (predictor.config["temperature"], len(predictor.tta.views)) == (found, views)
+        assert ("views that aren't averaged here; with tta=flips they are" in caplog.text) == (found == 1)
+
+
 @pytest.mark.parametrize("wrong", [0, -1, "1", True, None, [1], float("nan"), 1e9])
 def test_a_damaged_temperature_is_named(checkpoint, tmp_path, wrong):
     path = copied(checkpoint, tmp_path / "a", temperature=wrong)
