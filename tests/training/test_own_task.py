@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.arrays import cells
-from tests.small import CELLS, QUIET, TINY_NETWORK, config
+from tests.small import CELLS, PARTS, QUIET, TINY_NETWORK, config
 from unet_lightning import (
     InputError,
     build_data,
@@ -54,19 +54,7 @@ def test_python_and_the_command_line_train_the_same_network(tmp_path):
     trainer(tmp_path, precision="32-true", enable_checkpointing=False).fit(task, data)
     for name, ours in task.network.state_dict().items():
         assert torch.allclose(ours, run.task.network.state_dict()[name], atol=1e-5), name
-    kept = (
-        "model",
-        "loss",
-        "weight",
-        "augment",
-        "normalize",
-        "target",
-        "data",
-        "postprocess",
-        "tta",
-        "optimizer",
-        "schedule",
-    )
+    kept = (*PARTS, "data")
     assert {key: task.identity["config"][key] for key in kept} == {
         key: run.task.identity["config"][key] for key in kept
     }
