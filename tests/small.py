@@ -14,6 +14,9 @@ from unet_lightning.training.build import build
 from unet_lightning.training.run import CommandLine
 from unet_lightning.training.run import train as train_config
 
+PARTS = (  # the keys of which Python builds parts
+    *("model", "loss", "weight", "augment", "normalize", "target", "postprocess", "tta", "optimizer", "schedule"),
+)
 QUIET = ["data.num_workers=0", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false"]
 TINY_NETWORK = ["model.depth=1", "model.base_channels=4"]
 SMALL_NETWORK = ["model.depth=2", "model.base_channels=8"]

@@ -7,28 +7,14 @@ import torch
 import yaml
 
 import unet_lightning
-from tests.small import config
+from tests.small import PARTS, config
 from unet_lightning.config.groups import CONF, groups
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.part import origin_of
 from unet_lightning.error import InputError
 
 SIZES = {"in_channels": 2, "classes": 3}
-BUILDERS = {
-    key: getattr(unet_lightning, f"build_{'network' if key == 'model' else key}")
-    for key in (
-        "model",
-        "loss",
-        "weight",
-        "augment",
-        "normalize",
-        "target",
-        "postprocess",
-        "tta",
-        "optimizer",
-        "schedule",
-    )
-}
+BUILDERS = {key: getattr(unet_lightning, f"build_{'network' if key == 'model' else key}") for key in PARTS}
 ELSEWHERE = {("model", "any"), ("model", "smp")}  # of other packages
 OPTIONS = [(key, name) for key in BUILDERS for name in groups()[key] if (key, name) not in ELSEWHERE]
 

@@ -53,17 +53,61 @@ def test_it_is_the_minimum_of_the_likelihood_written_out(target):
     fit = TemperatureFit(target)
     fit.add(outputs, labels, valid)
 
+    shares = outputs.double().softmax(0)
+    shares = torch.stack([shares[0], shares[1:].sum(0)]) if isinstance(target, Boundary) else shares
+
     def loss(t):
-        shares = (outputs.double() / t).softmax(0)
-        shares = torch.stack([shares[0], shares[1:].sum(0)]) if isinstance(target, Boundary) else shares
-        chosen = shares.gather(0, torch.from_numpy(labels)[None].long())[0]
+        powers = shares ** (1 / t)
+        chosen = (powers / powers.sum(0)).gather(0, torch.from_numpy(labels)[None].long())[0]
         return -float(chosen.log()[torch.from_numpy(valid)].mean())
 
     expected = minimize_scalar(loss, bounds=(0.5, 5), method="bounded", options={"xatol": 1e-5}).x
     assert fit.best() == pytest.approx(expected, rel=2e-3)
 
 
-def test_images_weigh_by_their_labelled_pixels_and_one_that_is_large_is_thinned(monkeypatch):
+def test_images_weigh_by_their_labelled_pixels(monkeypatch):
+    monkeypatch.setattr(temperature, "MOST", 10_000)  # the large one is thinned and weighs as much
+    pairs = [(3.0, *drawn(2, 0)), (0.4, *drawn(2, 1, side=100))]
+    fit = TemperatureFit(Classes())
+    for factor, logits, labels in pairs:
+        fit.add(factor * logits, labels, np.ones(labels.shape, bool))
+    pixels = np.concatenate([factor * (logits[1] - logits[0]).double().numpy().ravel() for factor, logits, _ in pairs])
+    signs = np.concatenate([2.0 * labels.ravel() - 1 for _, _, labels in pairs])
+
+    def loss(t, counts):
+        return np.average(np.logaddexp(0, -signs * pixels / t), weights=counts)
+
+    def least(counts):
+        return minimize_scalar(lambda t: loss(t, counts), bounds=(0.2, 5), method="bounded").x
+
+    assert fit.best() == pytest.approx(least(np.ones(100_000)), rel=0.03)
+    assert least(np.repeat([1 / 90_000, 1 / 10_000], [90_000, 10_000])) < 0.8 * fit.best()  # images that count alike
+
+
+class OnADeviceWithoutFloat64(torch.Tensor):
+    """A tensor that refuses float64 until it is on the processor, as those of MPS do."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.cpu:
+            return args[0].as_subclass(torch.Tensor)
+        found = super().__torch_function__(func, types, args, kwargs)
+        if isinstance(found, cls) and found.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64")
+        return found
+
+
+@pytest.mark.parametrize("target", [Classes(), Boundary(1)])
+def test_a_device_needs_no_float64(target):
+    outputs, labels = drawn(3, side=40)
+    fits = TemperatureFit(target), TemperatureFit(target)
+    everything = np.ones(labels.shape, bool)
+    for fit, kind in zip(fits, (torch.Tensor, OnADeviceWithoutFloat64), strict=True):
+        fit.add(outputs.as_subclass(kind), labels.clip(0, 1), everything)
+    assert np.array_equal(fits[0].losses, fits[1].losses)
+
+
+def test_an_image_that_is_large_is_thinned(monkeypatch):
     logits, labels = drawn(2)
     everything = np.ones(labels.shape, bool)
     whole, thinned = TemperatureFit(Classes()), TemperatureFit(Classes())
@@ -127,6 +171,25 @@ def test_what_was_tuned_is_used_and_can_be_overridden(checkpoint, tmp_path):
     assert load(before).config["temperature"] == load(checkpoint).config["temperature"] == 1
     assert load(before).postprocess.min_size == 77
     assert load(path, before).config["temperature"] == 1  # that of one isn't that of a mean
+
+
+def test_what_was_fitted_to_views_counts_where_they_are_averaged(checkpoint, tmp_path, caplog):
+    flips = config(*SMALL, "tta=flips")["tta"]
+    path = copied(checkpoint, tmp_path / "a", temperature=2.5, tta=flips)
+    for overrides, found, views in (
+        ([], 2.5, 4),
+        (["postprocess=none"], 1, 1),
+        (["postprocess=none", "tta=flips"], 2.5, 4),  # what the log says to do
+        (["tta=flips"], 2.5, 4),
+        (["tta=none"], 1, 1),
+        (["tta=flips", "tta.average=logits"], 1, 4),
+        (["postprocess=none", "temperature=3"], 3, 1),
+    ):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            predictor = load(path, overrides=overrides)
+        assert (predictor.config["temperature"], len(predictor.tta.views)) == (found, views)
+        assert ("views that aren't averaged here; with tta=flips they are" in caplog.text) == (found == 1)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, "1", True, None, [1], float("nan"), 1e9])

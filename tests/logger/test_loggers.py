@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 
@@ -29,7 +30,7 @@ class Kept(CSVLogger):
     """A logger that isn't of this package."""
 
     def __init__(self):
-        super().__init__("nowhere")
+        super().__init__(tempfile.mkdtemp())
         self.parameters, self.metrics = {}, {}
 
     def log_hyperparams(self, params):
@@ -90,14 +91,21 @@ def test_several_loggers_get_the_same_numbers(tmp_path):
 def test_the_columns_of_hparams_are_what_was_typed(tmp_path):
     from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG, parse_session_start_info_plugin_data
 
-    typed = ["loss=dice", "data.batch_size=2", "run=a", "+trainer.callbacks.curves={_target_:x}"]
+    secret = "+logger.mlflow.tracking_uri=http://me:secret@host"
+    typed = ["loss=dice", "data.batch_size=2", "run=a", secret, "+trainer.callbacks.curves={_target_:x}"]
     train(config(*TRIAL, *typed[:2]), tmp_path, CommandLine(overrides=typed, choices={"loss": "dice", "model": "unet"}))
-    content = EventAccumulator(str(tmp_path)).Reload().PluginTagToContent("hparams")[SESSION_START_INFO_TAG]
+    events = EventAccumulator(str(tmp_path)).Reload()
+    content = events.PluginTagToContent("hparams")[SESSION_START_INFO_TAG]
     found = parse_session_start_info_plugin_data(content).hparams
     assert {name: value.string_value or value.number_value for name, value in found.items()} == {
         "loss": "dice",
         "data.batch_size": 2,
     }
+    for tag in ("run/config/text_summary", "run/report/text_summary"):
+        page = events.Tensors(tag)[0].tensor_proto.string_val[0]
+        assert b"dice" in page
+        assert b"logger" not in page
+    assert not any(b"secret" in path.read_bytes() for path in tmp_path.glob("events*"))
 
 
 def test_without_a_logger_a_run_leaves_all_but_curves(tmp_path):

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.small import TRIAL, config
-from unet_lightning.config.check import resolve
+from unet_lightning.config.check import resolve, resolve_plain
 from unet_lightning.config.compose import compose
 from unet_lightning.error import InputError
 from unet_lightning.model.adapt import adapt
@@ -131,10 +131,35 @@ def unreachable(in_channels, classes, weights="net"):
 
 
 def test_weights_that_can_not_be_fetched_are_told_and_not_asked_for_by_a_checkpoint():
-    with pytest.raises(InputError, match=r"no route to host.*model.pretrained.weights=null"):
+    with pytest.raises(InputError, match=r"no route to host.*\+\+model.pretrained.weights=null"):
         adapted(unreachable, pretrained={"weights": "net"})
     with torch.device("meta"):
         assert adapted(unreachable, pretrained={"weights": "net"}).geometry is None
+
+
+@pytest.mark.parametrize("sign", ["+", "++"])
+def test_a_pretrained_argument_is_typed_as_the_page_and_the_error_say(sign):
+    plain = resolve_plain(
+        compose(["model=any", "model.network._target_=torch.nn.Identity", f"{sign}model.pretrained.a=1"])
+    )
+    assert plain["model"]["pretrained"] == {"a": 1}
+    assert resolve_plain(compose(["model=smp", "++model.pretrained.encoder_weights=null"]))["model"]["pretrained"] == {
+        "encoder_weights": None
+    }
+
+
+def test_no_weights_are_fetched_that_nobody_asked_for():
+    given = []
+
+    def network(num_classes, weights=None, weights_backbone="DEFAULT"):
+        given.append((weights, weights_backbone))
+        return nn.Conv2d(3, num_classes, 1)
+
+    adapted(network, 3)
+    adapted(network, 3, pretrained={"weights_backbone": "mine"})
+    with torch.device("meta"):
+        adapted(network, 3, pretrained={"weights_backbone": "mine"})
+    assert given == [(None, None), (None, "mine"), (None, None)]
 
 
 ANY = ["model=any", "tile=32"]

@@ -92,6 +92,18 @@ def test_a_prediction_returns_on_the_grid_of_the_image(trained):
     assert torch.equal(same, predictor.logits(image))
 
 
+def test_an_image_without_a_scale_is_warned_of_once(trained, caplog):
+    image, predictor = RANDOM.integers(0, 255, (40, 64, 1), np.uint8), load(trained)
+    predictor.predict(image, (0.25 / 0.5, 0.25 / 0.5))
+    assert not caplog.messages
+    unscaled = predictor.predict(image)
+    predictor.logits(image)
+    (said,) = caplog.messages
+    assert "as if its pixels were 0.5 um wide" in said
+    assert "give scale=(HEIGHT / 0.5, WIDTH / 0.5), those of its pixels in um" in said
+    assert np.array_equal(predictor.predict(image, (1.0, 1.0)), unscaled)
+
+
 def test_predict_takes_sizes_from_files_and_names_the_key_where_there_are_none(tmp_path, trained, capsys):
     image = RANDOM.integers(0, 255, (24, 36), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", image, resolution=(40000, 40000), resolutionunit=3)

@@ -14,6 +14,7 @@ from unet_lightning.record import Record, assign_splits
 
 IMAGES, MASKS, INSTANCES = cells(10)
 SMALL = {"num_workers": 0, "crop": 32}
+PLACES = {"train": range(6), "val": [6, 7], "test": [8, 9]}
 
 
 def data(images=IMAGES, masks=MASKS, **values):
@@ -52,6 +53,58 @@ def test_images_of_any_form_are_read_as_they_are(images, channels, dtype):
 
 def test_images_are_no_copies():
     assert all(np.shares_memory(sample.image, IMAGES) for sample in samples(data(cache_gb=0)))
+
+
+LEFT_OUT = np.broadcast_to(np.indices((SIDE, SIDE))[1] < 20, IMAGES.shape)
+
+
+@pytest.mark.parametrize("listed", [list, lambda stack: stack])
+@pytest.mark.parametrize(("kind", "value"), [(np.uint8, 255), (np.float64, np.nan), (np.int32, -9999)])
+def test_pixels_that_masked_images_leave_out_count_nowhere(listed, kind, value):
+    images = np.ma.masked_array(np.where(LEFT_OUT, kind(value), IMAGES.astype(kind)), LEFT_OUT)
+    module = data(listed(images), splits=PLACES)
+    for k, (sample, image) in enumerate(zip(samples(module), IMAGES, strict=True)):
+        rest = image[:, 20:].astype(float)
+        assert np.array_equal(sample.nodata, LEFT_OUT[k])
+        assert np.array_equal(sample.valid, ~LEFT_OUT[k])
+        assert np.array_equal(sample.image[:, 20:, 0], image[:, 20:])
+        assert np.allclose(sample.image[:, :20], rest.mean(), atol=0.5)
+        assert not sample.mask[:, :20].any()
+    trained = IMAGES[: len(PLACES["train"]), :, 20:]
+    assert module.statistics.mean[0] == pytest.approx(trained.mean(), rel=1e-6)
+    assert module.statistics.value_range == [trained.min(), trained.max()]
+
+
+def test_a_channel_without_data_leaves_the_pixel_out():
+    colours = np.repeat(IMAGES[..., None], 3, 3)
+    where = np.zeros(colours.shape, bool)
+    where[..., 1] = LEFT_OUT
+    module = data(np.ma.masked_array(colours, where))
+    assert all(np.array_equal(sample.nodata, LEFT_OUT[0]) for sample in samples(module))
+
+
+@pytest.mark.parametrize("value", [0, 1, 77])
+@pytest.mark.parametrize("listed", [list, lambda stack: stack])
+def test_pixels_that_masked_labels_leave_out_count_nowhere(value, listed):
+    masks, objects = (
+        listed(np.ma.masked_array(np.where(LEFT_OUT, value, label), LEFT_OUT)) for label in (MASKS, INSTANCES)
+    )
+    for given in ({"masks": masks}, {"masks": None, "instances": objects}, {"masks": MASKS, "instances": objects}):
+        for sample, mask, numbers in zip(samples(data(**given)), MASKS, INSTANCES, strict=True):
+            assert np.array_equal(sample.valid, ~LEFT_OUT[0])
+            assert np.array_equal(sample.mask, mask * ~LEFT_OUT[0])
+            assert sample.nodata is None
+            if sample.instances is not None:
+                assert np.array_equal(sample.instances > 0, (numbers > 0) & ~LEFT_OUT[0])
+                assert sample.instances.max() == len(np.unique(numbers[:, 20:])) - 1
+
+
+def test_masked_labels_may_have_a_threshold_and_an_array_no_data_at_all():
+    grey = np.ma.masked_array(np.where(LEFT_OUT, 200, MASKS * 255), LEFT_OUT)
+    assert all((sample.mask[:, :20] == 0).all() for sample in samples(data(masks=grey, threshold=127)))
+    assert all(np.array_equal(sample.valid, ~LEFT_OUT[0]) for sample in samples(data(masks=grey, threshold=127)))
+    with pytest.raises(InputError, match=r"images\[2\]: no pixel holds data; take it out of the data set"):
+        data([*IMAGES[:2], np.ma.masked_array(IMAGES[2], True), *IMAGES[3:]])
 
 
 def test_images_of_different_sizes_are_a_list():

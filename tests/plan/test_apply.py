@@ -7,6 +7,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from tests.small import TRIAL, config
+from unet_lightning.config.check import resolve_plain
 from unet_lightning.config.compose import compose
 from unet_lightning.config.groups import CONF, groups
 from unet_lightning.config.plain import write_config
@@ -130,6 +131,21 @@ def test_a_plan_is_made_once_for_all_folds_and_kept_by_each_run(plain, tmp_path)
     page = (tmp_path / "0" / PLAN_PAGE).read_text()
     assert "| `data.crop=24` | replaced by what was typed; the plan's reason: measured |" in page
     assert "## A note" in page
+
+
+def test_a_plan_is_made_anew_where_its_time_depends_on_what_differs(plain, tmp_path):
+    for k, more in enumerate(({}, {"tune": True}, {"tune": True}, {"init": "best.ckpt"})):
+        planned_overrides(plain | more, [f"{key}={value}" for key, value in more.items()], tmp_path / str(k))
+    assert len(Fixed.asked) == 3
+
+
+def test_what_a_plan_looks_at_is_checked_before_it():
+    plain = resolve_plain(compose([*TRIAL, "plan=auto"]))
+    apply.check_plan(plain)
+    with pytest.raises(InputError, match="tune=view: expected true, false or views"):
+        apply.check_plan(plain | {"tune": "view"})
+    with pytest.raises(InputError, match="set tune=false"):
+        apply.check_plan(plain | {"tune": True, "data": plain["data"] | {"resample": 1.0}})
 
 
 def test_plan_yaml_is_a_preset_and_is_read_back(plain, tmp_path):

@@ -84,6 +84,14 @@ def test_validations_take_a_tenth_of_the_time_within_ten_and_forty():
     assert steps_of(Timing(8, 0.1, 0.5), Budget(1000, 10)) == 9000  # (1000 - 20 * 5) / 0.1
 
 
+@pytest.mark.parametrize(("seconds", "number", "share"), [(200, 2, 50), (100, 1, 50), (40, 1, 125)])
+def test_validations_that_take_long_are_fewer_and_take_half_of_the_time_at_most(seconds, number, share):
+    slow, budget = Timing(8, 0.1, 5), Budget(seconds, 10)  # 50 s a validation; one there must be
+    assert validations_of(slow, budget) == number
+    length = width_rule([slow], budget)
+    assert f"of {number} validations, {share} % of the training time" in length[1].why
+
+
 def test_the_widest_network_with_enough_steps_is_chosen():
     timings = [Timing(8, 0.1, 0.5), Timing(16, 0.5, 0.5), Timing(32, 2, 0.5)]
     chosen = values(width_rule(timings, Budget(1000, 10)))  # 9000, 1800 and 450 steps
@@ -182,22 +190,25 @@ def test_no_time_is_left_for_a_choice_that_was_typed_away(monkeypatch):
     monkeypatch.setattr(auto, "time_widths", lambda *_: [Timing(4, 0.01, 0.01)])
     monkeypatch.setattr(auto.Auto, "_tuning", lambda *_: 30.0)
     reserves = {}
-    for lines in ([], ["tune=false"], ["tune=true"]):
+    for lines in ([], ["tune=false"], ["tune=true"], ["data.resample=1", "data.pixel_size=1"]):
         decision = auto.Auto(20, None).decide(resolve_plain(compose([*SET, *lines])), typed_values(lines))
         reserves["".join(lines)] = values(decision.choices)["trainer.callbacks.deadline.reserve"]
-    assert reserves == {"": 65, "tune=false": 5, "tune=true": 35}
+    assert reserves == {"": 65, "tune=false": 5, "tune=true": 35, "data.resample=1data.pixel_size=1": 5}
+    assert "tune" not in values(decision.choices)  # nothing is tuned on pixels of another size
 
 
 def test_weights_that_are_taken_over_keep_the_width_of_their_network(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(auto, "time_widths", lambda *given: asked.append(given[3]) or [Timing(4, 0.01, 0.01)])
     checkpoint = write_untrained(tmp_path / "a" / "b.ckpt")  # 4 channels
-    for lines, widths in ((["init"], (4,)), (["init", "model.base_channels=6"], (6,))):
-        lines = [f"init={checkpoint}" if line == "init" else line for line in lines]
+    for more, widths, why in (
+        ([], (4,), "that of init=…, whose "),
+        (["model.base_channels=6"], (6,), "the widest of 8,"),
+    ):
+        lines = [f"init={checkpoint}", *more]
         decision = auto.Auto(3, None).decide(resolve_plain(compose([*SET, *lines])), typed_values(lines))
         assert asked.pop() == widths
-    width = next(one for one in decision.choices if one.key == "model.base_channels")
-    assert width.why.startswith("that of init=…, whose weights fit no other; of this one ")
+        assert next(one for one in decision.choices if one.key == "model.base_channels").why.startswith(why)
 
 
 @pytest.mark.parametrize(("step", "asked"), [(0.1, True), (2.0, False)])

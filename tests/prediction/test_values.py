@@ -116,6 +116,24 @@ def test_a_pipe_is_no_checkpoint(tmp_path):
         load(tmp_path / "pipe.ckpt")
 
 
+@pytest.mark.parametrize(("kind", "value"), [(np.int16, -9999), (np.float32, np.nan)])
+@pytest.mark.parametrize("scale", [None, (0.5, 0.75)])
+def test_what_lies_under_the_mask_of_an_array_has_no_influence(checkpoint, caplog, kind, value, scale):
+    shown = np.ma.masked_array(IMAGE.astype(kind), False)
+    shown[:4] = np.ma.masked
+    hidden = shown.copy()
+    hidden.data[:4], shown.data[:4] = value, 17
+    model = load(checkpoint)
+    assert torch.equal(model.logits(hidden, scale), model.logits(shown, scale))
+    assert torch.equal(model.logits(hidden[..., 0], scale), model.logits(shown, scale))
+    mean = IMAGE[4:].mean() if kind is np.float32 else np.round(IMAGE[4:].mean())
+    filled = np.ma.masked_array(np.where(shown.mask, mean, shown.data).astype(kind), shown.mask)
+    assert torch.equal(model.logits(hidden, scale), model.logits(filled, scale))
+    assert all("-9999" not in message for message in caplog.messages)
+    with pytest.raises(InputError, match="the image: no pixel holds data"):
+        model.predict(np.ma.masked_array(IMAGE, True))
+
+
 def test_pixels_without_data_that_are_read_by_slices_count_nowhere(checkpoint, caplog):
     class Slices:
         shape, ndim = IMAGE.shape, 3

@@ -56,7 +56,8 @@ def test_files_hold_classes_and_their_probabilities(run, tmp_path):
     assert logits.shape[0] == 2
     temperature = predictor.config["temperature"]
     assert temperature != 1
-    torch.testing.assert_close(logits.softmax(0), fold((predictor.all_outputs(image) / temperature).softmax(0)))
+    shares = fold(predictor.all_outputs(image).softmax(0)) ** (1 / temperature)
+    torch.testing.assert_close(logits.softmax(0), shares / shares.sum(0))
     written = torch.from_numpy(tifffile.imread(tmp_path / "out" / "picture.probabilities.tif"))
     torch.testing.assert_close(written, logits.softmax(0))
 
@@ -64,6 +65,24 @@ def test_files_hold_classes_and_their_probabilities(run, tmp_path):
 def fold(probabilities):
     """Probabilities of background, interior and rim (3, H, W) to those of two classes."""
     return torch.stack([probabilities[0], probabilities[1] + probabilities[2]])
+
+
+@pytest.mark.parametrize("views", [[], ["tta=flips"]])
+def test_no_temperature_changes_a_class(run, views):
+    checkpoint, data = run[0] / "checkpoints" / "best.ckpt", build_data_module(config(*RIMS))
+    image = data.store[data.dataset.split("test")[0]].image
+    for value in (0.2, 1, 7):
+        found = load(checkpoint, overrides=[*views, f"temperature={value}"])
+        outputs = found.all_outputs(image).double().softmax(0)
+        assert np.array_equal(found.predict(image), fold(outputs).argmax(0))
+        assert np.array_equal(found.predict(image), found.logits(image).argmax(0))
+
+
+def test_three_probabilities_by_hand_keep_their_class(run):
+    predictor = load(run[0] / "checkpoints" / "best.ckpt", overrides=["temperature=2"])
+    outputs = torch.tensor([0.6, 0.3, 0.1]).log().view(3, 1, 1)
+    expected = torch.tensor([0.6**0.5, 0.4**0.5]) / (0.6**0.5 + 0.4**0.5)
+    torch.testing.assert_close(predictor.class_logits(outputs).softmax(0).flatten(), expected)
 
 
 def test_a_crop_holds_what_is_learned_as_far_as_its_edge():

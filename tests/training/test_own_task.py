@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.arrays import cells
-from tests.small import CELLS, QUIET, TINY_NETWORK, config
+from tests.small import CELLS, PARTS, QUIET, TINY_NETWORK, config
 from unet_lightning import (
     InputError,
     build_data,
@@ -22,6 +22,7 @@ from unet_lightning import (
     build_weight,
     load,
 )
+from unet_lightning.augment.compose import Augment
 from unet_lightning.pipeline.find import find_dataset
 from unet_lightning.training.build import build
 
@@ -53,19 +54,7 @@ def test_python_and_the_command_line_train_the_same_network(tmp_path):
     trainer(tmp_path, precision="32-true", enable_checkpointing=False).fit(task, data)
     for name, ours in task.network.state_dict().items():
         assert torch.allclose(ours, run.task.network.state_dict()[name], atol=1e-5), name
-    kept = (
-        "model",
-        "loss",
-        "weight",
-        "augment",
-        "normalize",
-        "target",
-        "data",
-        "postprocess",
-        "tta",
-        "optimizer",
-        "schedule",
-    )
+    kept = (*PARTS, "data")
     assert {key: task.identity["config"][key] for key in kept} == {
         key: run.task.identity["config"][key] for key in kept
     }
@@ -130,6 +119,62 @@ def test_a_loss_a_weight_and_an_optimizer_of_ones_own_train_and_are_named(tmp_pa
     assert named["loss"]["_target_"].endswith("test_own_task.Squared")
     assert named["weight"]["_target_"].endswith("test_own_task.Doubled")
     assert named["optimizer"]["_target_"] == "torch.optim.adagrad.Adagrad"
+
+
+def test_parts_that_no_module_names_train_and_their_checkpoint_is_loaded(tmp_path):
+    seen = set()
+
+    class Local(Doubled):
+        def __init__(self, factor):  # a value that no config holds
+            self.factor = factor
+
+        def __call__(self, mask, instances, random):
+            seen.add("weight")
+            return self.factor * super().__call__(mask, instances, random)
+
+    class Still(Augment):
+        def __call__(self, *place):
+            seen.add("augment")
+            return super().__call__(*place)
+
+    class Loss(Squared):
+        def forward(self, *batch):
+            seen.add("loss")
+            return super().forward(*batch)
+
+    data = arrays(weight=Local(0.5), augment=Still(None, {}, 0.0, {}, "mirror", {}))
+    assert next(iter(data.train_dataloader()))["weight"].unique().tolist() == [1.0]
+    stochastic = lambda parameters: torch.optim.SGD(parameters, lr=0.01)  # noqa: E731
+    for loss in (Loss(), lambda *batch: Squared()(*batch)):
+        seen.clear()
+        task = build_task(network_for(data), data, loss, optimizer=stochastic)
+        fitted = trainer(tmp_path, enable_checkpointing=False)
+        fitted.fit(task, data)
+        assert seen >= {"weight", "augment", *(["loss"] if isinstance(loss, Loss) else [])}
+        fitted.save_checkpoint(tmp_path / "own.ckpt")
+        predictor = load(tmp_path / "own.ckpt")
+        assert predictor.predict(IMAGES[0]).shape == (64, 64)
+        named = predictor.models[0].identity["config"]
+        for key, name in (("weight", "Local"), ("augment", "Still"), ("optimizer", "<lambda>")):
+            assert named[key]["_target_"].endswith(f".<locals>.{name}")
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (
+            "weight",
+            "a function without reach, needs_objects, fit; expected what crops ask of one; derive it from Weight",
+        ),
+        (
+            "augment",
+            "a function without photometric, on_normalized; expected what crops ask of one; derive it from Augm",
+        ),
+    ],
+)
+def test_a_function_where_crops_ask_for_more_is_refused(key, said):
+    with pytest.raises(InputError, match=f"{key} is {said}"):
+        arrays(**{key: lambda *given: given})
 
 
 def test_rims_are_learned_and_put_together(tmp_path):

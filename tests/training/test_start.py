@@ -56,6 +56,20 @@ def test_what_was_begun_anew_in_a_frozen_part_is_trained():
     network = torch.nn.ModuleDict({"encoder": part, "head": torch.nn.Linear(1, 1)})
     freeze(network, "encoder", list(part[1].parameters()))
     assert [p.requires_grad for p in part.parameters()] == [True, True, False, False]
+    with pytest.raises(InputError, match="freeze=head: none of its weights was taken over by init=…; leave it out"):
+        freeze(network, ["encoder", "head"], list(part[1].parameters()))
+
+
+def test_batch_norm_that_was_begun_anew_in_a_frozen_part_learns_its_statistics(tmp_path):
+    shallow = write_untrained(tmp_path / "a" / "b.ckpt")  # of depth 1
+    lines = ["model.depth=2", f"init={shallow}", "freeze=encoder", "logger=none"]
+    run = build(config(*TRIAL, *lines), tmp_path / "run")
+    before = {name: tensor.clone() for name, tensor in run.task.network.state_dict().items()}
+    run.trainer.fit(run.task, run.data)
+    after = run.task.network.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {"encoder.blocks.2.0.weight", "encoder.blocks.2.1.running_mean"} <= changed
+    assert not any(name.startswith(("encoder.blocks.0.", "encoder.blocks.1.")) for name in changed)
 
 
 def test_a_checkpoint_of_another_network_says_what_to_type(checkpoint, tmp_path):

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from unet_lightning.command.arguments import checkpoint_parser, parse
 from unet_lightning.error import InputError
+from unet_lightning.prediction.common_size import rescaled
 from unet_lightning.prediction.export import export
 from unet_lightning.prediction.load import load
 from unet_lightning.prediction.predictor import Predictor
 from unet_lightning.reading.image import as_channels, read_image
 from unet_lightning.reading.pixel_size import pixel_size, stated_size
-from unet_lightning.tiling.resample import new_shape, resampled
 
 log = logging.getLogger(__name__)
 HELP = """Export a checkpoint, or an ensemble, to ONNX, or as a package of the BioImage Model Zoo.
@@ -108,4 +107,4 @@ def given_image(predictor: Predictor, path: Path) -> NDArray[Any]:
     data = predictor.models[0].identity["config"]["data"]
     image = as_channels(read_image(path, axes=data.get("axes")), data.get("channels"))
     scale = predictor.scale_of(stated_size(predictor.config["data"]) or pixel_size(path))
-    return image if scale is None else resampled(np.ma.getdata(image), new_shape(image.shape, scale))
+    return image if scale is None else rescaled(image, scale)

@@ -68,7 +68,7 @@ def check(plain: Mapping[str, Any]) -> None:
         for key, node in plain.items():
             if key != "data":
                 found += (foreign_findings(node) if key == "model" else []) or findings(node, key)
-        ema, resume, compiled, tune = (plain[key] for key in ("ema", "resume", "compile", "tune"))
+        ema, resume, compiled = (plain[key] for key in ("ema", "resume", "compile"))
         changed = plain["data"].get("changed", "refuse")  # a run of before has none
         parts = [plain["freeze"]] if isinstance(plain["freeze"], str) else plain["freeze"]
         named = isinstance(parts, list) and all(isinstance(part, str) and part for part in parts)
@@ -80,14 +80,20 @@ def check(plain: Mapping[str, Any]) -> None:
             (0 <= ema < 1, f"ema={ema}: expected at least 0 and below 1"),
             (resume in ("auto", "never"), f"resume={resume}: expected auto or never"),
             (compiled in (True, False, "auto"), f"compile={shown(compiled)}: expected true, false or auto"),
-            (tune in (True, False, "views"), f"tune={shown(tune)}: expected true, false or views"),
-            (not tune or plain["data"].get("resample") is None, RESAMPLED),
         )
-        found += tile_findings(plain) + target_findings(plain) + device_findings(plain)
+        found += tile_findings(plain) + target_findings(plain) + device_findings(plain) + tune_findings(plain)
         found += [finding for holds, finding in rules if not holds]
         found = [line for line in found if line.removeprefix("model.") not in found or not line.startswith("model.")]
     if found:
         raise InputError("\n".join(first_of_each(found)))
+
+
+def tune_findings(plain: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the choice of the post-processing at the end of a run."""
+    tune = plain["tune"]
+    if tune not in (True, False, "views"):
+        return [f"tune={shown(tune)}: expected true, false or views"]
+    return [RESAMPLED] if tune and plain["data"].get("resample") is not None else []
 
 
 def check_prediction(plain: Mapping[str, Any], overrides: Sequence[str]) -> None:

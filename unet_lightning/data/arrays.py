@@ -1,7 +1,7 @@
 """Arrays of a Python program as a data set: images, and masks or instances, that lie in memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from unet_lightning.error import InputError, some
 from unet_lightning.label import LabelEncoding
-from unet_lightning.reading.image import KEPT
+from unet_lightning.reading.image import as_kept
 from unet_lightning.reading.sample import labelled
 from unet_lightning.record import SPLITS, DataSet, Record
-from unet_lightning.sample import Sample
+from unet_lightning.sample import Sample, renumbered
 
 Stack = NDArray[Any] | Sequence[NDArray[Any]]  # of one size, or one by one
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """images: (H, W, C) each. masks and instances: (H, W) each, or None; one of both is there."""
+    """images: (H, W, C) each. masks and instances: (H, W) each, or None; one of both is there. All may be masked."""
 
     images: Sequence[NDArray[Any]]
     masks: Sequence[NDArray[Any]] | None
@@ -41,7 +41,8 @@ def find(
 def checked(images: Stack, masks: Stack | None, instances: Stack | None) -> Arrays:
     """Images (N, H, W) or (N, H, W, C), masks and instances (N, H, W), or lists of N arrays of any sizes, as arrays.
 
-    Images of other types than uint8, uint16, int16 and float32 become float32. InputError for other shapes or types,
+    Images of other types than uint8, uint16, int16 and float32 become float32. Pixels that a masked array leaves out,
+    of an image or of its label, count nowhere. InputError for other shapes or types,
     and for numbers of arrays that differ. Sizes and values of each are checked when it is read.
     """
     if masks is None and instances is None:
@@ -82,8 +83,28 @@ def dataset_of(
 def read(record: Record, arrays: Arrays, encoding: LabelEncoding) -> Sample:
     """The sample of a record; its image is no copy. InputError for sizes that differ and for values without a class."""
     k = int(record.id)
-    mask, instances = (None if label is None else label[k] for label in (arrays.masks, arrays.instances))
-    return labelled(record, arrays.images[k], encoding, mask, instances)
+    labels = [None if stack is None else stack[k] for stack in (arrays.masks, arrays.instances)]
+    known = (next(iter(encoding.table)), 0)  # what a pixel that is left out may hold
+    mask, instances = (_without(label, value) for label, value in zip(labels, known, strict=True))
+    sample = labelled(record, arrays.images[k], encoding, mask, instances)
+    for label in labels:
+        if isinstance(label, np.ma.MaskedArray):
+            sample = _ignored(sample, np.ma.getmaskarray(label))
+    return sample
+
+
+def _without(label: NDArray[Any] | None, value: int) -> NDArray[Any] | None:
+    """A label (H, W) with a value where a masked array leaves pixels out; None and other arrays as they are."""
+    if not isinstance(label, np.ma.MaskedArray):
+        return label
+    return np.where(np.ma.getmaskarray(label), np.int64(value), label.data)
+
+
+def _ignored(sample: Sample, where: NDArray[np.bool_]) -> Sample:
+    """A sample of which pixels, (H, W) bool, count nowhere."""
+    valid = sample.valid & ~where
+    objects = None if sample.instances is None else renumbered(np.where(valid, sample.instances, 0))
+    return replace(sample, mask=sample.mask * valid, valid=valid, instances=objects)
 
 
 def named_splits(places: Mapping[str, Sequence[int]] | None, number: int) -> list[str]:
@@ -115,8 +136,8 @@ def named_splits(places: Mapping[str, Sequence[int]] | None, number: int) -> lis
 def _listed(stack: Any, name: str, dimensions: Sequence[int]) -> list[NDArray[Any]]:
     """The arrays of a stack or a list, one for each image."""
     if isinstance(stack, list | tuple):
-        return [np.asanyarray(array) for array in stack]
-    found = np.asanyarray(stack)
+        return [_array(array) for array in stack]
+    found = _array(stack)
     if found.ndim not in dimensions:
         shapes = " or ".join(("(N, H, W)", "(N, H, W, C)")[: len(dimensions)])
         remedy = (
@@ -126,15 +147,18 @@ def _listed(stack: Any, name: str, dimensions: Sequence[int]) -> list[NDArray[An
     return list(found)
 
 
+def _array(given: Any) -> NDArray[Any]:
+    """An array, masked where that is."""
+    return given if isinstance(given, np.ma.MaskedArray) else np.asarray(given)
+
+
 def _image(image: NDArray[Any], name: str) -> NDArray[Any]:
     """(H, W) or (H, W, C) to (H, W, C) of a type that is resampled."""
     if image.ndim not in (2, 3) or not image.size:
         raise InputError(f"{name} is of shape {image.shape}; expected (H, W) or (H, W, C); give it so")
     if image.dtype.kind not in "buif":
         raise InputError(f"{name} holds {image.dtype.name}; expected real numbers; convert it by astype")
-    kind = image.dtype.newbyteorder("=") if image.dtype.name in KEPT else np.dtype(np.float32)
-    found = np.ascontiguousarray(image, kind)
-    return found if found.ndim == 3 else found[..., None]
+    return as_kept(name, image if image.ndim == 3 else image[..., None])
 
 
 def _label(label: NDArray[Any], name: str) -> NDArray[Any]:

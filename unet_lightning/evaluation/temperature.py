@@ -1,4 +1,4 @@
-"""The temperature by which logits are divided so that probabilities agree with how often they are right.
+"""The temperature by which logits of classes are divided so that probabilities agree with how often they are right.
 
 Guo et al., On calibration of modern neural networks, ICML 2017, https://proceedings.mlr.press/v70/guo17a.html.
 """
@@ -33,12 +33,11 @@ class TemperatureFit:
         if not len(places):
             return
         chosen = places[:: -(-len(places) // MOST)]
-        labels = torch.from_numpy(mask.ravel()[chosen].astype(np.int64)).to(outputs.device)[None]
+        labels = torch.from_numpy(mask.ravel()[chosen].astype(np.int64))
         kept = outputs.flatten(1)[:, torch.from_numpy(chosen).to(outputs.device)].float()  # (L, N)
+        scores = self.target.scores(kept).cpu().double().T  # (N, K), as not every device has float64
         for k, power in enumerate(GRID):
-            scores = self.target.scores(kept / 2**power)  # (K, N)
-            loss = cross_entropy(scores[None], labels, reduction="none").double().mean()
-            self.losses[k] += float(loss) * len(places)
+            self.losses[k] += float(cross_entropy(scores / 2**power, labels)) * len(places)
 
     def best(self) -> float:
         """The temperature with the lowest loss, by a cubic spline between those tried; 1 where none is better."""

@@ -1,6 +1,7 @@
 """A run of Weights & Biases, on its server or in files to send later."""
 
 from collections.abc import Collection, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ class Wandb(WandbLogger, Recorder):
     def table(self, tag: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table of W&B's own."""
         self.log_table(tag, list(header), [list(row) for row in rows])
+
+    def text(self, tag: str, markdown: str) -> None:
+        """A page of W&B's own, as it was written."""
+        import wandb
+
+        self.experiment.log({tag: wandb.Html(f"<pre>{escape(markdown)}</pre>", inject=False)})
 
     def end(self) -> None:
         """Close the run, so that the next one of this process is another."""

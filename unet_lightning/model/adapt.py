@@ -17,6 +17,7 @@ from unet_lightning.model.network import Network
 
 CHANNELS = ("in_channels", "in_chans", "input_channels", "n_channels")
 CLASSES = ("out_channels", "classes", "num_classes", "n_classes", "out_chans", "output_channels", "num_labels")
+WEIGHTS = ("weights", "weights_backbone")  # arguments by which torchvision fetches weights where none are given
 Pixels = Annotated[int, Ge(0), Le(2**14)]
 Multiple = Annotated[int, Ge(1), Le(2**12)]
 
@@ -74,11 +75,13 @@ def adapt(
 
     network: function that builds it. in_channels_as, classes_as: its arguments for both; None takes the usual names.
     pretrained: further arguments, by which it fetches weights; None is given instead where a checkpoint's weights
-    follow. output: see Adapted. multiple, halo, blend: as in MeasuredGeometry, declared; None is measured.
-    InputError where it can't be built, or isn't such a network.
+    follow, and for those of WEIGHTS that aren't given. output: see Adapted. multiple, halo, blend: as in
+    MeasuredGeometry, declared; None is measured. InputError where it can't be built, or isn't such a
+    network.
     """
     loading = torch.empty(0).device.type == "meta"  # the weights, and the geometry, come from a checkpoint
-    arguments = dict.fromkeys(pretrained) if loading else dict(pretrained)
+    unasked = [name for name in WEIGHTS if _named(network, [name])]
+    arguments = dict.fromkeys([*unasked, *pretrained]) if loading else dict.fromkeys(unasked) | dict(pretrained)
     for kind, name, usual, number in (
         ("in_channels", in_channels_as, CHANNELS, in_channels),
         ("classes", classes_as, CLASSES, classes),
@@ -146,7 +149,7 @@ def _build(network: Callable[..., nn.Module], arguments: Mapping[str, Any], pret
         raise
     except Exception as error:  # of whatever kind its package raises
         reason = shown(" ".join(f"{type(error).__name__}: {error}".split()), 300)
-        given = [f"model.pretrained.{name}=null" for name, value in pretrained.items() if value is not None]
+        given = [f"++model.pretrained.{name}=null" for name, value in pretrained.items() if value is not None]
         remedy = f"where weights can't be fetched, set {' '.join(given)}" if given else "correct model.network.…"
         raise InputError(f"model.network: {_name(network)} can't be built ({reason}); {remedy}") from None
     if not isinstance(made, nn.Module):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from unet_lightning.page.chart import FAINT, INK, MARK, line, svg, text
+from unet_lightning.page.chart import FAINT, INK, MARK, SOFT, line, svg, text
 
 SIDE, LEFT, TOP, FOOT = 300, 64, 44, 70  # pixels: of the square, beside and above it, and of the shares below it
 
@@ -34,7 +34,7 @@ def reliability_diagram(bins: Sequence[tuple[float, float, float, float, float]]
         elements.append(line(place, bottom - accuracy * SIDE, place, bottom - probability * SIDE, INK, 1.5))
         circle = f'cx="{place:.1f}" cy="{bottom - probability * SIDE:.1f}" r="3" fill="{INK}"'
         elements.append(f"<circle {circle}>{hover}</circle>")
-    elements += [line(LEFT, bottom, LEFT + SIDE, TOP, "#888"), line(LEFT, base, LEFT + SIDE, base, FAINT)]
-    elements.append(text(LEFT - 6, base - FOOT / 2 + 4, "pixels", "end", "#777"))
+    elements += [line(LEFT, bottom, LEFT + SIDE, TOP, SOFT), line(LEFT, base, LEFT + SIDE, base, FAINT)]
+    elements.append(text(LEFT - 6, base - FOOT / 2 + 4, "pixels", "end", SOFT))
     elements.append(text(LEFT + SIDE / 2, base + 36, "probability of the most probable class"))
-    return svg(LEFT + SIDE + 24, base + 48, *elements, text(LEFT, TOP - 10, "accuracy", "start", "#777"))
+    return svg(LEFT + SIDE + 24, base + 48, *elements, text(LEFT, TOP - 10, "accuracy", "start", SOFT))

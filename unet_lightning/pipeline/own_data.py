@@ -21,6 +21,10 @@ from unet_lightning.record import DataSet
 from unet_lightning.target.base import Target
 from unet_lightning.weight.base import Weight
 
+OWN = {  # keys whose parts may be the user's own: the class to derive them from, and what is asked of them
+    "weight": (Weight, ("reach", "needs_objects", "fit", "__call__")),
+    "augment": (Augment, ("photometric", "on_normalized", "__call__")),
+}
 LABELS = ("classes", "ignore", "label_values", "threshold")  # what data=folder says of labels, and arrays need as well
 
 
@@ -38,8 +42,9 @@ def build_data(
 
     values: keys of `data`, those of the file (`root="/my/set"`) and of `conf/train.yaml`: `crop` in pixels,
     `batch_size`, `fold`, …. normalize, augment, weight, target: what `build_normalize` and the others return, by
-    default the parts of `conf/train.yaml`; augment and weight may be your own. InputError with everything that is wrong
-    with keys and records.
+    default the parts of `conf/train.yaml`; augment and weight may be your own, derived from `Augment` of
+    `unet_lightning.augment.compose` and `Weight` of `unet_lightning.weight.base`. InputError with everything that is
+    wrong with keys and records.
     """
     plain = _plain(name, values, seed)
     transforms = _transforms(plain, normalize, augment, weight, target)
@@ -65,11 +70,12 @@ def build_data_from_arrays(
 
     images: (N, H, W) or (N, H, W, C), of any real type, or a list of N arrays (H, W) or (H, W, C) of any sizes. masks:
     (N, H, W) class ids, or a list likewise. instances: (N, H, W) object numbers, 0 is background; without masks every
-    object is class 1. splits: places of the images of `train`, `val` and `test`; without val a fifth of train becomes
-    it; None divides 60/20/20 by the seed. groups: of each image a name or number; images of one group (a patient, a
-    plate) stay on one side. values: keys of `data` in `conf/train.yaml` (`crop` in pixels, `batch_size`, `fold`, …) and
-    `classes`, `ignore`, `label_values`, `threshold` as in `conf/data/folder.yaml`. The others are as of `build_data`.
-    InputError for shapes, types and lengths that don't fit, and for values in masks without a class.
+    object is class 1. Pixels that masked arrays of any of the three leave out count nowhere. splits: places of the
+    images of `train`, `val` and `test`; without val a fifth of train becomes it; None divides 60/20/20 by the seed.
+    groups: of each image a name or number; images of one group (a patient, a plate) stay on one side. values: keys of
+    `data` in `conf/train.yaml` (`crop` in pixels, `batch_size`, `fold`, …) and `classes`, `ignore`, `label_values`,
+    `threshold` as in `conf/data/folder.yaml`. The others are as of `build_data`. InputError for shapes, types and
+    lengths that don't fit, and for values in masks without a class.
     """
     plain = _plain("folder", values, seed)
     folder = plain["data"]
@@ -106,11 +112,22 @@ def _transforms(
     given = {"normalize": normalize, "augment": augment, "weight": weight, "target": target}
     for key, part in given.items():
         if part is not None:
-            plain[key] = node_of(part, key, own=key in ("augment", "weight"))
+            plain[key] = node_of(part, key, own=key in OWN)
+            _check_own(part, key)
     parts: dict[str, Any] = {  # copies, as weights and normalisations take numbers from the records
         key: instantiate(plain[key]) if part is None else deepcopy(part) for key, part in given.items()
     }
     return Transforms(**parts)
+
+
+def _check_own(part: Any, key: str) -> None:
+    """InputError for a weight or an augmentation that lacks what crops ask of it."""
+    base, asked = OWN.get(key, (object, ()))
+    lacking = [name for name in asked if not hasattr(part, name)]
+    if lacking:
+        came = f"{key} is a {type(part).__name__} without {', '.join(lacking)}"
+        remedy = f"derive it from {base.__name__} of {base.__module__}"
+        raise InputError(f"{came}; expected what crops ask of one; {remedy}")
 
 
 def _check(plain: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unet_lightning.config.check import data_findings, findings, first_of_each, is_part
+from unet_lightning.config.check import data_findings, findings, first_of_each, is_part, tune_findings
 from unet_lightning.config.groups import CONF, groups
 from unet_lightning.config.instantiate import instantiate
 from unet_lightning.config.plain import NEUTRAL, containers, flat
@@ -70,22 +70,22 @@ def said_by_preset(name: str | None, folders: Iterable[str | Path]) -> list[str]
 
 
 def check_plan(plain: Mapping[str, Any]) -> None:
-    """InputError for what is wrong with the keys of a plan, and with those that find and divide the data set."""
-    found = findings(plain["plan"], "plan") + data_findings(plain)
+    """InputError for what is wrong with the keys of a plan, and with those it looks at: the data set's, and `tune`."""
+    found = findings(plain["plan"], "plan") + data_findings(plain) + tune_findings(plain)
     if found:
         raise InputError("\n".join(first_of_each(found)))
 
 
 def _decide(plain: Mapping[str, Any], typed: Mapping[str, Any]) -> Decision:
     """A plan is made once for all trials of a sweep on one data set, all folds of it included, unless they differ in
-    the size of the network.
+    the size of the network, or in what its time depends on.
     """
     data = plain["data"]
     folds = {} if data["fold"] is None else {"fold": 0}
     config = {**plain, "data": data | folds}
     sized = {name: value for name, value in typed.items() if name in ("model", "model.base_channels")}
     key = json.dumps(
-        [{name: config[name] for name in ("plan", "data", "seed", "init")}, sized], sort_keys=True, default=str
+        [{name: config[name] for name in ("plan", "data", "seed", "init", "tune")}, sized], sort_keys=True, default=str
     )
     if key not in _made:
         _made[key] = instantiate(plain["plan"]).decide(config, typed)

@@ -66,14 +66,16 @@ class Auto(Plan):
         found = measure_labels(data.store, data.dataset.split("train"))
         crop = crop_rule(found)
         sampling = sampled(crop) | {key: plain["data"][key] for key in sampled(crop) if f"data.{key}" in typed}
-        taken_over = width_of(plain["init"]) if plain["init"] else None
-        widths = (plain["model"]["base_channels"],) if "model.base_channels" in typed else taken_over or WIDTHS
+        asked = (plain["model"]["base_channels"],) if "model.base_channels" in typed else None
+        taken_over = width_of(plain["init"]) if plain["init"] and not asked else None
         beside = nnunet_choices(plain, data)
         tuning = self._tuning(plain, data)
         images = {split: len(data.dataset.split(split)) for split in ("val", "test")}
 
+        free = "tune" not in typed and plain["data"].get("resample") is None  # to choose what is done at the end
+
         def ending(timing: Timing) -> Choice:
-            if "tune" in typed:
+            if not free:
                 return Choice("tune", plain["tune"], "")
             return tune_rule(timing, self.minutes, **images, tuning=tuning)
 
@@ -93,7 +95,7 @@ class Auto(Plan):
             after = perf_counter() - start + WIDER * TRIED * timing.step
             return steps_of(timing, budget(timing)) >= STEPS and after <= TRIAL * 60 * self.minutes
 
-        timings = time_widths(plain, data, sampling, widths, goes_on)
+        timings = time_widths(plain, data, sampling, asked or taken_over or WIDTHS, goes_on)
         length = width_rule(timings, budget(timings[-1]), kept=taken_over is not None)
         chosen = next(one for one in timings if one.width == length[0].value)
         left = max(1.0, 60 * self.minutes - (perf_counter() - began)) / 60
@@ -103,7 +105,7 @@ class Auto(Plan):
             *augment_rule(found),
             *touching_rule(found),
             *objects_rule(found),
-            *([ending(chosen)] if plain["data"].get("resample") is None else []),
+            *([ending(chosen)] if free else []),
             Choice("trainer.callbacks.deadline.minutes", round(left, 2), f"what is left of {self.minutes:g} minutes"),
             Choice("trainer.callbacks.deadline.reserve", round(reserve(chosen), 1), "seconds for choices and report"),
             *patience_rule(self.patience),

@@ -57,6 +57,7 @@ def width_rule(timings: Sequence[Timing], budget: Budget, kept: bool = False) ->
     steps = steps_of(chosen, budget)
     validations = validations_of(chosen, budget)
     per_epoch = max(1, round(steps / validations))
+    share = 100 * validations * budget.images * chosen.image / budget.training
     widest = f"the widest of {', '.join(map(str, WIDTHS))} that {STEPS} steps can be trained of in the time"
     why = "that of init=…, whose weights fit no other" if kept else widest
     return [
@@ -64,7 +65,8 @@ def width_rule(timings: Sequence[Timing], budget: Budget, kept: bool = False) ->
         Choice(
             "data.steps",
             per_epoch,
-            f"steps between two of {validations} validations, which take a tenth of the time; 10 to 40",
+            f"steps between two of {validations} validations, {share:.0f} % of the training time; a tenth is aimed at, "
+            f"within {VALIDATIONS[0]} and {VALIDATIONS[1]} of them, and half of it at most",
         ),
         Choice(
             "trainer.max_epochs",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ def load(
 
     overrides: as on the command line of `verb`, composed over the first one's config, and before those that are `fixed`
     by the verb. What `unet-lightning tune`, or a run at its end, chose lies beside a checkpoint and is used, but for
-    what is overridden, and for views whose postprocess is; its temperature only where it is the one checkpoint. An
-    ensemble.json says its own post-processing, views and averaging, which overrides replace as well; for the verb that
-    makes one each checkpoint is a configuration of its own. trust: packages whose classes may be built.
+    what is overridden, and for views whose postprocess is; its temperature only where it is the one checkpoint, and
+    where the views that were chosen with it are used. An ensemble.json says its own post-processing, views and
+    averaging, which overrides replace as well; for the verb that makes one each checkpoint is a configuration of its
+    own. trust: packages whose classes may be built.
     """
     ensemble = ensemble_of(checkpoints)
     models = [load_model(checkpoint, trust) for checkpoint in (ensemble.members if ensemble else checkpoints)]
@@ -46,7 +47,15 @@ def load(
     elif verb == "ensemble":  # folds are averaged as views are, unless it is typed
         overrides = [f"average={_views_average(plain['tta'])}", *overrides]
     elif wanted := _wanted(verb, overrides, len(models)):
-        tuned = _tuned(tuned_path(models[0].path), wanted)
+        tuned = _tuned(tuned_path(models[0].path))
+        if "tta" in tuned.keys() - wanted and "temperature" in tuned.keys() & wanted:
+            views = resolve_plain(compose_over_checkpoint(plain, overrides, verb, fixed))["tta"]
+            if views != tuned["tta"]:
+                wanted.remove("temperature")
+                log.info("temperature=1: what was tuned is of views that aren't averaged here; with tta=flips they are")
+        tuned = {key: value for key, value in tuned.items() if key in wanted}
+        if tuned:
+            log.info(f"{' and '.join(tuned)} as tuned in {tuned_path(models[0].path)}")
         if "temperature" in tuned:
             overrides = [f"temperature={tuned.pop('temperature')}", *overrides]
         plain |= tuned  # what is typed is composed over it
@@ -105,7 +114,7 @@ def _wanted(verb: str, overrides: Sequence[str], models: int) -> set[str]:
     return set(TUNED) & set(USED[verb]) - typed
 
 
-def _tuned(path: Path, wanted: Collection[str] = TUNED) -> dict[str, Any]:
+def _tuned(path: Path) -> dict[str, Any]:
     """What `unet-lightning tune`, or a run at its end, wrote, as parts of a config; empty where nothing was written."""
     if not path.is_file():
         return {}
@@ -124,9 +133,6 @@ def _tuned(path: Path, wanted: Collection[str] = TUNED) -> dict[str, Any]:
             found["temperature"] = temperature
     except (InputError, OSError, ValueError, LookupError, TypeError, RecursionError):
         raise InputError(f"{path}: not what `unet-lightning tune` writes; tune again, or delete it") from None
-    found = {key: value for key, value in found.items() if key in wanted}
-    if found:
-        log.info(f"{' and '.join(found)} as tuned in {path}")
     return found
 
 

@@ -17,20 +17,20 @@ from unet_lightning.config.instantiate import instantiate
 from unet_lightning.error import InputError, counted
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.checkpoint import TrainedModel
+from unet_lightning.prediction.common_size import CommonSize, Factors, as_read, rescaled
 from unet_lightning.prediction.ensemble import Ensemble
 from unet_lightning.prediction.fold import fold_batch_norm
 from unet_lightning.prediction.value_range import RangeCheck, SeenValues
-from unet_lightning.reading.pixel_size import PixelSize, scale_to
+from unet_lightning.reading.pixel_size import PixelSize
 from unet_lightning.runtime.device import choose_device, choose_precision
 from unet_lightning.tiling.grid import GRIDS, Grid, Tile
 from unet_lightning.tiling.predict import Pieces, TileScorer, mean, predict_tiles
-from unet_lightning.tiling.resample import nearest, new_shape, resampled
+from unet_lightning.tiling.resample import new_shape, resampled
 from unet_lightning.tiling.window import sides_of, window
 
 log = logging.getLogger(__name__)
 TINY = torch.finfo(torch.float32).tiny
 MOST_TILES = 16  # at once on a GPU
-Factors = tuple[float, float]  # of the height and the width
 
 
 class Predictor:
@@ -64,6 +64,7 @@ class Predictor:
         self.precision = choose_precision(wanted, self.device.type, models[0].network)
         self.tile: Tile = config["tile"] if isinstance(config["tile"], int) else sides_of(config["tile"])
         self.batch, self.fitted = 1, False
+        self.common_size = CommonSize(models[0].identity["config"]["data"])
         self.range_checks = [RangeCheck(model.identity["statistics"]) for model in models]
         for model in models:
             fold_batch_norm(model.network)
@@ -79,15 +80,23 @@ class Predictor:
         float32 logits), each; `target` turns them into those of classes and into ids.
 
         image: an array, masked where pixels have no data, or whatever has a shape and is read by slices. scale: what
-        height and width are multiplied by for the network; the logits return on the grid of the image. Of several
-        views, and of an ensemble unless logits are averaged, they are the logarithm of mean probabilities. Where a
-        GPU's memory doesn't suffice the pieces come again, smaller.
-        InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw.
+        height and width are multiplied by for the network, the side of a pixel over `data.resample`; the logits return
+        on the grid of the image. Of several views, and of an ensemble unless logits are averaged, they are the
+        logarithm of mean probabilities. Where a GPU's memory doesn't suffice the pieces come again, smaller.
+        InputError where they aren't finite; a warning, once of a kind, where the image isn't such as training saw, and
+        where training resampled and no scale is given.
         """
-        image = image[..., None] if isinstance(image, np.ndarray) and image.ndim == 2 else image
-        if scale is not None and new_shape(image.shape, scale) != image.shape[:2]:
-            yield self._on_another_grid(image, scale)
+        self.common_size.check(scale)
+        image = as_read(image)
+        if scale is None or new_shape(image.shape, scale) == image.shape[:2]:
+            yield from self._pieces(image)
             return
+        small, shape = rescaled(image, scale), (image.shape[0], image.shape[1])
+        outputs = self._whole(self._pieces(small), small.shape).permute(1, 2, 0).numpy()
+        yield (0, 0, *shape), torch.from_numpy(resampled(outputs, shape)).permute(2, 0, 1)
+
+    def _pieces(self, image: Any) -> Pieces:
+        """`pieces` of an image (H, W, C) as training read it."""
         if len(image.shape) != 3 or image.shape[2] != self.channels:
             changed = {self.channels, image.shape[-1]} == {1, 3}
             remedy = (
@@ -131,13 +140,17 @@ class Predictor:
         return self.class_logits(self.all_outputs(image, scale))
 
     def class_logits(self, outputs: Tensor) -> Tensor:
-        """Outputs (L, h, w) over the temperature to logits of classes (K, h, w), whose softmax is the probabilities."""
-        return self.target.scores(outputs / float(self.config["temperature"]))
+        """Outputs (L, h, w) to logits of classes (K, h, w) over the temperature; their softmax is the probabilities."""
+        return self.target.scores(outputs) / float(self.config["temperature"])
 
     def all_outputs(self, image: NDArray[Any], scale: Factors | None = None) -> Tensor:
         """(H, W, C) to what the network says, (L, H, W) float32. scale: as of `pieces`."""
-        outputs = torch.empty(self.outputs, *image.shape[:2])
-        for (top, left, bottom, right), piece in self.pieces(image, scale):
+        return self._whole(self.pieces(image, scale), image.shape)
+
+    def _whole(self, pieces: Pieces, shape: Sequence[int]) -> Tensor:
+        """Pieces of an image of a shape (H, W, …) put together, (L, H, W)."""
+        outputs = torch.empty(self.outputs, *shape[:2])
+        for (top, left, bottom, right), piece in pieces:
             outputs[:, top:bottom, left:right] = piece
         return outputs
 
@@ -153,30 +166,8 @@ class Predictor:
         return ids
 
     def scale_of(self, size: PixelSize | None) -> Factors | None:
-        """By what images with pixels of that size are resampled, None where training didn't resample.
-
-        InputError where it did and the size isn't known.
-        """
-        data = self.models[0].identity["config"]["data"]
-        target, unit = data.get("resample"), data.get("unit") or "um"
-        if target is None:
-            return None
-        if size is None:
-            said = f"no pixel size is known; training resampled to {target:g} {unit}"
-            raise InputError(f"{said}; set data.pixel_size=…")
-        return scale_to(size, target, unit)
-
-    def _on_another_grid(self, image: Any, scale: Factors) -> tuple[tuple[int, int, int, int], Tensor]:
-        """The whole image resampled, predicted, and the outputs brought back to its grid."""
-        if not isinstance(image, np.ndarray):
-            raise InputError("too large for the memory to be resampled; store it with the pixel size of training")
-        shape = (image.shape[0], image.shape[1])
-        small: NDArray[Any] = resampled(np.ma.getdata(image), new_shape(shape, scale))
-        if isinstance(image, np.ma.MaskedArray):
-            without = nearest(np.asarray(np.ma.getmaskarray(image).any(2)), (small.shape[0], small.shape[1]))
-            small = np.ma.masked_array(small, np.broadcast_to(without[..., None], small.shape))
-        outputs = self.all_outputs(small).permute(1, 2, 0).numpy()
-        return (0, 0, *shape), torch.from_numpy(resampled(outputs, shape)).permute(2, 0, 1)
+        """The scale of images with pixels of that size, as of `CommonSize`."""
+        return self.common_size.scale_of(size)
 
     def _grid(self, shape: tuple[int, int]) -> Grid:
         return GRIDS[self.config["tiling"]](shape, [model.network.geometry for model in self.models], self.tile)

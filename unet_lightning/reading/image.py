@@ -40,9 +40,19 @@ def read_image(path: Path, page: int | None = None, axes: str | None = None) -> 
     alpha. A further channel of a TIFF without that declaration is a channel. page: of a TIFF stack or a volume. axes:
     `data.axes`, of arrays and stacks. A masked array where pixels have no data: these hold the mean of the others.
     """
-    image = filled(path, _decode_image(path, page, axes))
+    image = _decode_image(path, page, axes)
     if image.dtype.kind not in "buif":
         raise InputError(f"{path}: numbers of type {image.dtype.name}; expected real ones; store them so")
+    return as_kept(path, image)
+
+
+def as_kept(name: Path | str, image: NDArray[Any]) -> NDArray[Any]:
+    """An image (H, W, C) of real numbers, contiguous: 8 and 16 bit and float32 as they are, other types as float32.
+
+    A masked array where pixels have no data in a channel: these hold the mean of the others. InputError with the name
+    where there are no others.
+    """
+    image = filled(name, image)
     kind = image.dtype.newbyteorder("=") if image.dtype.name in KEPT else np.dtype(np.float32)
     if isinstance(image, np.ma.MaskedArray):
         return masked(np.ascontiguousarray(image.data, kind), np.asarray(np.ma.getmaskarray(image).any(2)))

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from unet_lightning.error import InputError
 
 
-def filled(path: Path, image: NDArray[Any]) -> NDArray[Any]:
-    """A masked array (H, W, C) whose pixels without data hold the mean of the others in each channel; InputError where
-    there are no others. Any other array as it is.
+def filled(name: Path | str, image: NDArray[Any]) -> NDArray[Any]:
+    """A masked array (H, W, C) whose pixels without data hold the mean of the others in each channel; InputError with
+    its name where there are no others. Any other array as it is.
     """
     if not isinstance(image, np.ma.MaskedArray):
         return image
     without = np.asarray(np.ma.getmaskarray(image).any(2))
     if without.all():
-        raise InputError(f"{path}: no pixel holds data; take it out of the data set, or correct its nodata value")
+        raise InputError(f"{name}: no pixel holds data; take it out of the data set, or correct its nodata value")
     pixels = image.data.copy()
     mean = pixels[~without].mean(0, dtype=np.float64)
     pixels[without] = mean if pixels.dtype.kind == "f" else np.round(mean)

@@ -10,7 +10,13 @@ from unet_lightning.config.quote import read
 from unet_lightning.logger.base import Recorder
 
 PARTS = ("augment", "fusion", "loss", "model", "normalize", "optimizer", "schedule", "upsample", "weight")
-UNTOLD = {"run", "logger"}  # they change nothing that is learned
+UNTOLD = {"run", "logger"}  # parts of the config that change nothing that is learned, and may hold a password
+
+
+def told_key(override: str) -> str | None:
+    """The key of an override; None for those of UNTOLD, and for what isn't one."""
+    found = read(override)
+    return None if found is None or found.key_or_group.split(".")[0] in UNTOLD else str(found.key_or_group)
 
 
 def log_hyperparameters(trainer: L.Trainer, plain: Mapping[str, Any], results: Mapping[str, Any]) -> None:
@@ -27,8 +33,7 @@ def log_hyperparameters(trainer: L.Trainer, plain: Mapping[str, Any], results: M
     values |= {f"data.{key}": plain["data"][key] for key in ("crop", "batch_size", "ridge")}
     values["trainer.max_epochs"] = plain["trainer"]["max_epochs"]
     values |= parts | results["choices"] | {"seed": plain["seed"]}
-    overrides = [found for line in results["overrides"] if (found := read(line))]
-    typed = {override.key_or_group for override in overrides} - UNTOLD
+    typed = {key for line in results["overrides"] if (key := told_key(line))}
     given = flat(plain)
     values |= {name: value for name in typed if isinstance(value := given.get(name), bool | int | float | str)}
     for logger in trainer.loggers:

@@ -8,10 +8,11 @@ from torch import nn
 
 from unet_lightning.config.check import check
 from unet_lightning.config.instantiate import instantiate
-from unet_lightning.config.part import configured, node_of, origin_of
+from unet_lightning.config.part import Origin, configured, node_of, origin_of
 from unet_lightning.error import InputError
 from unet_lightning.model.network import Network
 from unet_lightning.pipeline.data_module import DataModule
+from unet_lightning.pipeline.own_data import OWN
 from unet_lightning.postprocess.objects import Objects
 from unet_lightning.prediction.identity import check_identity
 from unet_lightning.tiling.grid import Tile
@@ -48,7 +49,7 @@ def build_task(
     origin = origin_of(data)
     if origin is None:
         raise InputError("a data module of another make; give what build_data or build_data_from_arrays returns")
-    config = {**configured({}, {"data": {"ridge": origin.node["data"]["ridge"]}}), **origin.node}
+    config = {**configured({}, {"data": {"ridge": origin.node["data"]["ridge"]}}), **_built_by_name(origin, data)}
     sides = list(tile) if isinstance(tile, tuple) else tile
     config |= {key: value for key, value in (("tile", sides), ("tiling", tiling)) if value is not None}
     model = config["model"] = node_of(network, "model")
@@ -61,13 +62,20 @@ def build_task(
     check_limits(config, data)
     given |= {"loss": loss, "optimizer": optimizer, "schedule": schedule}
     parts: dict[str, Any] = {key: instantiate(config[key]) if part is None else part for key, part in given.items()}
-    config |= {key: node_of(part, key, own=True) for key, part in given.items() if part is not None}
+    config |= {**origin.node, **{key: node_of(part, key, own=True) for key, part in given.items() if part is not None}}
     config["trainer"] = {key: config["trainer"][key] for key in ("accelerator", "precision")}  # of prediction alone
     objective = Objective(**{key: parts[key] for key in ("loss", "optimizer", "schedule")})
     how = (config["tile"], config["tiling"], parts["tta"], parts["postprocess"], data.transforms.target)
     identity = identify(config, data, network.geometry.to_dict(), "32-true")
     check_identity(identity)
     return assemble(network, objective, Inference(*how), identity)
+
+
+def _built_by_name(origin: Origin, data: DataModule) -> dict[str, Any]:
+    """The nodes of a data module without those of the user's own parts, which no config could build."""
+    return {
+        key: node for key, node in origin.node.items() if key not in OWN or origin_of(getattr(data.transforms, key))
+    }
 
 
 def _check_sizes(network: Network, data: DataModule) -> None:

@@ -24,7 +24,7 @@ from unet_lightning.runtime.files import RESULTS, write_atomic, write_json
 from unet_lightning.runtime.machine import commit, machine
 from unet_lightning.runtime.memory import peak
 from unet_lightning.training.build import Run
-from unet_lightning.training.hyperparameters import log_hyperparameters
+from unet_lightning.training.hyperparameters import UNTOLD, log_hyperparameters, told_key
 from unet_lightning.training.task import SegmentationTask
 
 FACTS = ("checkpoint", "parameters", "epochs", "seconds", "precision", "split_hash", "config_hash")
@@ -48,9 +48,10 @@ def write_report(folder: Path, results: dict[str, Any], run: Run) -> None:
     """Print the table, write pictures and report.md, and last results.json with `status: finished`."""
     results |= {"memory": peak(), "machine": machine(), "commit": commit()}
     log_hyperparameters(run.trainer, run.task.identity["config"], results)
+    told = [line for line in results["overrides"] if told_key(line)]
     for recorder in recorders(run.trainer):
         recorder.table("scores", ["pooled unless said otherwise", *COLUMNS], rows(results))
-        recorder.text("run/report", markdown(results | {"pictures": []}))
+        recorder.text("run/report", markdown(results | {"pictures": [], "overrides": told}))
     results["pictures"] = write_pictures(folder, run.data, run.task, scored_split(results))
     write_atomic(folder / "report.md", markdown(results))
     results["status"] = "finished"
@@ -62,7 +63,8 @@ def write_report(folder: Path, results: dict[str, Any], run: Run) -> None:
 def tell_loggers(run: Run) -> None:
     """What is about to be trained, and every value of its config, as a page of text."""
     told = describe_run(run.data, run.task, run.trainer.precision)
-    values = as_yaml(run.task.identity["config"])
+    config = run.task.identity["config"]
+    values = as_yaml({key: value for key, value in config.items() if key not in UNTOLD})
     for recorder in recorders(run.trainer):
         recorder.text("run/config", "\n".join(["```", told, "", values.rstrip(), "```", ""]))
 

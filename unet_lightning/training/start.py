@@ -75,10 +75,11 @@ def _other_network(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 def freeze(
     network: nn.Module, parts: str | Sequence[str], taken: Sequence[nn.Parameter] | None = None
 ) -> list[nn.Module]:
-    """Let the parameters of parts as they are, by the parts' names; the parts, which must stay in evaluation mode.
+    """Let the parameters of parts as they are, by the parts' names; the modules that must stay in evaluation mode.
 
-    taken: those that were taken over, where some were; others in the parts are trained, for they have learned nothing.
-    InputError for a part that isn't there, and where nothing is left to train.
+    taken: those that were taken over, where some were; others in the parts are trained, for they have learned nothing,
+    and so are the statistics of batch norms beside them. InputError for a part that isn't there or of which nothing was
+    taken over, and where nothing is left to train.
     """
     found: list[nn.Module] = []
     for part in [parts] if isinstance(parts, str) else parts:
@@ -87,13 +88,21 @@ def freeze(
             names = [name for name, _ in network.named_modules() if name and name.count(".") < 2]
             raise InputError(f"freeze={shown(part)}: the network has no such part; it has {', '.join(names[:40])}")
         found += named[:1]  # the outermost
-    known = None if taken is None else set(map(id, taken))
-    for parameter in [parameter for module in found for parameter in module.parameters()]:
-        if known is None or id(parameter) in known:
+        known = None if taken is None else set(map(id, taken))
+        own = list(named[0].parameters())
+        kept = [parameter for parameter in own if known is None or id(parameter) in known]
+        if own and not kept:
+            raise InputError(f"freeze={shown(part)}: none of its weights was taken over by init=…; leave it out of it")
+        for parameter in kept:
             parameter.requires_grad_(False)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise InputError(f"freeze={shown(parts)}: nothing is left to train; leave a part out of it")
-    return found
+    return [module for part in found for module in part.modules() if not _learns(module)]
+
+
+def _learns(module: nn.Module) -> bool:
+    """Whether a parameter of a module, its parts included, is trained."""
+    return any(parameter.requires_grad for parameter in module.parameters())
 
 
 def lowered(
